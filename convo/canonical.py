@@ -1,0 +1,90 @@
+"""JSON as it is stored: ASCII text that we write ourselves, its SHA-256, and back.
+
+A body keeps the key order, the escapes and the numbers that it came with, on every database. `orjson` reads most
+bodies in a fraction of the time, but turns integers of more than 64 bits into floats without a word and refuses
+lone surrogates and NaN. A body that holds any of these begins with a space, legal JSON that `decode` takes as
+the sign to read it with the standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+from convo.errors import InvalidContent, InvalidText
+
+MAX_DEPTH = 200
+"""Nesting that every JSON reader on the way takes: SQLite stops at 1,000, Python's at about as many."""
+
+_ONLY_EXACTLY = re.compile(r"\\ud[89a-f]|\d{19}|NaN|Infinity", re.IGNORECASE)
+
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def encode(value: object) -> str:
+    """Give the canonical text of a JSON value: ASCII, no spaces, keys in their order."""
+    text = _encode(value)
+    return f" {text}" if _ONLY_EXACTLY.search(text) else text
+
+
+def decode(text: str) -> Any:
+    """Give the value that `encode` was given."""
+    return json.loads(text) if text[:1] == " " else orjson.loads(text)
+
+
+def digest(text: str) -> bytes:
+    """Give the SHA-256 (32 bytes) of a canonical text."""
+    return hashlib.sha256(text.encode("ascii")).digest()
+
+
+def check_text(text: str, what: str) -> str:
+    """Give `text` back, or raise `InvalidText` at its first lone surrogate."""
+    if not text.isascii() and (found := _SURROGATE.search(text)):
+        raise InvalidText(what, found.start())
+    return text
+
+
+def check_value(value: object, what: str) -> None:
+    """Raise unless `value` is JSON of valid text, finite numbers and at most `MAX_DEPTH` levels.
+
+    Raises `InvalidText` for a lone surrogate and `InvalidContent` for everything else.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for item in level for child in _children(item, what)]
+        if not level:
+            return
+    raise InvalidContent(f"{what} is nested more than {MAX_DEPTH} levels deep", "flatten it")
+
+
+def _children(item: object, what: str) -> list[object]:
+    match item:
+        case str():
+            check_text(item, what)
+        case None | bool() | int():
+            pass
+        case float():
+            if not math.isfinite(item):
+                raise InvalidContent(f"{what} holds the number {item}, which JSON does not have", "pass a finite number or null")
+        case dict():
+            for key in item:
+                if not isinstance(key, str):
+                    raise InvalidContent(f"{what} has the key {key!r}, which is no text", "use text keys")
+                check_text(key, what)
+            return list(item.values())
+        case list() | tuple():
+            return list(item)
+        case _:
+            raise InvalidContent(f"{what} holds a {type(item).__name__}, which is no JSON", "pass text, numbers, lists and dicts")
+    return []
+
+
+def printable(text: str, limit: int) -> str:
+    """Give `text` as every database takes it, for columns to query: NUL and surrogates replaced, capped at `limit`."""
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text[:limit].replace("\0", "\N{REPLACEMENT CHARACTER}"))

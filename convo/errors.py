@@ -1,0 +1,516 @@
+"""Every exception that convo raises, in one tree.
+
+    ConvoError
+    ├── InputError (ValueError)            what the caller passed cannot be used; nothing was stored
+    │   ├── EmptyContent                   a message without content
+    │   ├── InvalidContent                 a content part or message that no API accepts
+    │   ├── InvalidText                    text that is not valid Unicode
+    │   ├── InvalidMetadata                metadata that the store does not take
+    │   ├── TooLarge                       past a documented limit
+    │   ├── NaiveTime                      a time without a time zone
+    │   ├── ConflictingArguments           two arguments that say different things
+    │   ├── BadAudio                       bytes that are not the audio they should be
+    │   │   ├── UnknownAudioFormat         no known format starts like this
+    │   │   └── AudioFormatMismatch        the claimed format is not the one found
+    │   └── UnsupportedUrl                 a database that convo does not speak
+    ├── RequestError (ValueError)          no valid request can be assembled from what is stored
+    │   ├── NothingToSend                  no message to send
+    │   ├── ToolOutputMissing              calls at the end are still open
+    │   ├── TranscriptMissing              audio must go as text, and there is no text
+    │   ├── AudioRequired                  an audio model, and audio nowhere
+    │   ├── UnsupportedApi                 an API whose requests convo does not assemble
+    │   └── UnsupportedMedia               the model does not take this kind of media
+    ├── AnswerError (ValueError)           an answer that cannot be recorded
+    ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
+    ├── NotFound (LookupError)
+    │   ├── ConversationNotFound           no such conversation for this owner
+    │   ├── ExchangeNotFound               no such exchange in this conversation
+    │   ├── ToolCallNotFound               no such call in the log
+    │   └── BlobNotFound                   bytes that the store should hold and does not
+    ├── ConflictError (RuntimeError)       the log is not in the state that the call needs
+    │   ├── TurnInProgress                 another exchange is pending
+    │   ├── StaleHead                      the log moved past `expected_head`
+    │   ├── KeyMismatch                    the key was used before, for other content
+    │   ├── ExchangeLost                   another worker took the exchange over
+    │   └── CallClosed                     the exchange was already recorded, failed or left
+    ├── UsageError (RuntimeError)          a call that is not allowed here
+    │   ├── StoreClosed                    the store was closed
+    │   ├── ReadOnlyView                   `everyone()` only reads
+    │   ├── HeldTransaction                a model call inside the caller's transaction
+    │   ├── WrongEventLoop                 an async store used in a second event loop
+    │   └── MissingDependency (ImportError)  an optional package is not installed
+    └── StoreError (OSError)               the database
+        ├── StoreNotFound                  there is no store at this place
+        ├── NotAConvoStore                 something else is at this place
+        ├── SchemaMissing                  the database has no convo tables yet
+        ├── SchemaTooOld                   the tables need an upgrade
+        ├── SchemaTooNew                   a newer convo made the tables
+        ├── CorruptStore                   the database file is damaged
+        ├── IntegrityError                 a stored body is not what was written
+        ├── StorageFull                    no space left
+        ├── ReadOnlyStore                  the database refuses writes
+        ├── StoreBusy (TimeoutError)       a lock was not granted in time
+        │   └── PoolExhausted              no connection was free in time
+        ├── StoreUnavailable (ConnectionError)  the server cannot be reached
+        └── StoreFailed                    any other failure of the database
+
+Each has `code` (stable, for programs), `retryable` (the same call may succeed later) and `committed`
+(`"yes"`, `"no"` or `"unknown"`: whether the write that failed is in the database). The message says what
+happened, to which id, and what to do; it never holds the text of a message. The cause stays in `__cause__`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Committed = Literal["yes", "no", "unknown"]
+
+
+class ConvoError(Exception):
+    """The root: `except convo.ConvoError` catches all that convo raises on purpose."""
+
+    code: ClassVar[str] = "convo_error"
+    retryable: bool = False
+    committed: Committed = "no"
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Derive `code` from the class's name, `TurnInProgress` gives `turn_in_progress`."""
+        super().__init_subclass__(**kwargs)
+        cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
+
+# --- input -----------------------------------------------------------------------------------------
+
+
+class InputError(ConvoError, ValueError):
+    """What the caller passed cannot be used. Nothing was stored."""
+
+
+class EmptyContent(InputError):
+    """A message without content."""
+
+    def __init__(self, what: str = "the message") -> None:
+        super().__init__(f"{what} has no content; pass text, audio, an image or a file")
+
+
+class InvalidContent(InputError):
+    """A content part or message that no API accepts."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}; {remedy}")
+
+
+class InvalidText(InputError):
+    """Text that is not valid Unicode: `position` is the index of the first lone surrogate."""
+
+    def __init__(self, what: str, position: int) -> None:
+        super().__init__(
+            f"{what} holds a lone surrogate at index {position}, which no encoding can carry; "
+            "decode the source with errors='replace' first"
+        )
+        self.position = position
+
+
+class InvalidMetadata(InputError):
+    """Metadata that the store does not take."""
+
+    def __init__(self, key: object, reason: str) -> None:
+        super().__init__(f"metadata {key!r}: {reason}")
+        self.key = key
+
+
+class TooLarge(InputError):
+    """Past a documented limit: `size` and `limit` are in `unit`."""
+
+    def __init__(self, what: str, size: int, limit: int, unit: str) -> None:
+        super().__init__(f"{what} has {size:,} {unit}, the limit is {limit:,}; split or shorten it")
+        self.size = size
+        self.limit = limit
+
+
+class NaiveTime(InputError):
+    """A time without a time zone."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} has no time zone; pass an aware datetime, such as datetime.now(timezone.utc)")
+
+
+class ConflictingArguments(InputError):
+    """Two arguments that say different things, or one that is not allowed with this API."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+class BadAudio(InputError):
+    """Bytes that are not the audio they should be."""
+
+    def __init__(self, reason: str, remedy: str = "pass the bytes of a whole recording") -> None:
+        super().__init__(f"{reason}; {remedy}")
+        self.reason = reason
+
+
+class UnknownAudioFormat(BadAudio):
+    """No known format starts like this. `found` describes the first bytes."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"the bytes are not a known audio format ({found})",
+            "pass wav or mp3, or name the format of raw audio: Audio.from_bytes(data, 'pcm16')",
+        )
+        self.found = found
+
+
+class AudioFormatMismatch(BadAudio):
+    """The claimed format is not the one found."""
+
+    def __init__(self, claimed: str, found: str) -> None:
+        super().__init__(f"the audio is claimed to be {claimed} but its bytes are {found}", f"pass format={found!r} or none")
+        self.claimed = claimed
+        self.found = found
+
+
+class UnsupportedUrl(InputError):
+    """A database that convo does not speak. The URL's password is never shown."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url!r} is no SQLite or PostgreSQL database; pass sqlite:///file.db or postgresql://host/name")
+
+
+# --- assembly --------------------------------------------------------------------------------------
+
+
+class RequestError(ConvoError, ValueError):
+    """No valid request can be assembled from what is stored. The log was not changed."""
+
+
+class NothingToSend(RequestError):
+    """The request would hold no message."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no message to send; add one, or create the conversation with instructions")
+
+
+class ToolOutputMissing(RequestError):
+    """Tool calls at the end of the log have no result yet: `call_ids`, in the order of the calls."""
+
+    def __init__(self, call_ids: Sequence[str]) -> None:
+        listed = ", ".join(call_ids)
+        super().__init__(f"the tool calls {listed} have no result yet; give each with tool_output(call_id, output)")
+        self.call_ids = tuple(call_ids)
+
+
+class TranscriptMissing(RequestError):
+    """The audio of the message at `position` must go as text, and there is no text."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(
+            f"the audio of message {position} must be sent as text ({reason}) and has no transcript; pass "
+            "Audio.open(..., transcript=...) when it is added, or Policy(missing_transcript='placeholder' or 'omit')"
+        )
+        self.position = position
+
+
+class AudioRequired(RequestError):
+    """The model refuses requests in which neither the input nor the output holds audio."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} refuses a request without audio in its input or output; leave modalities out, "
+            "pass voice=..., or use a text model"
+        )
+        self.model = model
+
+
+class UnsupportedApi(RequestError):
+    """An API whose requests convo does not assemble."""
+
+    def __init__(self, api: str, known: Sequence[str]) -> None:
+        super().__init__(f"api={api!r} is not one that convo assembles requests for; known: {', '.join(known)}")
+        self.api = api
+
+
+class AnswerError(ConvoError, ValueError):
+    """An answer that cannot be recorded as a reply."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"the answer cannot be recorded: {reason}; {remedy}")
+
+
+class UnsupportedMedia(RequestError):
+    """The turn to answer holds media that the model does not take."""
+
+    def __init__(self, model: str, kind: str, position: int) -> None:
+        super().__init__(f"{model} takes no {kind}, and message {position} holds one; choose a model that does, or remove it")
+        self.model = model
+        self.kind = kind
+        self.position = position
+
+
+# --- look-ups --------------------------------------------------------------------------------------
+
+
+class AudioNotLoaded(ConvoError, LookupError):
+    """Audio of a stored history carries no bytes until they are asked for."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the bytes of {what} were not loaded; get them with chat.load(audio)")
+
+
+class NotFound(ConvoError, LookupError):
+    """No such thing, or it belongs to somebody else: the two look the same."""
+
+
+class ConversationNotFound(NotFound):
+    """No such conversation for this owner."""
+
+    def __init__(self, identifier: object) -> None:
+        super().__init__(
+            f"there is no conversation {identifier!s} for this owner; check the id, and the owner that the store was opened for"
+        )
+        self.identifier = identifier
+
+
+class ExchangeNotFound(NotFound):
+    """No such exchange in this conversation."""
+
+    def __init__(self, identifier: object) -> None:
+        super().__init__(f"there is no exchange {identifier!s} in this conversation; chat.pending() lists those that are open")
+        self.identifier = identifier
+
+
+class ToolCallNotFound(NotFound):
+    """No such tool call in the log of this conversation."""
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(f"no message of this conversation asks for the call {call_id!r}; pass an id of reply.tool_calls")
+        self.call_id = call_id
+
+
+class BlobNotFound(NotFound):
+    """Bytes that the store should hold and does not. `digest` is their SHA-256 in hex."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"the bytes {digest} are not in the store; restore them from a backup")
+        self.digest = digest
+
+
+# --- conflicts -------------------------------------------------------------------------------------
+
+
+class ConflictError(ConvoError, RuntimeError):
+    """The log is not in the state that the call needs. Nothing was changed."""
+
+
+class TurnInProgress(ConflictError):
+    """Another exchange is pending on this conversation. `retry_after` is in seconds."""
+
+    retryable = True
+
+    def __init__(self, exchange: object, retry_after: float) -> None:
+        super().__init__(
+            f"exchange {exchange} is still waiting for its answer; try again in {retry_after:.0f} s, "
+            "or give it up with chat.abandon(exchange)"
+        )
+        self.exchange = exchange
+        self.retry_after = retry_after
+
+
+class StaleHead(ConflictError):
+    """The log moved: `expected` is what the caller had seen, `actual` is where the log is."""
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(f"the conversation is at message {actual}, not at {expected}; read it again and decide")
+        self.expected = expected
+        self.actual = actual
+
+
+class KeyMismatch(ConflictError):
+    """The key was used before, for other content."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {key!r} was used before with other content; use one key for one turn")
+        self.key = key
+
+
+class ExchangeLost(ConflictError):
+    """The lease ran out and another worker took the exchange over, or it was given up.
+
+    What this worker brought back is kept with the exchange and is not part of the log.
+    """
+
+    def __init__(self, exchange: object, status: str) -> None:
+        super().__init__(
+            f"exchange {exchange} is {status}: this answer came too late and is not in the log; "
+            "read the conversation to see what is"
+        )
+        self.exchange = exchange
+        self.status = status
+
+
+class CallClosed(ConflictError):
+    """The exchange was already recorded, failed or left."""
+
+    def __init__(self, exchange: object) -> None:
+        super().__init__(f"exchange {exchange} is closed; begin another with chat.exchange(request)")
+        self.exchange = exchange
+
+
+# --- use -------------------------------------------------------------------------------------------
+
+
+class UsageError(ConvoError, RuntimeError):
+    """A call that is not allowed here."""
+
+
+class StoreClosed(UsageError):
+    """The store was closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the store was closed; make a new one")
+
+
+class ReadOnlyView(UsageError):
+    """`everyone()` and read-only stores only read."""
+
+    def __init__(self) -> None:
+        super().__init__("this view of the store only reads; write through store.owned_by(owner)")
+
+
+class HeldTransaction(UsageError):
+    """A model call would hold the caller's transaction open while the model answers."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(
+            f"{call} would hold your transaction while the model answers; call it on the store itself, outside of within()"
+        )
+
+
+class WrongEventLoop(UsageError):
+    """An async store used in a second event loop."""
+
+    def __init__(self) -> None:
+        super().__init__("this store belongs to another event loop; make one AsyncStore per loop")
+
+
+class MissingDependency(UsageError, ImportError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package!r}; install it with: pip install 'convo[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+
+# --- database --------------------------------------------------------------------------------------
+
+
+class StoreError(ConvoError, OSError):
+    """The database failed, or is not what it should be."""
+
+
+class StoreNotFound(StoreError):
+    """There is no store at this place."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"there is no store at {place}; check the path, or create one with: convo --store ... upgrade")
+
+
+class NotAConvoStore(StoreError):
+    """Something else is at this place; it was not touched."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"{place} is no convo store; it was left as it is: check the path")
+
+
+class SchemaMissing(StoreError):
+    """The database has no convo tables yet."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"{place} has no convo tables yet; create them with store.upgrade() or: convo --store ... upgrade")
+
+
+class SchemaTooOld(StoreError):
+    """The tables need an upgrade."""
+
+    def __init__(self, found: str, wanted: str) -> None:
+        super().__init__(
+            f"the tables are at revision {found}, this convo needs {wanted}; run store.upgrade() or: convo --store ... upgrade"
+        )
+        self.found = found
+
+
+class SchemaTooNew(StoreError):
+    """A newer convo made the tables."""
+
+    def __init__(self, found: str, known: str) -> None:
+        super().__init__(f"the tables are at revision {found}, this convo knows up to {known}; update convo")
+        self.found = found
+
+
+class CorruptStore(StoreError):
+    """The database file is damaged."""
+
+    def __init__(self) -> None:
+        super().__init__("the database reports that it is damaged; stop writing to it and restore a backup")
+
+
+class IntegrityError(StoreError):
+    """The body of the message at `position` is not what was written: its hash differs."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the stored body of message {position} does not match its hash; restore it from a backup")
+        self.position = position
+
+
+class StorageFull(StoreError):
+    """No space left. Reads still work, and the same store goes on when there is space again."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("the database has no space left; free some and try again")
+
+
+class ReadOnlyStore(StoreError):
+    """The database refuses writes."""
+
+    def __init__(self) -> None:
+        super().__init__("the database is read-only; check the file's permissions, or that the server is the primary")
+
+
+class StoreBusy(StoreError, TimeoutError):
+    """A lock was not granted in time."""
+
+    retryable = True
+
+    def __init__(self, reason: str = "another writer held the database for too long") -> None:
+        super().__init__(f"{reason}; try again")
+
+
+class PoolExhausted(StoreBusy):
+    """No connection of the pool was free in time."""
+
+    def __init__(self) -> None:
+        super().__init__("no database connection was free in time (the engine's pool_size and pool_timeout)")
+
+
+class StoreUnavailable(StoreError, ConnectionError):
+    """The server cannot be reached, or dropped the connection."""
+
+    retryable = True
+
+    def __init__(self, committed: Committed = "no") -> None:
+        super().__init__("the database cannot be reached or dropped the connection; try again, with the same key")
+        self.committed = committed
+
+
+class StoreFailed(StoreError):
+    """Any other failure of the database; the driver's error is the cause."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the database failed ({reason}); the cause is attached")

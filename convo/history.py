@@ -1,0 +1,68 @@
+"""An immutable run of messages, in the order of their positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convo.audio import Audio
+    from convo.messages import Message
+
+
+@attrs.frozen
+class History(Sequence["Message"]):
+    """What a branch holds: iterable, sized, sliceable. `head` is the position of the last message of the branch."""
+
+    messages: tuple[Message, ...] = ()
+    head: int = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self.messages)
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+    @overload
+    def __getitem__(self, index: slice) -> History: ...
+    def __getitem__(self, index: int | slice) -> Message | History:
+        """Give one message by its index (not its position), or a shorter history."""
+        if isinstance(index, slice):
+            return History(self.messages[index], self.head)
+        return self.messages[index]
+
+    @property
+    def turns(self) -> tuple[History, ...]:
+        """The turns: user messages since the last reply and everything up to the next user message."""
+        runs: list[list[Message]] = []
+        for message in self.messages:
+            if not runs or (message.role == "user" and runs[-1][-1].role != "user"):
+                runs.append([])
+            runs[-1].append(message)
+        return tuple(History(tuple(run), self.head) for run in runs)
+
+    @property
+    def instructions(self) -> str | None:
+        """The instructions in force at the end, or None."""
+        for message in reversed(self.messages):
+            if message.kind == "instructions":
+                return message.text
+        return None
+
+    def to_chat(self) -> list[dict[str, Any]]:
+        """Give the messages as Chat Completions writes them, instructions in their places, unknown fields kept.
+
+        Audio, images and files are `{"$blob": digest}` where bytes were: `Conversation.request()` gives what an
+        API accepts, this gives what was said.
+        """
+        return [message.raw for message in self.messages]
+
+    def audio(self) -> tuple[Audio, ...]:
+        """All first recordings and spoken replies of the messages, without their bytes."""
+        return tuple(found for message in self.messages if (found := message.audio) is not None)

@@ -1,0 +1,208 @@
+"""Messages of the log, and drafts that are to become messages: pure values.
+
+The body of either is the API's own JSON as canonical text, in which bytes are replaced by
+`{"$blob": "<sha-256 in hex>"}`; the bytes themselves travel beside it as `Media`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from convo.audio import Audio
+from convo.canonical import decode
+from convo.times import from_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Kind = Literal["message", "instructions"]
+Status = Literal["complete", "interrupted"]
+
+
+@attrs.frozen
+class Media:
+    """One piece of media of a message, as stored. `data` is None where the bytes were not loaded.
+
+    `duration` is in seconds, `size` in bytes, `digest` the SHA-256 in hex; `part` is the index of the content
+    part that holds it, -1 for the audio of a reply.
+    """
+
+    part: int
+    kind: Literal["audio", "image", "file"]
+    format: str | None
+    digest: str
+    size: int
+    duration: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    transcript: str | None = None
+    voice: str | None = None
+    data: bytes | None = attrs.field(default=None, repr=False, eq=False)
+
+
+@attrs.frozen
+class ToolCall:
+    """A call that the model asked for. `arguments` is the model's own text, which may be invalid JSON."""
+
+    id: str
+    name: str
+    arguments: str
+    type: Literal["function", "custom"] = "function"
+
+
+@attrs.frozen
+class Draft:
+    """A message that is not in the log yet: it has no position.
+
+    `audio_expires` is in microseconds since 1970; `text_tokens` and `audio_tokens` are what the API billed.
+    """
+
+    role: str
+    body: str
+    kind: Kind = "message"
+    status: Status = "complete"
+    api: str = "chat"
+    model: str | None = None
+    text: str = ""
+    media: tuple[Media, ...] = ()
+    audio_id: str | None = None
+    audio_expires: int | None = None
+    audio_origin: str | None = None
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+    pinned: bool = False
+    metadata: str | None = None
+    created: int | None = None
+
+    def at(self, position: int, now: int) -> Message:
+        """Give the message that this draft becomes at `position`; `now` in microseconds where it has no time of its own."""
+        return Message(
+            position=position, kind=self.kind, role=self.role, body=self.body, status=self.status, api=self.api,
+            model=self.model, created=now if self.created is None else self.created, pinned=self.pinned,
+            pieces=len(self.media), audio_id=self.audio_id, audio_expires=self.audio_expires,
+            audio_origin=self.audio_origin, text_tokens=self.text_tokens, audio_tokens=self.audio_tokens,
+            labels=self.metadata, media=self.media,
+        )  # fmt: skip
+
+
+@attrs.frozen
+class Message:
+    """One entry of the log. Fields are what the database holds, in the order in which the store selects them.
+
+    `created` and `audio_expires` are microseconds since 1970 (see `created_at` and `audio` for what people want);
+    `pieces` counts the media of the message, which `media` describes where they were loaded.
+    """
+
+    position: int
+    kind: Kind
+    role: str
+    body: str = attrs.field(repr=False)
+    status: Status
+    api: str
+    model: str | None
+    created: int
+    pinned: bool = attrs.field(converter=bool)
+    pieces: int
+    audio_id: str | None
+    audio_expires: int | None
+    audio_origin: str | None
+    text_tokens: int | None
+    audio_tokens: int | None
+    labels: str | None
+    media: tuple[Media, ...] = ()
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The message in the API's own JSON, unknown fields included, bytes taken out."""
+        body: dict[str, Any] = decode(self.body)
+        return body
+
+    @property
+    def text(self) -> str:
+        """What was written or said, in either form, as one text."""
+        return text_of(self.raw, self.media)
+
+    @property
+    def created_at(self) -> datetime:
+        """When the message entered the log, or the time that its author gave: aware, UTC."""
+        return from_micros(self.created)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The caller's own notes, as given to `add`."""
+        notes: dict[str, Any] = decode(self.labels) if self.labels else {}
+        return notes
+
+    @property
+    def audio(self) -> Audio | None:
+        """The first audio of the message, without its bytes (`chat.load(audio)` fetches them), or None."""
+        for piece in self.media:
+            if piece.kind == "audio":
+                return audio_of(piece, self)
+        return None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls that this message asks for, in order."""
+        return tuple(calls_of(self.raw))
+
+    @property
+    def tool_call_id(self) -> str | None:
+        """The call that this message answers, for the role `tool`."""
+        found = self.raw.get("tool_call_id")
+        return found if isinstance(found, str) else None
+
+
+def audio_of(piece: Media, message: Message | Draft) -> Audio:
+    """Give the audio of a message as the public value."""
+    reply = piece.part < 0
+    expires = message.audio_expires
+    return Audio.stored(
+        format=piece.format or "unknown", digest=piece.digest, size=piece.size, duration=piece.duration,
+        sample_rate=piece.sample_rate, channels=piece.channels, transcript=piece.transcript, voice=piece.voice,
+        id=message.audio_id if reply else None,
+        expires_at=from_micros(expires) if reply and expires is not None else None,
+        data=piece.data,
+    )  # fmt: skip
+
+
+def text_of(body: Mapping[str, Any], media: tuple[Media, ...] = ()) -> str:
+    """Give the text of a message body: content, what was said, and transcripts of what was recorded."""
+    said = body.get("audio")
+    pieces = [
+        said.get("transcript") if isinstance(said, dict) else None,
+        *_content_texts(body.get("content"), media),
+        body.get("refusal"),
+    ]
+    return "\n".join(piece for piece in pieces if isinstance(piece, str) and piece)
+
+
+def _content_texts(content: object, media: tuple[Media, ...]) -> list[object]:
+    if not isinstance(content, list):
+        return [content]
+    spoken = {piece.part: piece.transcript for piece in media}
+    return [
+        part.get("text") or part.get("refusal") or spoken.get(index)
+        for index, part in enumerate(content)
+        if isinstance(part, dict)
+    ]
+
+
+def calls_of(body: Mapping[str, Any]) -> list[ToolCall]:
+    """Give the tool calls of a message body; a call whose shape is unknown is left out."""
+    found = body.get("tool_calls")
+    if not isinstance(found, list):
+        return []
+    return [call for raw in found if (call := _call(raw)) is not None]
+
+
+def _call(raw: object) -> ToolCall | None:
+    match raw:
+        case {"id": str(id), "function": {"name": str(name), "arguments": str(arguments)}}:
+            return ToolCall(id, name, arguments)
+        case {"id": str(id), "custom": {"name": str(name), "input": str(arguments)}}:
+            return ToolCall(id, name, arguments, "custom")
+    return None

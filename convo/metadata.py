@@ -1,0 +1,52 @@
+"""Metadata that callers keep with conversations and messages: checked, and as canonical text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from convo.canonical import check_text, check_value, encode
+from convo.errors import InvalidMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_KEYS = 100
+MAX_CHARACTERS = 100_000
+MAX_TITLE = 1_000
+_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def encode_metadata(metadata: Mapping[str, Any] | None) -> str | None:
+    """Give metadata as canonical text, None for none. Raises `InvalidMetadata`, which names the key."""
+    if not metadata:
+        return None
+    if len(metadata) > MAX_KEYS:
+        raise InvalidMetadata(f"of {len(metadata)} keys", f"at most {MAX_KEYS} are kept")
+    for key, value in metadata.items():
+        check_pair(key, value)
+    text = encode(dict(metadata))
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidMetadata(f"of {len(text):,} characters", f"at most {MAX_CHARACTERS:,} are kept")
+    return text
+
+
+def check_pair(key: object, value: object) -> None:
+    """Raise `InvalidMetadata` unless the key is a plain word and the value JSON without NUL."""
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise InvalidMetadata(key, "a key is 1 to 64 letters, digits, '_', '.' or '-'")
+    try:
+        check_value(value, f"metadata {key!r}")
+    except ValueError as error:
+        raise InvalidMetadata(key, str(error)) from error
+    if "\\u0000" in encode(value):
+        raise InvalidMetadata(key, "a value holds no NUL")
+
+
+def check_title(title: str | None) -> str | None:
+    """Give a title back, or raise `InvalidMetadata`."""
+    if title is None:
+        return None
+    if "\0" in title or len(title) > MAX_TITLE:
+        raise InvalidMetadata("title", f"a title is text of at most {MAX_TITLE} characters without NUL")
+    return check_text(title, "the title")
