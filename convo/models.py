@@ -1,0 +1,250 @@
+"""What each model takes, costs and when it ends: a catalogue read from `models.toml`, which a caller can extend.
+
+What is not known is None, and a model that is not known is sent what the caller asks for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import re
+import tomllib
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.errors import InvalidContent
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+_DATED = re.compile(r"(.+)-\d{4}-\d{2}-\d{2}")
+_DECIMALS = 6
+"""Decimals of a rate for a million tokens: one more and a token would cost a fraction of 10**-12, the unit of storage."""
+_MOST = 10**9
+"""A rate past this is a mistake, and its bill would not fit the 64 bits of a stored cost."""
+
+
+def undated(name: str) -> str:
+    """Give the name of a model without its date: `gpt-audio` for `gpt-audio-2025-08-28`."""
+    match = _DATED.fullmatch(name)
+    return match[1] if match else name
+
+
+def _rate(value: Decimal | int | str | None) -> Decimal | None:
+    """Make a rate exact. A float is refused: it is not the number that was written."""
+    if value is None:
+        return None
+    found = Decimal(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else _parsed(value)
+    if not found.is_finite() or not 0 <= found < _MOST or 10**_DECIMALS % found.as_integer_ratio()[1]:
+        raise InvalidContent(f"{value} is no price", f"pass a number of USD per million tokens with at most {_DECIMALS} decimals")
+    return found
+
+
+def _parsed(value: object) -> Decimal:
+    if isinstance(value, str):
+        try:
+            return Decimal(value)
+        except ArithmeticError:
+            pass
+    raise InvalidContent(f"{value!r} is no price", "pass a Decimal, a whole number, or its text")
+
+
+@attrs.frozen(kw_only=True)
+class Prices:
+    """Prices for 1,000,000 tokens by kind, exact; None is unknown.
+
+    `cached_in` and `cached_audio_in` are what tokens read from the cache cost; where they are None, cached tokens
+    cost what others of their kind do. So do tokens written to the cache, unless `cache_write` says what they cost.
+    """
+
+    text_in: Decimal | None = attrs.field(default=None, converter=_rate)
+    text_out: Decimal | None = attrs.field(default=None, converter=_rate)
+    audio_in: Decimal | None = attrs.field(default=None, converter=_rate)
+    audio_out: Decimal | None = attrs.field(default=None, converter=_rate)
+    image_in: Decimal | None = attrs.field(default=None, converter=_rate)
+    cached_in: Decimal | None = attrs.field(default=None, converter=_rate)
+    cached_audio_in: Decimal | None = attrs.field(default=None, converter=_rate)
+    cache_write: Decimal | None = attrs.field(default=None, converter=_rate)
+    currency: str = "USD"
+    source: str = ""
+    """Where the prices were read."""
+    date: dt.date | None = None
+    """When they were read."""
+
+
+@attrs.frozen(kw_only=True)
+class Model:
+    """One model. None, and an empty `apis`, mean that it is not known."""
+
+    name: str
+    family: str
+    """Models of one family may replay each other's audio ids: the name without its date."""
+    audio: bool | None = None
+    """Whether it takes and gives audio in conversations through its `apis`."""
+    images: bool | None = None
+    """Whether it takes images."""
+    context: int | None = None
+    """Tokens, input and output together."""
+    max_output: int | None = None
+    """Tokens of one answer."""
+    apis: tuple[str, ...] = ()
+    """`chat`, `responses`, `realtime`, `live`, `transcription`, `translation`, `speech`."""
+    prices: Prices | None = None
+    shutdown: dt.date | None = None
+    """The announced day from which requests are refused."""
+    successor: str | None = None
+    """The model to use then."""
+    sources: tuple[str, ...] = ()
+    known: bool = True
+    """Whether the catalogue has an entry for it."""
+
+    def retired(self, day: dt.date) -> bool:
+        """Say whether the model is shut down on that day."""
+        return self.shutdown is not None and day >= self.shutdown
+
+
+@attrs.frozen
+class Catalogue:
+    """Models by name. `table` names the price table and its date, to be stored beside every cost."""
+
+    models: Mapping[str, Model] = attrs.field(hash=False)
+    table: str
+
+    @classmethod
+    def default(cls) -> Catalogue:
+        """Give the catalogue that comes with convo."""
+        return _default()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Catalogue:
+        """Give the default catalogue, extended by a TOML file of the same shape; what the file says wins.
+
+        A key of a model replaces that key only, but `prices` is replaced as a whole: it has one source and date.
+        Raises `InvalidContent` for a file of another shape, and `OSError` as Python does.
+        """
+        where = str(path)
+        document = _document(Path(path).read_bytes(), where)
+        models = _merged(_packaged()["models"], document.get("models", {}))
+        return _catalogue(models, f"{cls.default().table} + {_title(document, Path(path).stem)}", where)
+
+    def lookup(self, name: str) -> Model:
+        """Give the model of that name. `x-2026-01-31` is `x` unless it has its own entry; others are `known=False`."""
+        if found := self.models.get(name):
+            return found
+        family = undated(name)
+        if found := self.models.get(family):
+            return attrs.evolve(found, name=name)
+        return Model(name=name, family=family, known=False)
+
+    def current(self, name: str, day: dt.date) -> Model:
+        """Give the model, or the first of its successors that is not shut down on that day.
+
+        Where none is known to live, the last one is given: check `retired`.
+        """
+        model = self.lookup(name)
+        seen = {name}
+        while model.retired(day) and model.successor is not None and model.successor not in seen:
+            seen.add(model.successor)
+            model = self.lookup(model.successor)
+        return model
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+_KINDS = ("text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write")
+_DATE = (dt.date,)
+_DOCUMENT = {"name": (str,), "date": _DATE, "models": (dict,)}
+_MODEL = {
+    "family": (str,), "audio": (bool,), "images": (bool,), "context": (int,), "max_output": (int,), "apis": (list,),
+    "prices": (dict,), "shutdown": _DATE, "successor": (str,), "sources": (list,),
+}  # fmt: skip
+_PRICES = {**dict.fromkeys(_KINDS, (Decimal, int)), "currency": (str,), "source": (str,), "date": _DATE}
+_PACKAGED = "convo/models.toml"
+
+
+@functools.cache
+def _default() -> Catalogue:
+    document = _packaged()
+    return _catalogue(document["models"], _title(document, _PACKAGED), _PACKAGED)
+
+
+@functools.cache
+def _packaged() -> dict[str, Any]:
+    return _document(resources.files("convo").joinpath("models.toml").read_bytes(), _PACKAGED)
+
+
+def _document(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(data.decode(), parse_float=Decimal)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidContent(f"{where} is no TOML ({error})", "correct the file") from error
+    return _table(found, _DOCUMENT, where)
+
+
+def _title(document: Mapping[str, Any], name: str) -> str:
+    """Give the name of a price table with its date, where it has one."""
+    return " ".join(str(part) for part in (document.get("name", name), document.get("date")) if part)
+
+
+def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give our entries with theirs laid over, key by key. What is no table is kept, to be refused by name."""
+    return {**ours, **{name: _over(ours.get(name, {}), entry) for name, entry in theirs.items()}}
+
+
+def _over(below: Mapping[str, Any], entry: object) -> object:
+    return {**below, **entry} if isinstance(entry, dict) else entry
+
+
+def _catalogue(entries: Mapping[str, Any], table: str, where: str) -> Catalogue:
+    """Make models of entries; a dated one stands on the one without its date."""
+    models = {}
+    for name, entry in entries.items():
+        below = entries.get(undated(name), {})
+        models[name] = _model(name, _over(below if isinstance(below, dict) else {}, entry), where)
+    return Catalogue(models, table)
+
+
+def _model(name: str, entry: object, where: str) -> Model:
+    where = f"{where}, model {name!r}"
+    table = _table(entry, _MODEL, where)
+    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    if "prices" in facts:
+        facts["prices"] = _prices(facts["prices"], f"{where}, prices")
+    return Model(**{"name": name, "family": undated(name), **facts})
+
+
+def _prices(entry: object, where: str) -> Prices:
+    table = _table(entry, _PRICES, where)
+    try:
+        return Prices(**table)
+    except InvalidContent as error:
+        raise InvalidContent(f"{where}: {error}", "correct the file") from error
+
+
+def _table(value: object, shape: Mapping[str, tuple[type, ...]], where: str) -> dict[str, Any]:
+    """Give a table whose keys are in `shape`, each with a value of its types. Raises `InvalidContent` for any other."""
+    if not isinstance(value, dict):
+        raise InvalidContent(f"{where} is {value!r}", "write a table")
+    for key, item in value.items():
+        if key not in shape:
+            raise InvalidContent(f"{where}: {key!r} is not known", f"use {', '.join(shape)}")
+        # The exact type: true is an int to Python, and a time is a date.
+        if type(item) not in shape[key] or not _filled(item):
+            raise InvalidContent(f"{where}: {key} is {item!r}", f"write {_words(shape[key])}")
+    return value
+
+
+def _filled(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
+    return not isinstance(value, int) or value >= 0
+
+
+def _words(types: tuple[type, ...]) -> str:
+    words = {str: "a text", bool: "true or false", int: "a whole number", list: "a list of texts", dict: "a table"}
+    return " or ".join({**words, Decimal: "a number", dt.date: "a date such as 2027-01-20"}[type_] for type_ in types)
