@@ -1,0 +1,308 @@
+"""The one way in which messages enter the log: the row of the branch is moved under a guard, and all else follows it.
+
+On PostgreSQL everything is one statement, so that it needs no transaction around it and the rows of a reply are
+never split by another writer. SQLite has one writer at a time anyway: there it is one statement after the other.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from convo.canonical import digest
+from convo.store import tables
+from convo.store.statements import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+    from convo.messages import Draft
+
+
+class Guard(Enum):
+    """What must hold of the branch for the messages to enter, and what happens to its pending exchange."""
+
+    ADD = "any state; the pending exchange stays; with a key, not known yet"
+    BEGIN = "no exchange pending; this one becomes pending"
+    COMPLETE = "this attempt of this exchange is pending; nothing is afterwards"
+    RECORD = "any state; the exchange is done at once"
+
+
+@attrs.frozen
+class Entry:
+    """What enters: drafts with their time, and the rows that go with them.
+
+    `exchange` holds columns of `convo_exchange`; for BEGIN and RECORD a new row, for COMPLETE what changes.
+    `memory` holds a whole row of `convo_memory`. `expected` is the head that the caller has seen.
+    """
+
+    owner: str
+    branch: UUID
+    now: int
+    drafts: Sequence[Draft]
+    exchange_id: UUID | None = None
+    attempt: int = 0
+    lease_until: int | None = None
+    exchange: Mapping[str, Any] = attrs.field(factory=dict)
+    memory: Mapping[str, Any] | None = None
+    expected: int | None = None
+
+
+def append(connection: Connection, guard: Guard, entry: Entry) -> int | None:
+    """Append the drafts and give the new head; None, and nothing written, when the guard does not hold."""
+    if connection.dialect.name == "postgresql":
+        return _append_at_once(connection, guard, entry)
+    return _append_in_steps(connection, guard, entry)
+
+
+# --- the guarded move of the branch ----------------------------------------------------------------
+
+_B, _M, _A, _X = tables.branch.c, tables.message.c, tables.attachment.c, tables.exchange.c
+
+
+def _move(guard: Guard, *, keyed: bool, expecting: bool) -> sa.Update:
+    count = sa.bindparam("count", type_=sa.BigInteger)
+    statement = sa.update(tables.branch).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
+    if guard is Guard.BEGIN:
+        begun: dict[str, Any] = {
+            "pending": sa.bindparam("exchange_id"),
+            "attempt": sa.literal_column("1"),
+            "lease_until": sa.bindparam("lease_until"),
+        }
+        statement = statement.where(_B.pending.is_(None)).values(**begun)
+    elif guard is Guard.COMPLETE:
+        statement = statement.where(_B.pending == sa.bindparam("exchange_id"), _B.attempt == sa.bindparam("attempt"))
+        statement = statement.values(pending=sa.null(), lease_until=sa.null())
+    if expecting:
+        statement = statement.where(_B.head == sa.bindparam("expected"))
+    if keyed:
+        statement = statement.where(~_key_is_known())
+    return statement.values(head=_B.head + count).returning(_B.head)
+
+
+def _key_is_known() -> sa.Exists:
+    return sa.exists(
+        sa.select(_X.id)
+        .where(_X.owner == sa.bindparam("owner"), _X.conversation == sa.bindparam("conversation"), _X.key == sa.bindparam("key"))
+        .correlate(None)
+    )
+
+
+def _values_of_move(entry: Entry) -> dict[str, Any]:
+    return {
+        "owner": entry.owner, "branch": entry.branch, "count": len(entry.drafts), "exchange_id": entry.exchange_id,
+        "attempt": entry.attempt, "lease_until": entry.lease_until, "expected": entry.expected,
+        "conversation": entry.exchange.get("conversation"), "key": entry.exchange.get("key"),
+    }  # fmt: skip
+
+
+def _is_keyed(guard: Guard, entry: Entry) -> bool:
+    return guard is not Guard.COMPLETE and entry.exchange.get("key") is not None
+
+
+# --- rows ------------------------------------------------------------------------------------------
+
+
+def _message_row(entry: Entry, draft: Draft) -> dict[str, Any]:
+    return {
+        "owner": entry.owner, "branch": entry.branch, "kind": draft.kind, "role": draft.role, "body": draft.body,
+        "hash": digest(draft.body), "status": draft.status, "api": draft.api, "model": draft.model, "text": draft.text,
+        "created_at": entry.now if draft.created is None else draft.created, "exchange": entry.exchange_id,
+        "pinned": draft.pinned, "pieces": len(draft.media), "audio_id": draft.audio_id,
+        "audio_expires_at": draft.audio_expires, "audio_origin": draft.audio_origin,
+        "text_tokens": draft.text_tokens, "audio_tokens": draft.audio_tokens, "metadata": draft.metadata,
+    }  # fmt: skip
+
+
+def _attachment_rows(entry: Entry) -> list[tuple[int, dict[str, Any]]]:
+    """Rows of the media, each with the place of its message among the drafts, from 1."""
+    return [
+        (
+            place,
+            {
+                "owner": entry.owner, "branch": entry.branch, "part": piece.part, "kind": piece.kind,
+                "format": piece.format, "digest": piece.digest, "size": piece.size, "duration": piece.duration,
+                "sample_rate": piece.sample_rate, "channels": piece.channels, "transcript": piece.transcript,
+                "voice": piece.voice,
+            },
+        )
+        for place, draft in enumerate(entry.drafts, 1)
+        for piece in draft.media
+    ]  # fmt: skip
+
+
+def _exchange_row(guard: Guard, entry: Entry) -> dict[str, Any]:
+    row = dict(entry.exchange)
+    if guard is not Guard.COMPLETE:
+        row |= {"owner": entry.owner, "id": entry.exchange_id, "branch": entry.branch}
+    return row
+
+
+# --- SQLite ----------------------------------------------------------------------------------------
+
+
+def _append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int | None:
+    moved = _step_move(guard, _is_keyed(guard, entry), entry.expected is not None).one(connection, **_values_of_move(entry))
+    if moved is None:
+        return None
+    head: int = moved[0]
+    before = head - len(entry.drafts)
+    _insert_message().many(
+        connection, ({**_message_row(entry, draft), "position": before + place} for place, draft in enumerate(entry.drafts, 1))
+    )
+    _insert_attachment().many(connection, ({**row, "position": before + place} for place, row in _attachment_rows(entry)))
+    _step_exchange(connection, guard, entry, head)
+    if entry.memory is not None:
+        _upsert_memory().__call__(connection, **entry.memory)
+    return head
+
+
+def _step_exchange(connection: Connection, guard: Guard, entry: Entry, head: int) -> None:
+    if not entry.exchange:
+        return
+    row = _exchange_row(guard, entry)
+    if guard in (Guard.ADD, Guard.BEGIN):
+        row |= {"asked_first": head - len(entry.drafts) + 1, "asked_last": head}
+    else:
+        row["position"] = head
+    if guard is Guard.COMPLETE:
+        _update_exchange(tuple(sorted(row)))(connection, key_owner=entry.owner, key_id=entry.exchange_id, **row)
+    else:
+        _insert_exchange(tuple(sorted(row)))(connection, **row)
+
+
+@cache
+def _step_move(guard: Guard, keyed: bool, expecting: bool) -> Statement:  # noqa: FBT001 - keys of the cache
+    return Statement("move the head of a branch", lambda: _move(guard, keyed=keyed, expecting=expecting))
+
+
+@cache
+def _insert_message() -> Statement:
+    return Statement("store a message", lambda: sa.insert(tables.message))
+
+
+@cache
+def _insert_attachment() -> Statement:
+    return Statement("store what is known of a piece of media", lambda: sa.insert(tables.attachment))
+
+
+@cache
+def _insert_exchange(columns: tuple[str, ...]) -> Statement:
+    return Statement(
+        "begin or record an exchange",
+        lambda: sa.insert(tables.exchange).values({c: sa.bindparam(c, type_=_X[c].type) for c in columns}),
+    )
+
+
+@cache
+def _update_exchange(columns: tuple[str, ...]) -> Statement:
+    def build() -> sa.Update:
+        keys = (_X.owner == sa.bindparam("key_owner"), _X.id == sa.bindparam("key_id"))
+        return sa.update(tables.exchange).where(*keys).values({c: sa.bindparam(c, type_=_X[c].type) for c in columns})
+
+    return Statement("end an exchange", build)
+
+
+@cache
+def _upsert_memory() -> Statement:
+    def build() -> Any:
+        insert = sqlite.insert(tables.memory)
+        return insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={"body": insert.excluded.body})
+
+    return Statement("remember what assembly has to", build)
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------------
+
+
+def _append_at_once(connection: Connection, guard: Guard, entry: Entry) -> int | None:
+    attachments = _attachment_rows(entry)
+    exchange = _exchange_row(guard, entry) if entry.exchange else {}
+    statement = _whole(
+        guard, _is_keyed(guard, entry), entry.expected is not None, len(entry.drafts), tuple(p for p, _ in attachments),
+        tuple(sorted(exchange)), entry.memory is not None,
+    )  # fmt: skip
+    values = _values_of_move(entry)
+    for place, draft in enumerate(entry.drafts, 1):
+        values |= {f"m{place}_{name}": value for name, value in _message_row(entry, draft).items()}
+    for number, (_, row) in enumerate(attachments):
+        values |= {f"a{number}_{name}": value for name, value in row.items()}
+    values |= {f"x_{name}": value for name, value in exchange.items()}
+    values |= {f"r_{name}": value for name, value in (entry.memory or {}).items()}
+    found = statement.one(connection, **values)
+    return None if found is None else int(found[0])
+
+
+@cache
+def _whole(
+    guard: Guard,
+    keyed: bool,  # noqa: FBT001 - keys of the cache
+    expecting: bool,  # noqa: FBT001 - keys of the cache
+    messages: int,
+    places: tuple[int, ...],
+    exchange: tuple[str, ...],
+    remembers: bool,  # noqa: FBT001 - keys of the cache
+) -> Statement:
+    """Build the statement for a number of messages, the places of their media, and the columns of the exchange."""
+
+    def build() -> Any:
+        moved = _move(guard, keyed=keyed, expecting=expecting).cte("moved")
+        parts: list[Any] = []
+        if messages:
+            rows = [
+                _row(tables.message, f"m{place}_", moved.c.head - messages + place, moved) for place in range(1, messages + 1)
+            ]
+            parts.append(_insert(tables.message, rows).cte("stored"))
+        if places:
+            rows = [_row(tables.attachment, f"a{n}_", moved.c.head - messages + place, moved) for n, place in enumerate(places)]
+            parts.append(_insert(tables.attachment, rows).cte("attached"))
+        if exchange:
+            parts.append(_exchange_part(guard, exchange, messages, moved).cte("exchanged"))
+        if remembers:
+            parts.append(_memory_part(moved).cte("remembered"))
+        return sa.select(moved.c.head).add_cte(*parts)
+
+    return Statement("append to the log, whole", build)
+
+
+def _bind(prefix: str, column: sa.Column[Any]) -> Any:
+    return sa.cast(sa.bindparam(f"{prefix}{column.name}", type_=column.type), column.type)
+
+
+def _row(table: sa.Table, prefix: str, position: Any, moved: sa.CTE) -> sa.Select[Any]:
+    values = [position if column.name == "position" else _bind(prefix, column) for column in table.c]
+    return sa.select(*(value.label(column.name) for value, column in zip(values, table.c, strict=True))).select_from(moved)
+
+
+def _insert(table: sa.Table, rows: list[sa.Select[Any]]) -> sa.Insert:
+    source = rows[0] if len(rows) == 1 else sa.union_all(*rows)
+    return sa.insert(table).from_select(list(table.c), source).returning(sa.literal_column("1").label("done"))
+
+
+def _exchange_part(guard: Guard, columns: tuple[str, ...], count: int, moved: sa.CTE) -> Any:
+    values: dict[str, Any] = {name: _bind("x_", _X[name]) for name in columns}
+    if guard in (Guard.ADD, Guard.BEGIN):
+        values |= {"asked_first": moved.c.head - count + 1, "asked_last": moved.c.head}
+    else:
+        values["position"] = moved.c.head
+    if guard is Guard.COMPLETE:
+        keys = (_X.owner == sa.bindparam("owner"), _X.id == sa.bindparam("exchange_id"), moved.c.head.is_not(None))
+        return sa.update(tables.exchange).where(*keys).values(values).returning(sa.literal_column("1").label("done"))
+    source = sa.select(*(value.label(name) for name, value in values.items())).select_from(moved)
+    return sa.insert(tables.exchange).from_select(list(values), source).returning(sa.literal_column("1").label("done"))
+
+
+def _memory_part(moved: sa.CTE) -> Any:
+    columns = list(tables.memory.c)
+    source = sa.select(*(_bind("r_", column).label(column.name) for column in columns)).select_from(moved)
+    insert = postgresql.insert(tables.memory).from_select(columns, source)
+    upsert = insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={"body": insert.excluded.body})
+    return upsert.returning(sa.literal_column("1").label("done"))

@@ -1,0 +1,204 @@
+"""Units of work under asyncio: each in a task of its own that a cancelled caller does not cancel.
+
+On PostgreSQL the async driver runs the same functions through `AsyncConnection.run_sync`. On SQLite a sync engine
+runs them in one worker thread, which costs a quarter of what an async driver for SQLite does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Engine
+
+from convo.errors import StoreClosed, WrongEventLoop
+from convo.store.engine import ATTEMPTS, PATIENCE, Mode, Runner, driver_needed, make_engine, parse_url, place_of
+from convo.store.faults import may_retry, typed_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from convo.store.engine import Durability
+
+T = TypeVar("T")
+
+
+class _Shield:
+    """Runs coroutines as tasks that outlive a cancelled caller, on one event loop."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def check_loop(self) -> None:
+        """Bind to the running loop. Raises `WrongEventLoop` in any other one."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise WrongEventLoop
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await the work; when the caller is cancelled it goes on to its end."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def settle(self) -> None:
+        """Wait for work whose callers were cancelled."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+class AsyncRunner:
+    """Runs units of work on an async engine of PostgreSQL; see `convo.store.engine.Runner`."""
+
+    def __init__(self, engine: AsyncEngine, *, place: str = "", schema: str | None = None, owned: bool = True) -> None:
+        self.place = place
+        self.creates = False
+        self._owned = owned
+        self._engine = engine
+        self._pid = os.getpid()
+        self._closed = False
+        self._shield = _Shield()
+        whole = engine.execution_options(convo_schema=schema)
+        alone = engine.execution_options(convo_schema=schema, isolation_level="AUTOCOMMIT")
+        self._modes: dict[Mode, AsyncEngine] = {"read": alone, "single": alone, "write": whole}
+
+    async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
+        """Run one unit of work; raises errors of convo only. A cancelled caller does not interrupt it."""
+        if self._closed:
+            raise StoreClosed
+        self._shield.check_loop()
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            await self._engine.dispose(close=False)
+        return await self._shield.run(self._tried(self._modes[mode], work, arguments, named))
+
+    async def _tried(self, engine: AsyncEngine, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
+        started = time.monotonic()
+        with typed_errors(self.place):
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    async with engine.begin() as connection:
+                        return await connection.run_sync(work, *arguments, **named)
+                except sa.exc.DBAPIError as error:
+                    if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
+                        raise
+                    await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def must_exist(self) -> None:
+        """A server's tables are never made by themselves."""
+
+    async def close(self) -> None:
+        """Wait for work under way, then close the connections of an engine that we made."""
+        self._closed = True
+        await self._shield.settle()
+        if self._owned:
+            await self._engine.dispose()
+
+
+class ThreadRunner:
+    """Runs units of work on a sync engine, in one worker thread."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._closed = False
+        self._shield = _Shield()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="convo-sqlite")
+
+    @property
+    def place(self) -> str:
+        """The path of the database."""
+        return self._runner.place
+
+    @property
+    def creates(self) -> bool:
+        """Whether the tables may be made when they are missing."""
+        return self._runner.creates
+
+    async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
+        """Run one unit of work; raises errors of convo only. A cancelled caller does not interrupt it."""
+        if self._closed:
+            raise StoreClosed
+        self._shield.check_loop()
+        return await self._shield.run(self._threaded(work, arguments, mode, named))
+
+    async def _threaded(self, work: Callable[..., T], arguments: tuple[Any, ...], mode: Mode, named: dict[str, Any]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: self._runner.run(work, *arguments, mode=mode, **named))
+
+    def must_exist(self) -> None:
+        """Create nothing from now on. Raises `StoreNotFound` for a file that is not there."""
+        self._runner.must_exist()
+
+    async def close(self) -> None:
+        """Wait for work under way, end the thread, close the connections of an engine that we made."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._shield.settle()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._runner.close)
+        self._thread.shutdown(wait=False)
+
+
+class AsyncWithin:
+    """Runs units of work inside the caller's transaction, each behind a savepoint."""
+
+    def __init__(self, connection: AsyncConnection, *, schema: str | None = None) -> None:
+        self.place = ""
+        self.creates = False
+        self._connection = connection
+        self._schema = schema
+        self._closed = False
+
+    async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
+        """Run one unit of work; the caller commits."""
+        from convo.store.engine import Within
+
+        if self._closed:
+            raise StoreClosed
+        with typed_errors(self.place):
+            return await self._connection.run_sync(
+                lambda connection: Within(connection, schema=self._schema).run(work, *arguments, mode=mode, **named)
+            )
+
+    def must_exist(self) -> None:
+        """The caller's connection is there."""
+
+    async def close(self) -> None:
+        """Refuse further work; the connection is the caller's."""
+        self._closed = True
+
+
+def async_runner_for(
+    source: str | URL | Engine | AsyncEngine, *, schema: str | None, durability: Durability
+) -> AsyncRunner | ThreadRunner:
+    """Give the runner of a URL, whose engine we make, or of a caller's engine, whose settings stay as they are."""
+    if isinstance(source, Engine):
+        return ThreadRunner(Runner(source, place=place_of(source.url), schema=schema, owned=False))
+    if not isinstance(source, str | URL):
+        return AsyncRunner(source, place=place_of(source.url), schema=schema, owned=False)
+    url = parse_url(source)
+    if url.get_backend_name() == "sqlite":
+        sync_url = url.set(drivername="sqlite") if url.drivername == "sqlite+aiosqlite" else url
+        return ThreadRunner(Runner(make_engine(sync_url, durability), place=place_of(url), schema=schema, creates=True))
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    with driver_needed():
+        engine = create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
+    return AsyncRunner(engine, place=place_of(url), schema=schema)

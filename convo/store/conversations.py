@@ -1,0 +1,172 @@
+"""Conversations: made, found, listed, changed and deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import sqlalchemy as sa
+
+from convo.canonical import decode, encode
+from convo.errors import ConversationNotFound
+from convo.messages import text_of
+from convo.store import tables
+from convo.store.append import Entry, Guard, append
+from convo.store.log import END
+from convo.store.statements import Statement, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+    from convo.messages import Draft
+
+_C, _B, _S, _M = tables.conversation.c, tables.branch.c, tables.segment.c, tables.message.c
+
+
+@attrs.frozen
+class Found:
+    """A conversation as the database has it. `created` is in microseconds since 1970."""
+
+    owner: str
+    id: UUID
+    branch: UUID
+    key: str | None
+    title: str | None
+    metadata: Mapping[str, Any]
+    instructions: str | None
+    head: int
+    created: int
+
+
+def _select() -> sa.Select[Any]:
+    columns = (_C.owner, _C.id, _C.branch, _C.key, _C.title, _C.metadata, _latest_instructions(), _B.head, micros(_C.created_at))
+    return sa.select(*columns).join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
+
+
+def _latest_instructions() -> Any:
+    line = (_S.owner == _C.owner) & (_S.branch == _C.branch)
+    rows = (_M.owner == _S.owner) & (_M.branch == _S.source) & _M.position.between(_S.first, _S.last)
+    found = sa.select(_M.body).where(line, rows, _M.kind == "instructions").order_by(_M.position.desc()).limit(1)
+    return found.correlate(tables.conversation).scalar_subquery()
+
+
+def _found(row: Sequence[Any]) -> Found:
+    owner, id_, branch, key, title, metadata, instructions, head, created = row
+    body = text_of(decode(instructions)) if instructions else None
+    return Found(owner, id_, branch, key, title, decode(metadata) if metadata else {}, body, head, created)
+
+
+_mine = _C.owner == sa.bindparam("owner")
+_by_id = Statement("one conversation of an owner", lambda: _select().where(_mine, _C.id == sa.bindparam("id")))
+_by_key = Statement("the conversation of an application's key", lambda: _select().where(_mine, _C.key == sa.bindparam("key")))
+_anyones = Statement("one conversation of anyone", lambda: _select().where(_C.id == sa.bindparam("id")))
+_delete = Statement(
+    "delete a conversation", lambda: sa.delete(tables.conversation).where(_mine, _C.id == sa.bindparam("id")).returning(_C.id)
+)
+_insert_branch = Statement("start a branch", lambda: sa.insert(tables.branch))
+_insert_segment = Statement("say whose rows a branch shows", lambda: sa.insert(tables.segment))
+
+
+def _insert() -> Any:
+    from sqlalchemy.dialects import postgresql
+
+    columns = {column.name: sa.bindparam(column.name, type_=column.type) for column in tables.conversation.c}
+    return (
+        postgresql.insert(tables.conversation)
+        .values(columns)
+        .on_conflict_do_nothing(index_elements=["owner", "key"])
+        .returning(_C.id)
+    )
+
+
+_insert_conversation = Statement("make a conversation, unless its key is taken", _insert)
+
+
+def create(
+    connection: Connection, owner: str, id_: UUID, branch: UUID, now: int, *,
+    key: str | None, title: str | None, metadata: str | None, drafts: Sequence[Draft],
+) -> Found:  # fmt: skip
+    """Make a conversation with its first messages; where the key is taken, give the one that has it, unchanged."""
+    made = _insert_conversation.one(
+        connection, owner=owner, id=id_, key=key, branch=branch, title=title, metadata=metadata, created_at=now
+    )
+    if made is None:
+        assert key is not None  # noqa: S101 - only a key can be taken
+        return get(connection, owner, key=key)
+    _insert_branch(
+        connection, owner=owner, id=branch, conversation=id_, head=0, pending=None, attempt=0, lease_until=None, created_at=now
+    )
+    _insert_segment(connection, owner=owner, branch=branch, first=1, last=END, source=branch)
+    if drafts:
+        append(connection, Guard.ADD, Entry(owner, branch, now, drafts))
+    return get(connection, owner, id_=id_)
+
+
+def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, key: str | None = None) -> Found:
+    """Give a conversation by its id or key; an owner of None is anyone. Raises `ConversationNotFound`."""
+    if id_ is None:
+        row = _by_key.one(connection, owner=owner, key=key)
+    elif owner is None:
+        row = _anyones.one(connection, id=id_)
+    else:
+        row = _by_id.one(connection, owner=owner, id=id_)
+    if row is None:
+        raise ConversationNotFound(id_ if key is None else key)
+    return _found(row)
+
+
+def find(
+    connection: Connection, owner: str | None, *, metadata: Mapping[str, Any] | None, since: int | None,
+    until: int | None, limit: int, after: UUID | None,
+) -> list[Found]:  # fmt: skip
+    """Give a page of conversations, newest first, those after `after` in that order; every filter must hold."""
+    statement = _select().order_by(_C.created_at.desc(), _C.id.desc()).limit(limit)
+    if owner is not None:
+        statement = statement.where(_C.owner == owner)
+    if since is not None:
+        statement = statement.where(_C.created_at >= since)
+    if until is not None:
+        statement = statement.where(_C.created_at < until)
+    for name, value in (metadata or {}).items():
+        statement = statement.where(_metadata_value(connection, name) == encode(value).lstrip())
+    if after is not None:
+        last = get(connection, owner, id_=after)
+        statement = statement.where(
+            sa.tuple_(_C.created_at, _C.id)
+            < sa.tuple_(sa.literal(last.created, _C.created_at.type), sa.literal(last.id, _C.id.type))
+        )
+    schema = connection.get_execution_options().get("convo_schema")
+    options = {"schema_translate_map": {None: schema}} if schema else {}
+    return [_found(row) for row in connection.execute(statement, execution_options=options)]
+
+
+def _metadata_value(connection: Connection, name: str) -> sa.ColumnElement[str]:
+    """The value of a key as JSON text; keys are plain words (see `convo.metadata`), so that the path needs no quoting."""
+    if connection.dialect.name == "postgresql":
+        return sa.cast(sa.cast(_C.metadata, sa.dialects.postgresql.JSON).op("->")(name), sa.Text)
+    return _C.metadata.op("->")(f'$."{name}"')
+
+
+def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, Any]) -> None:
+    """Change columns of a conversation. Raises `ConversationNotFound`."""
+    columns = tuple(sorted(changes))
+    if columns and _update(columns).one(connection, key_owner=owner, key_id=id_, **changes) is None:
+        raise ConversationNotFound(id_)
+
+
+def _update(columns: tuple[str, ...]) -> Statement:
+    def build() -> Any:
+        keys = (_C.owner == sa.bindparam("key_owner"), _C.id == sa.bindparam("key_id"))
+        values = {name: sa.bindparam(name, type_=_C[name].type) for name in columns}
+        return sa.update(tables.conversation).where(*keys).values(values).returning(_C.id)
+
+    return Statement("change a conversation", build)
+
+
+def delete(connection: Connection, owner: str, id_: UUID) -> None:
+    """Delete a conversation with its branches, messages and exchanges. Raises `ConversationNotFound`."""
+    if _delete.one(connection, owner=owner, id=id_) is None:
+        raise ConversationNotFound(id_)

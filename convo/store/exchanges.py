@@ -1,0 +1,283 @@
+"""Exchanges in the database: begun, renewed, completed, failed, given up; see `convo.protocol` for the rules."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import sqlalchemy as sa
+
+from convo.errors import ConversationNotFound, ExchangeLost, ExchangeNotFound, StaleHead
+from convo.protocol import Known, Step, in_progress, is_alive, step_for
+from convo.store import tables
+from convo.store.append import Entry, Guard, append
+from convo.store.log import head_of
+from convo.store.statements import Statement, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+_X, _B = tables.exchange.c, tables.branch.c
+
+
+@attrs.frozen
+class Begun:
+    """An exchange that may call the API now. `asked` are the positions of its messages, `head` is the log's."""
+
+    id: UUID
+    attempt: int
+    head: int
+    asked: tuple[int, int]
+
+
+# --- begin -----------------------------------------------------------------------------------------
+
+
+def begin(connection: Connection, entry: Entry) -> Begun | None:
+    """Begin an exchange in one statement; None when something is in the way (see `begin_after_all`)."""
+    head = append(connection, Guard.BEGIN, entry)
+    if head is None or entry.exchange_id is None:
+        return None
+    return Begun(entry.exchange_id, 1, head, (head - len(entry.drafts) + 1, head))
+
+
+def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known:
+    """Begin, take over or replay an exchange, under the lock of its branch.
+
+    Gives `Known` for an exchange that is done. Raises `TurnInProgress`, `KeyMismatch`, `StaleHead` and
+    `ConversationNotFound`; nothing is written then.
+    """
+    if _lock.one(connection, owner=entry.owner, branch=entry.branch) is None:
+        raise ConversationNotFound(entry.exchange.get("conversation"))
+    known = by_key(connection, entry.owner, entry.exchange["conversation"], entry.exchange.get("key"))
+    step = step_for(known, entry.exchange["hash"], entry.now)
+    if step is Step.REPLAY and known is not None:
+        return known
+    _clear_the_way(connection, entry, known)
+    if step is Step.TAKE_OVER and known is not None:
+        return _take_over(connection, entry, known)
+    begun = begin(connection, entry)
+    if begun is None:
+        raise StaleHead(entry.expected or 0, head_of(connection, entry.owner, entry.branch) or 0)
+    return begun
+
+
+def _clear_the_way(connection: Connection, entry: Entry, known: Known | None) -> None:
+    pending = _pending(connection, entry.owner, entry.branch)
+    if pending is None or (known is not None and pending.id == known.id):
+        return
+    if is_alive(pending, entry.now):
+        raise in_progress(pending, entry.now)
+    abandon(connection, entry.owner, entry.branch, pending.id, entry.now)
+
+
+def _take_over(connection: Connection, entry: Entry, known: Known) -> Begun:
+    attempt = known.attempt + 1
+    where = {"key_owner": entry.owner, "key_branch": entry.branch}
+    _hold(connection, **where, pending=known.id, attempt=attempt, lease_until=entry.lease_until)
+    changes = {name: entry.exchange[name] for name in ("model", "origin") if name in entry.exchange}
+    end(
+        connection,
+        entry.owner,
+        known.id,
+        {**changes, "status": "pending", "attempt": attempt, "error": None, "finished_at": None},
+    )
+    head = head_of(connection, entry.owner, entry.branch) or 0
+    return Begun(known.id, attempt, head, (known.asked_first, known.asked_last))
+
+
+_lock = Statement(
+    "lock a branch",
+    lambda: (
+        sa.update(tables.branch)
+        .where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
+        .values(head=_B.head)
+        .returning(_B.head)
+    ),
+)
+_hold = Statement(
+    "hold a branch for an exchange",
+    lambda: (
+        sa.update(tables.branch)
+        .where(_B.owner == sa.bindparam("key_owner"), _B.id == sa.bindparam("key_branch"))
+        .values({name: sa.bindparam(name, type_=_B[name].type) for name in ("pending", "attempt", "lease_until")})
+    ),
+)
+_release = Statement(
+    "let a branch go from an attempt of an exchange",
+    lambda: (
+        sa.update(tables.branch)
+        .where(
+            _B.owner == sa.bindparam("key_owner"),
+            _B.id == sa.bindparam("key_branch"),
+            _B.pending == sa.bindparam("key_exchange"),
+            _B.attempt == sa.bindparam("key_attempt"),
+        )
+        .values(pending=sa.null(), lease_until=sa.null())
+        .returning(_B.head)
+    ),
+)
+_renew = Statement(
+    "renew the lease of an attempt",
+    lambda: (
+        sa.update(tables.branch)
+        .where(
+            _B.owner == sa.bindparam("key_owner"),
+            _B.id == sa.bindparam("key_branch"),
+            _B.pending == sa.bindparam("key_exchange"),
+            _B.attempt == sa.bindparam("key_attempt"),
+        )
+        .values(lease_until=sa.bindparam("until", type_=_B.lease_until.type))
+        .returning(_B.head)
+    ),
+)
+
+
+def renew(connection: Connection, owner: str, branch: UUID, exchange: UUID, attempt: int, until: int) -> bool:
+    """Renew the lease; False when the exchange is no longer this attempt's."""
+    found = _renew.one(connection, key_owner=owner, key_branch=branch, key_exchange=exchange, key_attempt=attempt, until=until)
+    return found is not None
+
+
+# --- end -------------------------------------------------------------------------------------------
+
+
+def complete(connection: Connection, entry: Entry) -> int | None:
+    """Put the reply into the log and end the exchange, in one statement on PostgreSQL.
+
+    Gives the head, which is the reply's position; None when the attempt no longer counts (see `keep_late`).
+    """
+    return append(connection, Guard.COMPLETE, entry)
+
+
+def keep_late(connection: Connection, entry: Entry, late_id: UUID) -> ExchangeLost:
+    """Keep an answer that came too late beside the log, as an exchange of its own; give the error to raise."""
+    known = by_id(connection, entry.owner, entry.exchange_id) if entry.exchange_id else None
+    columns = tables.exchange.c.keys()
+    row = _row_of.one(connection, owner=entry.owner, id=entry.exchange_id)
+    if row is not None:
+        body = dict(zip(columns, row, strict=True))
+        body |= {**entry.exchange, "id": late_id, "key": None, "status": "late", "attempt": entry.attempt, "position": None}
+        _insert(tuple(columns))(connection, **body)
+    return ExchangeLost(entry.exchange_id, known.status if known else "gone")
+
+
+def fail(connection: Connection, owner: str, branch: UUID, exchange: UUID, attempt: int, now: int, error: str) -> None:
+    """End an exchange without a reply, if this attempt still counts; the messages that asked stay in the log."""
+    if _release.one(connection, key_owner=owner, key_branch=branch, key_exchange=exchange, key_attempt=attempt) is not None:
+        end(connection, owner, exchange, {"status": "failed", "error": error[:200], "finished_at": now})
+
+
+def abandon(connection: Connection, owner: str, branch: UUID, exchange: UUID, now: int) -> None:
+    """Give an exchange up, whoever holds it. Raises `ExchangeNotFound` when it is not pending on this branch."""
+    known = _pending(connection, owner, branch)
+    if known is None or known.id != exchange:
+        raise ExchangeNotFound(exchange)
+    _release(connection, key_owner=owner, key_branch=branch, key_exchange=exchange, key_attempt=known.attempt)
+    end(connection, owner, exchange, {"status": "abandoned", "finished_at": now})
+
+
+def give_up(connection: Connection, owner: str, branch: UUID, exchange: UUID, now: int) -> None:
+    """`abandon`, with a write first, as every writing transaction begins."""
+    _lock.one(connection, owner=owner, branch=branch)
+    abandon(connection, owner, branch, exchange, now)
+
+
+def record(connection: Connection, entry: Entry) -> int | None:
+    """Put a reply into the log whose exchange was not begun; None when it is there already (by its key)."""
+    head = append(connection, Guard.RECORD, entry)
+    if head is None and head_of(connection, entry.owner, entry.branch) is None:
+        raise ConversationNotFound(entry.exchange.get("conversation"))
+    return head
+
+
+def end(connection: Connection, owner: str, exchange: UUID, changes: Mapping[str, Any]) -> None:
+    """Change columns of an exchange."""
+    _change(tuple(sorted(changes)))(connection, key_owner=owner, key_id=exchange, **changes)
+
+
+@cache
+def _change(columns: tuple[str, ...]) -> Statement:
+    def build() -> Any:
+        keys = (_X.owner == sa.bindparam("key_owner"), _X.id == sa.bindparam("key_id"))
+        return sa.update(tables.exchange).where(*keys).values({c: sa.bindparam(c, type_=_X[c].type) for c in columns})
+
+    return Statement("change an exchange", build)
+
+
+@cache
+def _insert(columns: tuple[str, ...]) -> Statement:
+    return Statement(
+        "keep a late answer",
+        lambda: sa.insert(tables.exchange).values({c: sa.bindparam(c, type_=_X[c].type) for c in columns}),
+    )
+
+
+# --- look-ups --------------------------------------------------------------------------------------
+
+
+def _select() -> sa.Select[Any]:
+    lease = sa.case((_B.pending == _X.id, micros(_B.lease_until)), else_=sa.null())
+    columns = (_X.id, _X.key, _X.hash, _X.status, _X.attempt, lease, _X.asked_first, _X.asked_last)
+    return sa.select(*columns).join_from(tables.exchange, tables.branch, (_B.owner == _X.owner) & (_B.id == _X.branch))
+
+
+_mine = _X.owner == sa.bindparam("owner")
+_by_id = Statement("one exchange", lambda: _select().where(_mine, _X.id == sa.bindparam("id")))
+_by_key = Statement(
+    "the exchange of a key",
+    lambda: _select().where(_mine, _X.conversation == sa.bindparam("conversation"), _X.key == sa.bindparam("key")),
+)
+_on_branch = Statement(
+    "the exchange that a branch waits for", lambda: _select().where(_mine, _B.id == sa.bindparam("branch"), _B.pending == _X.id)
+)
+_row_of = Statement("a whole row of an exchange", lambda: sa.select(*_X).where(_mine, _X.id == sa.bindparam("id")))
+_waiting = Statement(
+    "the exchanges of a conversation that wait for their answers",
+    lambda: (
+        sa.select(
+            _X.id, _X.key, _X.model, _X.attempt, micros(_X.started_at), micros(_B.lease_until), _X.asked_first, _X.asked_last
+        )
+        .join_from(tables.exchange, tables.branch, (_B.owner == _X.owner) & (_B.id == _X.branch))
+        .where(_mine, _X.conversation == sa.bindparam("conversation"), _B.pending == _X.id)
+        .order_by(_X.started_at)
+    ),
+)
+
+
+def _known(row: Any) -> Known | None:
+    if row is None:
+        return None
+    id_, key, hash_, *rest = row
+    return Known(id_, key, bytes(hash_), *rest)
+
+
+def by_id(connection: Connection, owner: str, exchange: UUID) -> Known | None:
+    """Give what is known of an exchange, or None."""
+    return _known(_by_id.one(connection, owner=owner, id=exchange))
+
+
+def by_key(connection: Connection, owner: str, conversation: UUID, key: str | None) -> Known | None:
+    """Give the exchange that has the key in this conversation, or None."""
+    return None if key is None else _known(_by_key.one(connection, owner=owner, conversation=conversation, key=key))
+
+
+def _pending(connection: Connection, owner: str, branch: UUID) -> Known | None:
+    return _known(_on_branch.one(connection, owner=owner, branch=branch))
+
+
+def row_of(connection: Connection, owner: str, exchange: UUID) -> dict[str, Any]:
+    """Give all columns of an exchange. Raises `ExchangeNotFound`."""
+    row = _row_of.one(connection, owner=owner, id=exchange)
+    if row is None:
+        raise ExchangeNotFound(exchange)
+    return dict(zip(tables.exchange.c.keys(), row, strict=True))
+
+
+def waiting(connection: Connection, owner: str, conversation: UUID) -> list[tuple[Any, ...]]:
+    """Give (id, key, model, attempt, started, lease, first, last) of each exchange that waits, oldest first."""
+    return [tuple(row) for row in _waiting.rows(connection, owner=owner, conversation=conversation)]

@@ -1,0 +1,110 @@
+"""Errors of databases as errors of convo: by SQLSTATE and SQLite's error names, never by class or text."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy.exc
+
+from convo.errors import (
+    Committed,
+    CorruptStore,
+    NotAConvoStore,
+    PoolExhausted,
+    ReadOnlyStore,
+    StorageFull,
+    StoreBusy,
+    StoreError,
+    StoreFailed,
+    StoreNotFound,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BY_CODE: dict[str, Callable[[], StoreError]] = {
+    "SQLITE_FULL": StorageFull,
+    "SQLITE_READONLY": ReadOnlyStore,
+    "SQLITE_BUSY": StoreBusy,
+    "SQLITE_LOCKED": StoreBusy,
+    "SQLITE_CORRUPT": CorruptStore,
+    "SQLITE_CANTOPEN": lambda: StoreNotFound("the path of the database"),
+    "SQLITE_NOTADB": lambda: NotAConvoStore("the file"),
+    "53100": StorageFull,
+    "25006": ReadOnlyStore,
+    "40001": StoreBusy,
+    "40P01": StoreBusy,
+    "55P03": StoreBusy,
+    "57014": lambda: StoreBusy("the database cancelled a statement that took too long"),
+    "53300": lambda: StoreUnavailable("no"),
+    "57P01": lambda: StoreUnavailable("unknown"),
+    "57P02": lambda: StoreUnavailable("unknown"),
+    "57P03": lambda: StoreUnavailable("no"),
+    "XX001": CorruptStore,
+    "XX002": CorruptStore,
+}
+RETRYABLE = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "SQLITE_BUSY"})
+"""What a whole unit of work may be tried again after; 08xxx, lost connections, too."""
+
+
+def code_of(error: BaseException) -> str:
+    """Give the SQLSTATE, SQLite's error name without its extension (`SQLITE_BUSY`), or "" where there is none."""
+    for cause in _causes(error):
+        name = getattr(cause, "sqlite_errorname", None)
+        if isinstance(name, str):
+            return "_".join(name.split("_")[:2])
+        state = getattr(cause, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+    return ""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        driver: Any = getattr(found, "orig", None)
+        found = driver if isinstance(driver, BaseException) and driver is not found else found.__cause__
+
+
+def is_lost(error: BaseException) -> bool:
+    """Say whether the connection is gone."""
+    invalidated = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
+    return invalidated or code_of(error).startswith("08") or any(isinstance(cause, OSError) for cause in _causes(error))
+
+
+def may_retry(error: BaseException) -> bool:
+    """Say whether the same unit of work may be tried again: it did not commit, and next time it may."""
+    return code_of(error) in RETRYABLE
+
+
+def typed(error: sqlalchemy.exc.SQLAlchemyError | OSError, committed: Committed = "no") -> StoreError:
+    """Give the error of convo for one of a database. Its message holds nothing that was stored."""
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return PoolExhausted()
+    code = code_of(error)
+    make = _BY_CODE.get(code)
+    if make is not None:
+        return make()
+    if is_lost(error):
+        return StoreUnavailable("unknown" if committed == "unknown" else "no")
+    return StoreFailed(code or type(error).__name__)
+
+
+@contextmanager
+def typed_errors(place: str = "") -> Iterator[None]:
+    """Turn every error of the database inside the block into one of convo, the original as its cause."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+        if isinstance(error, StoreError):
+            raise
+        raise _placed(typed(error), place) from error
+
+
+def _placed(error: StoreError, place: str) -> StoreError:
+    if place and isinstance(error, StoreNotFound | NotAConvoStore):
+        return type(error)(place)
+    return error

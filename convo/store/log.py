@@ -1,0 +1,127 @@
+"""Reading the log of a branch: messages in the order of their positions, and what is known of their media."""
+
+from __future__ import annotations
+
+from itertools import starmap
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import sqlalchemy as sa
+
+from convo.canonical import digest
+from convo.errors import IntegrityError
+from convo.history import History
+from convo.messages import Media, Message
+from convo.store import tables
+from convo.store.statements import Statement, micros
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+END = (1 << 63) - 1
+"""The last position of a segment whose line still grows: the largest bigint."""
+
+_M, _S, _A, _B = tables.message.c, tables.segment.c, tables.attachment.c, tables.branch.c
+
+
+def _line(source: sa.Table) -> sa.ColumnElement[bool]:
+    """The rows of `source` that belong to the line of a branch, between two positions."""
+    return sa.and_(
+        _S.owner == sa.bindparam("owner"),
+        _S.branch == sa.bindparam("branch"),
+        source.c.owner == _S.owner,
+        source.c.branch == _S.source,
+        source.c.position.between(_S.first, _S.last),
+        source.c.position.between(sa.bindparam("since", type_=sa.BigInteger), sa.bindparam("until", type_=sa.BigInteger)),
+    )
+
+
+def _select_messages() -> sa.Select[Any]:
+    columns = (
+        _M.position, _M.kind, _M.role, _M.body, _M.status, _M.api, _M.model, micros(_M.created_at),
+        sa.type_coerce(_M.pinned, sa.Integer), _M.pieces, _M.audio_id, micros(_M.audio_expires_at), _M.audio_origin,
+        _M.text_tokens, _M.audio_tokens, _M.metadata,
+    )  # fmt: skip
+    return sa.select(*columns).where(_line(tables.message)).order_by(_M.position)
+
+
+def _select_media() -> sa.Select[Any]:
+    columns = (
+        _A.position, _A.part, _A.kind, _A.format, _A.digest, _A.size, _A.duration, _A.sample_rate, _A.channels,
+        _A.transcript, _A.voice,
+    )  # fmt: skip
+    return sa.select(*columns).where(_line(tables.attachment)).order_by(_A.position, _A.part)
+
+
+def _select_user_media() -> sa.Select[Any]:
+    return _select_media().where(_A.part >= 0)
+
+
+def _select_hashes() -> sa.Select[Any]:
+    return sa.select(_M.position, _M.body, _M.hash).where(_line(tables.message)).order_by(_M.position)
+
+
+_messages = Statement("the messages of a line", _select_messages)
+_media = Statement("what is known of the media of a line", _select_media)
+_user_media = Statement("what is known of the media that users sent", _select_user_media)
+_hashes = Statement("the bodies of a line with their hashes", _select_hashes)
+_head = Statement(
+    "the head of a branch", lambda: sa.select(_B.head).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
+)
+
+
+def head_of(connection: Connection, owner: str, branch: UUID) -> int | None:
+    """Give the position of the last message of a branch, None when there is no such branch."""
+    found = _head.one(connection, owner=owner, branch=branch)
+    return None if found is None else int(found[0])
+
+
+def load(
+    connection: Connection, owner: str, branch: UUID, *, last: int | None = None, media: Literal["all", "user"] = "all"
+) -> History:
+    """Give the history of a branch, or its last messages. `media="user"` leaves out what is known of spoken replies."""
+    since = 1
+    if last is not None:
+        since = max(1, (head_of(connection, owner, branch) or 0) - last + 1)
+    messages = _between(connection, owner, branch, since, END, media)
+    return History(messages, messages[-1].position if messages else since - 1)
+
+
+def one(connection: Connection, owner: str, branch: UUID, position: int) -> Message | None:
+    """Give the message at a position of the line of a branch, with what is known of its media, or None."""
+    found = _between(connection, owner, branch, position, position, "all")
+    return found[0] if found else None
+
+
+def _between(connection: Connection, owner: str, branch: UUID, since: int, until: int, media: str) -> tuple[Message, ...]:
+    rows = {"owner": owner, "branch": branch, "since": since, "until": until}
+    messages = tuple(starmap(Message, _messages.rows(connection, **rows)))
+    if not any(m.pieces and (media == "all" or m.role == "user") for m in messages):
+        return messages
+    known = _by_position(connection, rows, media)
+    return tuple(attrs.evolve(m, media=tuple(known[m.position])) if m.position in known else m for m in messages)
+
+
+def _by_position(connection: Connection, found: dict[str, Any], media: str) -> dict[int, list[Media]]:
+    known: dict[int, list[Media]] = {}
+    for position, *facts in (_media if media == "all" else _user_media).rows(connection, **found):
+        known.setdefault(position, []).append(_piece(*facts))
+    return known
+
+
+def _piece(
+    part: int, kind: Any, format_: str | None, digest_: str, size: int, duration: float | None, sample_rate: int | None,
+    channels: int | None, transcript: str | None, voice: str | None,
+) -> Media:  # fmt: skip
+    return Media(part, kind, format_, digest_, size, duration, sample_rate, channels, transcript, voice)
+
+
+def verify(connection: Connection, owner: str, branch: UUID) -> int:
+    """Give the number of messages whose bodies match their hashes. Raises `IntegrityError` at the first that does not."""
+    rows = _hashes.rows(connection, owner=owner, branch=branch, since=1, until=END)
+    for position, body, stored in rows:
+        if digest(body) != bytes(stored):
+            raise IntegrityError(position)
+    return len(rows)

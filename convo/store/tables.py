@@ -1,0 +1,211 @@
+"""The tables. The owner is the first column of every key; positions order the log, never times."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from convo.store.types import Id, Instant
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+metadata = sa.MetaData(naming_convention=NAMING)
+
+
+def _owner() -> sa.Column[str]:
+    return sa.Column("owner", sa.Text, nullable=False)
+
+
+conversation = sa.Table(
+    "convo_conversation",
+    metadata,
+    _owner(),
+    sa.Column("id", Id, nullable=False),
+    sa.Column("key", sa.Text, comment="the own key of the application"),
+    sa.Column("branch", Id, nullable=False, comment="the branch that is shown"),
+    sa.Column("title", sa.Text),
+    sa.Column("metadata", sa.Text, comment="canonical JSON"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "id"),
+    sa.Index("uq_convo_conversation_owner_key", "owner", "key", unique=True),
+    sa.Index("ix_convo_conversation_owner_created_at_id", "owner", "created_at", "id"),
+    comment="what an application holds",
+)
+
+branch = sa.Table(
+    "convo_branch",
+    metadata,
+    _owner(),
+    sa.Column("id", Id, nullable=False),
+    sa.Column("conversation", Id, nullable=False),
+    sa.Column("head", sa.BigInteger, nullable=False, comment="position of the last message, 0 for none"),
+    sa.Column("pending", Id, comment="the exchange that waits for its answer"),
+    sa.Column("attempt", sa.Integer, nullable=False, comment="of the pending exchange: the fencing token"),
+    sa.Column("lease_until", Instant, comment="until when its worker is taken to be alive"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "id"),
+    sa.ForeignKeyConstraint(["owner", "conversation"], ["convo_conversation.owner", "convo_conversation.id"], ondelete="CASCADE"),
+    sa.Index("ix_convo_branch_owner_conversation", "owner", "conversation"),
+    comment="one line of messages; its row is the lock of the line",
+)
+
+segment = sa.Table(
+    "convo_segment",
+    metadata,
+    _owner(),
+    sa.Column("branch", Id, nullable=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False, comment="the largest bigint for the open end of a line"),
+    sa.Column("source", Id, nullable=False, comment="the branch that holds the rows"),
+    sa.PrimaryKeyConstraint("owner", "branch", "first"),
+    sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
+    comment="which rows make up the line of a branch, flattened",
+)
+
+message = sa.Table(
+    "convo_message",
+    metadata,
+    _owner(),
+    sa.Column("branch", Id, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False, comment="the API's own JSON, canonical, bytes taken out"),
+    sa.Column("hash", sa.LargeBinary(32), nullable=False, comment="SHA-256 of the body"),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("api", sa.Text, nullable=False, comment="whose shape the body has"),
+    sa.Column("model", sa.Text),
+    sa.Column("text", sa.Text, nullable=False, comment="what was written or said; derived, capped, never the source"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("exchange", Id, comment="in which it was asked or answered"),
+    sa.Column("pinned", sa.Boolean, nullable=False),
+    sa.Column("pieces", sa.Integer, nullable=False, comment="rows of convo_attachment"),
+    sa.Column("audio_id", sa.Text, comment="the API's id of a spoken reply"),
+    sa.Column("audio_expires_at", Instant),
+    sa.Column("audio_origin", sa.Text),
+    sa.Column("text_tokens", sa.BigInteger, comment="as billed"),
+    sa.Column("audio_tokens", sa.BigInteger, comment="as billed"),
+    sa.Column("metadata", sa.Text, comment="canonical JSON"),
+    sa.PrimaryKeyConstraint("owner", "branch", "position"),
+    sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
+    comment="the log",
+)
+
+attachment = sa.Table(
+    "convo_attachment",
+    metadata,
+    _owner(),
+    sa.Column("branch", Id, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("part", sa.Integer, nullable=False, comment="index of the content part, -1 for the audio of a reply"),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("format", sa.Text),
+    sa.Column("digest", sa.Text, nullable=False, comment="SHA-256 of the bytes in hex"),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("duration", sa.Double, comment="seconds"),
+    sa.Column("sample_rate", sa.Integer),
+    sa.Column("channels", sa.Integer),
+    sa.Column("transcript", sa.Text),
+    sa.Column("voice", sa.Text),
+    sa.PrimaryKeyConstraint("owner", "branch", "position", "part"),
+    sa.ForeignKeyConstraint(
+        ["owner", "branch", "position"],
+        ["convo_message.owner", "convo_message.branch", "convo_message.position"],
+        ondelete="CASCADE",
+    ),
+    sa.Index("ix_convo_attachment_owner_digest", "owner", "digest"),
+    comment="one row per piece of media of a message",
+)
+
+blob = sa.Table(
+    "convo_blob",
+    metadata,
+    _owner(),
+    sa.Column("digest", sa.Text, nullable=False, comment="SHA-256 of the bytes in hex"),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "digest"),
+    comment="bytes, once per owner",
+)
+
+blob_chunk = sa.Table(
+    "convo_blob_chunk",
+    metadata,
+    _owner(),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "digest", "number"),
+    sa.ForeignKeyConstraint(["owner", "digest"], ["convo_blob.owner", "convo_blob.digest"], ondelete="CASCADE"),
+    comment="bytes in pieces of at most 1 MB",
+)
+
+exchange = sa.Table(
+    "convo_exchange",
+    metadata,
+    _owner(),
+    sa.Column("id", Id, nullable=False),
+    sa.Column("conversation", Id, nullable=False),
+    sa.Column("branch", Id, nullable=False),
+    sa.Column("key", sa.Text, comment="the caller's name for the turn"),
+    sa.Column("hash", sa.LargeBinary(32), nullable=False, comment="SHA-256 of what was asked"),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("api", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False, comment="as asked for"),
+    sa.Column("answered_by", sa.Text, comment="the model that the answer names"),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("asked_first", sa.BigInteger, nullable=False),
+    sa.Column("asked_last", sa.BigInteger, nullable=False, comment="before asked_first: no message was added"),
+    sa.Column("seen", sa.BigInteger, comment="the head that the request held"),
+    sa.Column("position", sa.BigInteger, comment="of the reply"),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+    sa.Column("request_id", sa.Text, comment="the API's x-request-id"),
+    sa.Column("finish_reason", sa.Text),
+    sa.Column("error", sa.Text, comment="code of the error that ended it"),
+    sa.Column("recovered", sa.Text, comment="canonical JSON: what was degraded after refusals"),
+    sa.Column("raw", sa.Text, comment="the answer without its messages; with them, when it came too late"),
+    sa.Column("voice", sa.Text),
+    sa.Column("format", sa.Text),
+    sa.Column("spoken", sa.Boolean),
+    sa.Column("input_tokens", sa.BigInteger),
+    sa.Column("output_tokens", sa.BigInteger),
+    sa.Column("total_tokens", sa.BigInteger),
+    sa.Column("input_text", sa.BigInteger),
+    sa.Column("input_audio", sa.BigInteger),
+    sa.Column("input_image", sa.BigInteger),
+    sa.Column("input_cached", sa.BigInteger),
+    sa.Column("input_cached_audio", sa.BigInteger),
+    sa.Column("input_cache_write", sa.BigInteger),
+    sa.Column("output_text", sa.BigInteger),
+    sa.Column("output_audio", sa.BigInteger),
+    sa.Column("output_reasoning", sa.BigInteger),
+    sa.Column("accepted_prediction", sa.BigInteger),
+    sa.Column("rejected_prediction", sa.BigInteger),
+    sa.Column("cost", sa.BigInteger, comment="in 10**-12 of the currency; null: unknown"),
+    sa.Column("currency", sa.Text),
+    sa.Column("price_table", sa.Text),
+    sa.PrimaryKeyConstraint("owner", "id"),
+    sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
+    sa.Index("uq_convo_exchange_owner_conversation_key", "owner", "conversation", "key", unique=True),
+    sa.Index("ix_convo_exchange_owner_branch_status", "owner", "branch", "status"),
+    comment="one call of an API and its answer",
+)
+
+memory = sa.Table(
+    "convo_memory",
+    metadata,
+    _owner(),
+    sa.Column("branch", Id, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("family", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False, comment="canonical JSON"),
+    sa.PrimaryKeyConstraint("owner", "branch", "origin", "family"),
+    sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
+    comment="what assembly must remember to keep the prefix stable",
+)

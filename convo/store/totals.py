@@ -1,0 +1,61 @@
+"""Sums of what exchanges used and cost, one statement each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import sqlalchemy as sa
+
+from convo.store import tables
+from convo.usage import Cost, Usage
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+_X = tables.exchange.c
+USAGE_COLUMNS = tuple(field.name for field in attrs.fields(Usage))
+
+
+@attrs.frozen
+class Totals:
+    """What a number of calls used and cost. `unpriced` calls have no known cost and are not in `cost`.
+
+    A kind of tokens is None when no call told it. Answers that came too late are counted: they were billed.
+    """
+
+    calls: int
+    usage: Usage
+    cost: Cost
+    unpriced: int
+
+
+def totals(connection: Connection, owner: str | None, conversation: UUID | None = None) -> Totals:
+    """Sum the answered exchanges of an owner (None: of everyone), or of one conversation."""
+    sums = [sa.cast(sa.func.sum(_X[name]), sa.BigInteger) for name in USAGE_COLUMNS]
+    priced = sa.func.count(_X.cost)
+    columns = (
+        sa.func.count(),
+        priced,
+        sa.cast(sa.func.sum(_X.cost), sa.BigInteger),
+        sa.func.max(_X.currency),
+        sa.func.max(_X.price_table),
+        *sums,
+    )
+    statement = sa.select(*columns).where(_X.status.in_(("done", "late")))
+    if owner is not None:
+        statement = statement.where(_X.owner == owner)
+    if conversation is not None:
+        statement = statement.where(_X.conversation == conversation)
+    schema = connection.get_execution_options().get("convo_schema")
+    options = {"schema_translate_map": {None: schema}} if schema else {}
+    calls, with_price, picos, currency, table, *used = connection.execute(statement, execution_options=options).one()
+    cost = Cost.from_picos(picos, currency=currency or "USD", table=table or "")
+    return Totals(calls, Usage(**dict(zip(USAGE_COLUMNS, used, strict=True))), cost, calls - with_price)
+
+
+def usage_columns(usage: Usage, cost: Cost) -> dict[str, Any]:
+    """Give the columns of an exchange that say what it used and cost."""
+    return {**attrs.asdict(usage), "cost": cost.picos, "currency": cost.currency, "price_table": cost.table}

@@ -1,0 +1,50 @@
+"""Run convo's migrations on the connection that `convo.store.schema.upgrade` passes, or on a URL of Alembic's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from alembic import context
+
+from convo.store.schema import VERSION_TABLE
+from convo.store.tables import metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+def include_name(name: str | None, kind: str, parents: Any) -> bool:
+    """Leave everything alone that is not convo's."""
+    del parents
+    return kind != "table" or name in metadata.tables
+
+
+def migrate(connection: Connection, schema: str | None) -> None:
+    """Migrate inside the transaction that the connection is in."""
+    if schema and connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.set_config("search_path", schema, True)))  # noqa: FBT003 - SQL's is_local
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table=VERSION_TABLE,
+        version_table_schema=schema,
+        include_name=include_name,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run() -> None:
+    """Choose the connection."""
+    config = context.config
+    connection = config.attributes.get("connection")
+    if connection is not None:
+        migrate(connection, config.attributes.get("schema"))
+        return
+    url = context.get_x_argument(as_dictionary=True).get("url") or config.get_main_option("sqlalchemy.url") or "sqlite:///chat.db"
+    with sa.create_engine(url).begin() as own:
+        migrate(own, None)
+
+
+run()
