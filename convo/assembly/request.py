@@ -1,0 +1,120 @@
+"""A request that is ready to send, and the story of how it came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.assembly.estimate import Estimate, estimate
+from convo.assembly.render import How, sentence
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from convo.assembly.plan import Plan
+    from convo.memory import Memory
+
+
+@attrs.frozen
+class Rendering:
+    """How one message is sent, and why. `index` is its place in the request, None when it is left out.
+
+    `tokens` is an estimate, by the API's own rates for audio and four characters a token for text.
+    """
+
+    position: int
+    role: str
+    how: How
+    reason: str
+    index: int | None
+    tokens: int = 0
+
+
+@attrs.frozen(eq=False, repr=False)
+class Request(Mapping[str, Any]):
+    """The arguments of `client.chat.completions.create(**request)`, as a mapping, with what is known about them."""
+
+    arguments: Mapping[str, Any]
+    plan: Plan
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arguments)
+
+    def __len__(self) -> int:
+        return len(self.arguments)
+
+    def __repr__(self) -> str:
+        """Name the model and count the messages; what was said is not shown."""
+        return f"<Request {self.plan.target.model.name}, {len(self.plan.wires)} messages>"
+
+    @property
+    def renderings(self) -> tuple[Rendering, ...]:
+        """How each message is sent, in the order of the request, those left out at the end."""
+        return renderings_of(self.plan)
+
+    @property
+    def estimate(self) -> Estimate:
+        """Estimated input tokens by kind and their cost, before the call."""
+        return estimate(self.plan)
+
+    @property
+    def next_expiry(self) -> datetime | None:
+        """When the first of the references in this request becomes invalid, None when it holds none."""
+        return self.plan.next_expiry
+
+    @property
+    def memory(self) -> Memory:
+        """What has to be remembered for the next request; stored with the exchange, never by a preview."""
+        return self.plan.memory
+
+    def evolve(self, **arguments: Any) -> Request:
+        """Give the same messages with other arguments, such as `temperature=0`; an argument of None is taken out."""
+        changed = {**self.plan.target.arguments, **arguments}
+        kept = {name: value for name, value in changed.items() if value is not None}
+        plan = self.plan.reshaped(attrs.evolve(self.plan.target, arguments=kept))
+        return Request({**plan.arguments, "messages": self.arguments["messages"]}, plan)
+
+    def explain(self) -> str:
+        """Give a readable table: what is sent how and why, estimated tokens and cost, and the next expiry."""
+        return explained(self)
+
+
+def renderings_of(plan: Plan) -> tuple[Rendering, ...]:
+    """Give the renderings of a plan, with estimated tokens."""
+    sent = [
+        Rendering(message.position, message.role if how != "repaired" else "tool", how, sentence(reason, message), index, tokens)
+        for index, ((message, how, reason), tokens) in enumerate(zip(plan.rendered, plan.tokens(), strict=True))
+    ]
+    left = [
+        Rendering(message.position, message.role, "omitted", sentence(reason, message), None) for message, reason in plan.omitted
+    ]
+    return (*sent, *left)
+
+
+def explained(request: Request) -> str:
+    """Write the table of `Request.explain`."""
+    rows = [("#", "message", "role", "sent as", "tokens", "because")]
+    for one in request.renderings:
+        place = "-" if one.index is None else str(one.index)
+        rows.append((place, str(one.position), one.role, one.how, str(one.tokens), one.reason))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip() for row in rows]
+    return "\n".join([*lines, *_summary(request)])
+
+
+def _summary(request: Request) -> list[str]:
+    plan, guess = request.plan, request.estimate
+    expiry = request.next_expiry
+    lines = [
+        (
+            f"model {plan.target.model.name}; estimated input: "
+            f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost}"
+        ),
+        f"next expiry: {expiry:%Y-%m-%d %H:%M:%S} UTC" if expiry else "next expiry: none, no reference is sent",
+    ]
+    return [*lines, *(f"note: {note}" for note in plan.notes)]

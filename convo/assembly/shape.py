@@ -1,0 +1,127 @@
+"""Arguments of the call in the shape that the model takes: modalities, voice and format, and limits of the API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from convo.assembly.target import AUDIO_ARGUMENTS
+from convo.errors import AudioRequired, ConflictingArguments
+
+if TYPE_CHECKING:
+    from convo.assembly.target import Target
+    from convo.policy import Policy
+
+FORMATS = ("wav", "aac", "mp3", "flac", "opus", "pcm16")
+STREAM_FORMAT = "pcm16"
+"""The only format that the API streams."""
+MAX_TOOLS = 128
+MAX_METADATA = (16, 64, 512)
+"""Keys, characters of a key, characters of a value."""
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_OWN = ("model", "messages")
+
+
+def shaped(target: Target, policy: Policy, *, has_audio: bool) -> tuple[dict[str, Any], list[str]]:
+    """Give the arguments beside `model` and `messages`, and notes on what was added or taken out.
+
+    `has_audio` says whether a message holds a recording inline. Raises `ConflictingArguments` for arguments that
+    contradict each other or that the API refuses, `AudioRequired` for an audio model without audio anywhere.
+    """
+    given = dict(target.arguments)
+    _check_limits(given)
+    audio = {name: given.pop(name) for name in AUDIO_ARGUMENTS if name in given}
+    if not target.takes_audio:
+        return given, [f"{target.model.name} takes no audio: {', '.join(audio)} not sent"] if audio else []
+    if given.get("prompt_cache_options") is not None and target.model.known:
+        raise ConflictingArguments(f"{target.model.name} refuses prompt_cache_options; leave it out")
+    return _with_audio(given, audio, target, policy, has_audio=has_audio)
+
+
+def _with_audio(
+    given: dict[str, Any], audio: dict[str, Any], target: Target, policy: Policy, *, has_audio: bool
+) -> tuple[dict[str, Any], list[str]]:
+    wanted = _wanted(audio, stream=bool(given.get("stream")), policy=policy)
+    notes = []
+    if wanted is None and not has_audio and target.model.audio:
+        if "modalities" in audio:
+            raise AudioRequired(target.model.name)
+        wanted = _voice(policy.voice, STREAM_FORMAT if given.get("stream") else policy.format)
+        notes.append(f"{target.model.name} refuses a request without audio: a spoken reply is asked for, voice {policy.voice}")
+    if wanted is not None:
+        return {**given, "modalities": ["text", "audio"], "audio": wanted}, notes
+    return ({**given, "modalities": ["text"]} if "modalities" in audio else given), notes
+
+
+def _wanted(audio: Mapping[str, Any], *, stream: bool, policy: Policy) -> dict[str, Any] | None:
+    """Give the `audio` argument, None when the caller wants no spoken reply."""
+    spoken = dict(audio.get("audio") or {})
+    for name in ("voice", "format"):
+        if name in audio and name in spoken and audio[name] != spoken[name]:
+            raise ConflictingArguments(
+                f"{name}={audio[name]!r} and audio={{{name!r}: {spoken[name]!r}}} differ; pass one of them"
+            )
+    modalities = audio.get("modalities")
+    asks = any(audio.get(name) is not None for name in ("voice", "format", "audio"))
+    if modalities is not None and "audio" not in modalities:
+        if asks:
+            raise ConflictingArguments(
+                f"modalities={list(modalities)} asks for text, voice and format for speech; pass one of them"
+            )
+        return None
+    if not asks and modalities is None:
+        return None
+    voice = audio.get("voice") or spoken.get("voice") or policy.voice
+    format_ = audio.get("format") or spoken.get("format") or (STREAM_FORMAT if stream else policy.format)
+    _check_format(format_, stream=stream)
+    return {**spoken, **_voice(voice, format_)}
+
+
+def _voice(voice: Any, format_: str) -> dict[str, Any]:
+    return {"voice": voice, "format": format_}
+
+
+def _check_format(format_: Any, *, stream: bool) -> None:
+    if format_ not in FORMATS:
+        raise ConflictingArguments(f"format={format_!r} is not one that the API speaks; use {', '.join(FORMATS)}")
+    if stream and format_ != STREAM_FORMAT:
+        raise ConflictingArguments(f"format={format_!r} cannot be streamed; with stream=True the API speaks {STREAM_FORMAT} only")
+
+
+def _check_limits(given: Mapping[str, Any]) -> None:
+    for name in _OWN:
+        if name in given:
+            raise ConflictingArguments(
+                f"{name}= is what convo assembles; pass the model by its own argument and messages by add()"
+            )
+    if given.get("n") not in (None, 1):
+        raise ConflictingArguments(f"n={given['n']}: a conversation goes on with one answer; leave n out")
+    _check_tools(given.get("tools"))
+    _check_metadata(given.get("metadata"))
+
+
+def _check_tools(tools: Any) -> None:
+    if not isinstance(tools, Sequence):
+        return
+    if len(tools) > MAX_TOOLS:
+        raise ConflictingArguments(f"{len(tools)} tools were passed, the API takes {MAX_TOOLS}; pass fewer")
+    for tool in tools:
+        inner = (tool.get("function") or tool.get("custom")) if isinstance(tool, Mapping) else None
+        name = inner.get("name") if isinstance(inner, Mapping) else None
+        if isinstance(name, str) and not _TOOL_NAME.fullmatch(name):
+            raise ConflictingArguments(
+                f"the tool name {name!r} is not one that the API takes; use 1 to 64 letters, digits, '_' or '-'"
+            )
+
+
+def _check_metadata(metadata: Any) -> None:
+    if not isinstance(metadata, Mapping):
+        return
+    keys, key_size, value_size = MAX_METADATA
+    long = [key for key, value in metadata.items() if len(str(key)) > key_size or len(str(value)) > value_size]
+    if len(metadata) > keys or long:
+        raise ConflictingArguments(
+            f"the API takes metadata of {keys} keys with {key_size} characters each and {value_size} a value; "
+            f"shorten {long or 'it'}"
+        )

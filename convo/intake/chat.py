@@ -1,0 +1,136 @@
+"""Answers of Chat Completions: a reply's draft, its audio, its usage; nothing of it is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import orjson
+
+from convo.audio import Audio
+from convo.canonical import encode, printable
+from convo.content import TEXT_COLUMN
+from convo.errors import AnswerError, ConvoError
+from convo.extract import REPLY, decode_base64, spoken
+from convo.messages import Draft, Media, text_of
+from convo.times import expiry_micros
+from convo.usage import Usage
+
+if TYPE_CHECKING:
+    from convo.origin import Origin
+
+
+@attrs.frozen
+class Answer:
+    """What an exchange gave. `raw` is the whole answer without its messages, as canonical text."""
+
+    id: str | None
+    model: str | None
+    draft: Draft
+    finish_reason: str | None
+    usage: Usage
+    raw: str = attrs.field(repr=False)
+
+
+def read_chat(answer: object, *, asked: Mapping[str, Any], origin: Origin | None = None) -> Answer:
+    """Read a `ChatCompletion` of the SDK, its dict, or its JSON text.
+
+    `asked` is what was asked for (`model`, and `audio` with its format and voice, which the answer does not tell);
+    `origin` is where its audio id is valid. Raises `AnswerError` for anything that is not one answer.
+    """
+    body = _as_dict(answer)
+    choice = _one_choice(body)
+    message = _mapping(choice.get("message"), "its choice holds no message")
+    usage = Usage.from_chat(_mapping_or_none(body.get("usage")))
+    model = body.get("model") if isinstance(body.get("model"), str) else None
+    draft = _draft(message, asked, usage, origin)
+    rest = {**body, "choices": [{key: value for key, value in choice.items() if key != "message"}]}
+    return Answer(
+        id=_text(body.get("id")),
+        model=model,
+        draft=attrs.evolve(draft, model=_text(asked.get("model")) or model),
+        finish_reason=_text(choice.get("finish_reason")),
+        usage=usage,
+        raw=encode(rest),
+    )
+
+
+def _as_dict(answer: object) -> Mapping[str, Any]:
+    dump = getattr(answer, "to_dict", None)
+    if callable(dump):
+        answer = dump(mode="python", exclude_unset=True)
+    elif isinstance(answer, str | bytes):
+        try:
+            answer = orjson.loads(answer)
+        except ValueError as error:
+            raise AnswerError("it is no JSON", "pass the ChatCompletion that the client returned") from error
+    return _mapping(answer, f"a {type(answer).__name__} is no answer of the API")
+
+
+def _one_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise AnswerError("it holds no choice", "pass the ChatCompletion that the client returned")
+    if len(choices) > 1:
+        raise AnswerError(f"it holds {len(choices)} choices", "keep one of them: a conversation goes on with one answer")
+    return _mapping(choices[0], "its choice is no object")
+
+
+def _draft(message: Mapping[str, Any], asked: Mapping[str, Any], usage: Usage, origin: Origin | None) -> Draft:
+    body, media = _bytes_out({"role": "assistant", **message}, _mapping_or_none(asked.get("audio")) or {})
+    audio = _mapping_or_none(body.get("audio")) or {}
+    remote = _text(audio.get("id")) or None
+    return Draft(
+        role="assistant",
+        body=encode(body),
+        text=printable(text_of(body), TEXT_COLUMN),
+        media=media,
+        audio_id=remote,
+        audio_expires=expiry_micros(audio.get("expires_at")) if remote else None,
+        audio_origin=str(origin) if remote and origin else None,
+        text_tokens=usage.output_text,
+        audio_tokens=usage.output_audio,
+    )
+
+
+def _bytes_out(body: dict[str, Any], asked: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Media, ...]]:
+    """Take the audio out of a reply. Data that is no base64 stays in the body: an answer is always stored."""
+    audio = body.get("audio")
+    if not isinstance(audio, Mapping) or not isinstance(audio.get("data"), str) or not audio["data"]:
+        return body, ()
+    try:
+        data = decode_base64(audio["data"], "the audio")
+    except ConvoError:
+        return body, ()
+    voice = asked.get("voice")
+    said = _text(audio.get("transcript"))
+    piece = _piece(data, _text(asked.get("format")), said, voice if isinstance(voice, str) else _voice_id(voice))
+    return {**body, "audio": {**audio, "data": {"$blob": piece.digest}}}, (piece,)
+
+
+def _piece(data: bytes, claimed: str | None, said: str | None, voice: str | None) -> Media:
+    """Describe the audio as far as its bytes allow: odd bytes are kept, with the format that was asked for."""
+    try:
+        audio = Audio.from_bytes(data, claimed)
+    except ConvoError:
+        audio = Audio.unchecked(data, claimed or "unknown")
+    return attrs.evolve(spoken(audio, REPLY, "the audio"), transcript=said and printable(said, TEXT_COLUMN), voice=voice)
+
+
+def _voice_id(voice: object) -> str | None:
+    return _text(voice.get("id")) if isinstance(voice, Mapping) else None
+
+
+def _mapping(value: object, reason: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise AnswerError(reason, "pass the ChatCompletion that the client returned")
+    return value
+
+
+def _mapping_or_none(value: object) -> Mapping[str, Any] | None:
+    return value if isinstance(value, Mapping) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,54 @@
+"""What to do when the API refuses an audio id before its time: forget all of its age, and plan again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from convo.assembly import Plan
+    from convo.messages import Message
+
+AUDIO_NOT_FOUND = "audio_not_found"
+_INDEX = re.compile(r"messages\[(\d+)\]\.audio\.id")
+
+
+@attrs.frozen
+class Recovery:
+    """One step of a recovery: the API refused the id of the message at `position`; `degraded` went as transcripts then."""
+
+    code: str
+    position: int
+    audio_id: str
+    degraded: tuple[int, ...]
+
+
+def recovered(plan: Plan, code: str | None, param: str | None) -> tuple[Plan, Recovery] | None:
+    """Give the plan to try next and what was changed, None when this refusal is not one to recover from.
+
+    `code` and `param` are those of the API's error. The message is found by the index in `param`; where that names
+    none, every reference of the request is given up. A plan that comes back holds fewer references than the one
+    before, so that trying again ends.
+    """
+    references = plan.references
+    if code != AUDIO_NOT_FOUND or not references:
+        return None
+    refused = _named(plan, param)
+    expiries = [message.audio_expires or 0 for message in ([refused] if refused else references)]
+    memory = attrs.evolve(plan.memory, refused_through=max(plan.memory.refused_through, *expiries))
+    following = plan.after(memory)
+    kept = {message.position for message in following.references}
+    first = refused or references[0]
+    degraded = tuple(message.position for message in references if message.position not in kept)
+    return following, Recovery(AUDIO_NOT_FOUND, first.position, first.audio_id or "", degraded)
+
+
+def _named(plan: Plan, param: str | None) -> Message | None:
+    found = _INDEX.search(param or "")
+    index = int(found[1]) if found else -1
+    if not 0 <= index < len(plan.rendered):
+        return None
+    message, how, _ = plan.rendered[index]
+    return message if how == "reference" else None
