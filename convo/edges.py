@@ -1,0 +1,134 @@
+"""What the sync and the async edge share: defaults of what they inject, checks of what they are given, small values."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.errors import ConflictingArguments, InputError
+from convo.ids import uuid7
+from convo.times import from_micros, to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from uuid import UUID
+
+    from convo.steps.place import Place
+
+MAX_OWNER = 255
+
+
+def system_clock() -> datetime:
+    """Give the time of this machine: aware, UTC."""
+    return datetime.now(UTC)
+
+
+def ids_of(clock: Callable[[], datetime]) -> Callable[[], UUID]:
+    """Give a maker of UUIDv7 that tells the time by `clock`."""
+
+    def new_id() -> UUID:
+        return uuid7(to_micros(clock(), "what clock() gives") // 1_000, secrets.randbits(74))
+
+    return new_id
+
+
+def check_owner(owner: str) -> str:
+    """Give an owner back. Raises `InputError` for one that no database can index."""
+    if len(owner) > MAX_OWNER or not owner.isprintable():
+        reason = f"an owner is at most {MAX_OWNER} printable characters, '' when there is only one"
+        raise InputError(reason)
+    return owner
+
+
+def check_client(client: Any, *, asynchronous: bool) -> None:
+    """Raise `ConflictingArguments` for a client of the other kind, `InputError` for something that is no client."""
+    if not hasattr(client, "chat") or not hasattr(client, "base_url"):
+        reason = f"a {type(client).__name__} is no OpenAI client; pass openai.OpenAI() or, to async stores, openai.AsyncOpenAI()"
+        raise InputError(reason)
+    if hasattr(client, "__aenter__") != asynchronous:
+        wanted = "AsyncOpenAI" if asynchronous else "OpenAI"
+        raise ConflictingArguments(f"this store is {'async' if asynchronous else 'sync'}: pass an openai.{wanted} client")
+
+
+def check_whole(arguments: Mapping[str, Any]) -> None:
+    """Raise `ConflictingArguments` for a stream where a whole answer is awaited."""
+    if arguments.get("stream"):
+        reason = "stream=True gives pieces, and send() records a whole answer; leave stream out"
+        raise ConflictingArguments(reason)
+
+
+@attrs.frozen
+class Pending:
+    """An exchange that waits for its answer.
+
+    When `alive_until` has passed its worker is taken to be dead: sending with the same key takes over, `abandon`
+    gives it up. `positions` are those of the messages that it answers, None where it added none.
+    """
+
+    id: UUID
+    key: str | None
+    model: str
+    attempt: int
+    started_at: datetime
+    alive_until: datetime
+    positions: tuple[int, int] | None
+
+
+def pending_of(row: tuple[Any, ...]) -> Pending:
+    """Give the value of a row of `convo.store.exchanges.waiting`."""
+    id_, key, model, attempt, started, lease, first, last = row
+    return Pending(id_, key, model, attempt, from_micros(started), from_micros(lease), (first, last) if first <= last else None)
+
+
+class Seen:
+    """What a conversation says of itself without asking the database: as it was when it was last read or written."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def __repr__(self) -> str:
+        """Show the id; what was said is not shown."""
+        return f"<{type(self).__name__} {self.id} head={self.head}>"
+
+    @property
+    def id(self) -> UUID:
+        """The id to keep."""
+        return self._place.found.id
+
+    @property
+    def owner(self) -> str:
+        """Whose conversation it is."""
+        return self._place.found.owner
+
+    @property
+    def key(self) -> str | None:
+        """The application's own key."""
+        return self._place.found.key
+
+    @property
+    def title(self) -> str | None:
+        """The title."""
+        return self._place.found.title
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The caller's own notes."""
+        return dict(self._place.found.metadata)
+
+    @property
+    def instructions(self) -> str | None:
+        """The instructions in force."""
+        return self._place.found.instructions
+
+    @property
+    def head(self) -> int:
+        """The position of the last message, 0 for none."""
+        return self._place.found.head
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made: aware, UTC."""
+        return from_micros(self._place.found.created)

@@ -1,0 +1,119 @@
+"""Keeps the leases of exchanges alive while their answers are awaited: one thread (or task) a store, only while it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from convo.errors import ConvoError
+from convo.protocol import RENEW_EVERY
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from convo.steps.effects import Lease
+
+
+class Heartbeat:
+    """Calls `renew(lease)` for each lease held, every `every` seconds. A renewal that fails is tried at the next beat."""
+
+    def __init__(self, renew: Callable[[Lease], object], every: float = RENEW_EVERY) -> None:
+        self._renew = renew
+        self._every = every
+        self._held: dict[int, Lease] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def keeping(self, lease: Lease) -> Iterator[None]:
+        """Hold a lease for the length of a block."""
+        self.hold(lease)
+        try:
+            yield
+        finally:
+            self.drop(lease)
+
+    def hold(self, lease: Lease) -> None:
+        """Begin to renew a lease."""
+        with self._changed:
+            self._held[id(lease)] = lease
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._beat, name="convo-heartbeat", daemon=True)
+                self._thread.start()
+
+    def drop(self, lease: Lease) -> None:
+        """Stop renewing a lease."""
+        with self._changed:
+            self._held.pop(id(lease), None)
+
+    def close(self) -> None:
+        """Drop all leases and end the thread."""
+        with self._changed:
+            self._held.clear()
+            self._changed.notify_all()
+
+    def _beat(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait(self._every)
+                if not self._held:
+                    self._thread = None
+                    return
+                leases = list(self._held.values())
+            for lease in leases:
+                self._try(lease)
+
+    def _try(self, lease: Lease) -> None:
+        try:
+            self._renew(lease)
+        except ConvoError:
+            return
+
+
+class AsyncHeartbeat:
+    """The same in a task: `renew(lease)` is awaited for each lease held, every `every` seconds."""
+
+    def __init__(self, renew: Callable[[Lease], Awaitable[object]], every: float = RENEW_EVERY) -> None:
+        self._renew = renew
+        self._every = every
+        self._held: dict[int, Lease] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def keeping(self, lease: Lease) -> Iterator[None]:
+        """Hold a lease for the length of a block."""
+        self.hold(lease)
+        try:
+            yield
+        finally:
+            self.drop(lease)
+
+    def hold(self, lease: Lease) -> None:
+        """Begin to renew a lease."""
+        self._held[id(lease)] = lease
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._beat(), name="convo-heartbeat")
+
+    def drop(self, lease: Lease) -> None:
+        """Stop renewing a lease; the task ends with the last one."""
+        self._held.pop(id(lease), None)
+        if not self._held:
+            self.close()
+
+    def close(self) -> None:
+        """Drop all leases and end the task."""
+        self._held.clear()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            for lease in list(self._held.values()):
+                try:
+                    await self._renew(lease)
+                except ConvoError:
+                    continue

@@ -1,0 +1,101 @@
+"""What an exchange gave, as callers see it: now, or again from the record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.canonical import decode
+from convo.recovery import Recovery
+from convo.usage import Cost, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from convo.audio import Audio
+    from convo.messages import Message, ToolCall
+
+
+@attrs.frozen
+class Reply:
+    """The recorded answer of a model.
+
+    `seen` is the position of the last message that the model was shown, None where the request is not known;
+    `recovered` lists what was degraded after refusals; `replayed` says that a key had its answer already.
+    """
+
+    message: Message
+    usage: Usage
+    cost: Cost
+    finish_reason: str | None = None
+    recovered: tuple[Recovery, ...] = ()
+    seen: int | None = None
+    request_id: str | None = None
+    exchange: UUID | None = None
+    replayed: bool = False
+    _answer: str = attrs.field(default="{}", repr=False)
+
+    @property
+    def text(self) -> str:
+        """What was said, in either form: written text, the transcript of speech, or a refusal."""
+        return self.message.text
+
+    @property
+    def transcript(self) -> str | None:
+        """The transcript of a spoken reply, None for a written one."""
+        said = self.message.raw.get("audio")
+        found = said.get("transcript") if isinstance(said, dict) else None
+        return found if isinstance(found, str) else None
+
+    @property
+    def audio(self) -> Audio | None:
+        """The audio with its bytes, None when the model did not speak."""
+        return self.message.audio
+
+    @property
+    def spoken(self) -> bool:
+        """Whether the model spoke: it may answer in text although speech was asked for."""
+        return self.message.audio is not None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls that the model asks for; answer each with `tool_output` and send again."""
+        return self.message.tool_calls
+
+    @property
+    def refusal(self) -> str | None:
+        """The model's words when it refuses, else None."""
+        found = self.message.raw.get("refusal")
+        return found if isinstance(found, str) else None
+
+    @property
+    def between(self) -> range:
+        """Positions of messages that others added while the model answered."""
+        return range((self.message.position if self.seen is None else self.seen + 1), self.message.position)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The API's answer, unknown fields included, bytes taken out."""
+        answer: dict[str, Any] = decode(self._answer)
+        for choice in answer.get("choices", ()):
+            choice["message"] = self.message.raw
+        return answer
+
+
+def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool) -> Reply:
+    """Give the reply that a message and the columns of its exchange make."""
+    steps = decode(row["recovered"]) if row.get("recovered") else []
+    return Reply(
+        message=message,
+        usage=Usage(**{field.name: row.get(field.name) for field in attrs.fields(Usage)}),
+        cost=Cost.from_picos(row.get("cost"), currency=row.get("currency") or "USD", table=row.get("price_table") or ""),
+        finish_reason=row.get("finish_reason"),
+        recovered=tuple(Recovery(**{**step, "degraded": tuple(step["degraded"])}) for step in steps),
+        seen=row.get("seen"),
+        request_id=row.get("request_id"),
+        exchange=row.get("id"),
+        replayed=replayed,
+        answer=row.get("raw") or "{}",
+    )

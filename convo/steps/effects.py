@@ -1,0 +1,82 @@
+"""The effects that a sequence of steps may ask for, and how they are written so that types hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from convo.assembly import Request
+    from convo.store.engine import Mode
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Work:
+    """Run a unit of work in a transaction of its own."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+    mode: Mode
+
+
+@attrs.frozen
+class Lease:
+    """Which attempt of which exchange has to be kept alive while its answer is awaited."""
+
+    owner: str
+    branch: UUID
+    exchange: UUID
+    attempt: int
+
+
+@attrs.frozen
+class Ask:
+    """Send a request to the API, with no connection held, and keep the lease alive meanwhile."""
+
+    client: Any
+    request: Request
+    lease: Lease
+
+
+@attrs.frozen
+class Told:
+    """What came back: the answer, its headers in lower case, and when it came (microseconds)."""
+
+    answer: Any
+    headers: Mapping[str, str]
+    at: int
+
+
+Effect = Work | Ask
+Steps = Generator[Effect, Any, T]
+
+
+def read(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
+    """Run a unit of work that only reads."""
+    result: T = yield Work(function, arguments, named, "read")
+    return result
+
+
+def write(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
+    """Run a unit of work that writes."""
+    result: T = yield Work(function, arguments, named, "write")
+    return result
+
+
+def write_one(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
+    """Run a unit of work that writes by one statement, where the database can."""
+    result: T = yield Work(function, arguments, named, "single")
+    return result
+
+
+def ask(client: Any, request: Request, lease: Lease) -> Steps[Told]:
+    """Send a request; the API's errors are raised as the client raises them."""
+    told: Told = yield Ask(client, request, lease)
+    return told

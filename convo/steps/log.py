@@ -1,0 +1,130 @@
+"""Steps on the log of a conversation: add, tool results, instructions, history, audio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.content import message_draft, tool_draft
+from convo.errors import AudioNotLoaded, ConflictError, ConversationNotFound, KeyMismatch, StaleHead, ToolCallNotFound
+from convo.metadata import check_title, encode_metadata
+from convo.protocol import check_key, hash_of
+from convo.steps.effects import read, write, write_one
+from convo.store import blobs, conversations, exchanges, log
+from convo.store.append import Entry, Guard, append
+from convo.times import to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from convo.audio import Audio
+    from convo.history import History
+    from convo.messages import Draft, Media, Message
+    from convo.steps.effects import Steps
+    from convo.steps.place import Place
+
+UNSET: Any = object()
+"""The default of an argument for which None means something."""
+
+
+def add(
+    place: Place, content: Sequence[object], *, role: str, name: str | None, key: str | None, created_at: datetime | None,
+    metadata: Mapping[str, Any] | None, pinned: bool, expected_head: int | None,
+) -> Steps[Message]:  # fmt: skip
+    """Store one message; with a key, once."""
+    created = None if created_at is None else to_micros(created_at, "created_at")
+    draft = message_draft(content, role=role, name=name, pinned=pinned, metadata=metadata, created=created)
+    return (yield from _add(place, draft, key, expected_head))
+
+
+def tool_output(place: Place, call_id: str, output: object, *, error: bool, key: str | None) -> Steps[Message]:
+    """Store the result of a tool call. Raises `ToolCallNotFound` for a call that the log does not hold."""
+    draft = tool_draft(call_id, output, error=error)
+    history = yield from read(log.load, place.owner, place.found.branch, media="user")
+    if not any(call.id == call_id for message in history if message.role == "assistant" for call in message.tool_calls):
+        raise ToolCallNotFound(call_id)
+    return (yield from _add(place, draft, key, None))
+
+
+def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> Steps[Message]:
+    place.tools.check_writable()
+    check_key(key)
+    now = place.tools.now()
+    yield from put_media(place, [draft], now)
+    entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected)
+    if key is not None:
+        entry = attrs.evolve(entry, exchange_id=place.tools.new_id(), exchange=_added(place, draft, key, now))
+    head = yield from write_one(append, Guard.ADD, entry)
+    if head is None:
+        return (yield from _added_before(place, draft, key, expected))
+    place.moved(head)
+    return draft.at(head, now)
+
+
+def _added(place: Place, draft: Draft, key: str, now: int) -> dict[str, Any]:
+    """The columns under which a keyed message is known: an exchange without a call."""
+    return {
+        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "status": "added", "attempt": 0,
+        "api": "none", "model": "", "origin": "", "started_at": now, "finished_at": now,
+    }  # fmt: skip
+
+
+def _added_before(place: Place, draft: Draft, key: str | None, expected: int | None) -> Steps[Message]:
+    known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
+    if known is not None and key is not None:
+        if known.status != "added" or known.hash != hash_of([draft]):
+            raise KeyMismatch(key)
+        stored = yield from read(log.one, place.owner, place.found.branch, known.asked_last)
+        if stored is not None:
+            return stored
+    head = yield from read(log.head_of, place.owner, place.found.branch)
+    if head is None:
+        raise ConversationNotFound(place.found.id)
+    if expected is not None and head != expected:
+        raise StaleHead(expected, head)
+    reason = "the log was changed by others again and again; try once more"
+    raise ConflictError(reason)
+
+
+def put_media(place: Place, drafts: Iterable[Draft], now: int) -> Steps[None]:
+    """Store the bytes of drafts, each in a transaction of its own, before anything refers to them."""
+    pieces: dict[str, Media] = {piece.digest: piece for draft in drafts for piece in draft.media if piece.data is not None}
+    for digest, piece in pieces.items():
+        yield from write(blobs.put, place.owner, digest, piece.data, now)
+
+
+def update(place: Place, title: str | None, metadata: Mapping[str, Any] | None, instructions: str | None) -> Steps[None]:
+    """Change what a conversation is called, its metadata, or its instructions, which become a new event of the log."""
+    place.tools.check_writable()
+    changes: dict[str, Any] = {}
+    if title is not UNSET:
+        changes["title"] = check_title(title)
+    if metadata is not UNSET:
+        changes["metadata"] = encode_metadata(metadata)
+    draft = None if instructions is UNSET else instructions_draft(instructions or "")
+    yield from write(conversations.update, place.owner, place.found.id, changes)
+    if draft is not None:
+        yield from _add(place, draft, None, None)
+    place.found = yield from read(conversations.get, place.owner, id_=place.found.id)
+
+
+def instructions_draft(text: str) -> Draft:
+    """Give the event that puts instructions in force. Raises `EmptyContent` for none."""
+    return message_draft([text], role="system", kind="instructions")
+
+
+def history(place: Place, last: int | None) -> Steps[History]:
+    """Read the log, or its last messages."""
+    return (yield from read(log.load, place.owner, place.found.branch, last=last))
+
+
+def load(place: Place, audio: Audio) -> Steps[Audio]:
+    """Fetch the bytes of stored audio."""
+    if audio.loaded:
+        return audio
+    if audio.digest is None:
+        raise AudioNotLoaded("audio that is not in the store")
+    data = yield from read(blobs.get, place.owner, audio.digest)
+    return attrs.evolve(audio, data=data)

@@ -1,0 +1,68 @@
+"""Where steps happen: the store's clock, ids and catalogue, and the conversation at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from convo.errors import HeldTransaction, ReadOnlyView
+from convo.times import to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from convo.models import Catalogue
+    from convo.store.conversations import Found
+
+
+@attrs.frozen
+class Tools:
+    """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID.
+
+    `held` says that the caller's transaction is around every step, `writable` that steps may write.
+    """
+
+    clock: Callable[[], datetime]
+    new_id: Callable[[], UUID]
+    catalogue: Catalogue
+    held: bool = False
+    writable: bool = True
+
+    def now(self) -> int:
+        """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""
+        return to_micros(self.clock(), "what clock() gives")
+
+    def family_of(self, model: str) -> str:
+        """Give the audio family of a model: who can hear the ids of whom."""
+        return self.catalogue.lookup(model).family
+
+    def check_writable(self) -> None:
+        """Raise `ReadOnlyView` in a view that only reads."""
+        if not self.writable:
+            raise ReadOnlyView
+
+    def check_may_wait(self, call: str) -> None:
+        """Raise `HeldTransaction` where waiting for a model would hold the caller's transaction."""
+        self.check_writable()
+        if self.held:
+            raise HeldTransaction(call)
+
+
+@attrs.define
+class Place:
+    """A conversation and the tools to work on it. `found` is how the conversation was last seen."""
+
+    tools: Tools
+    found: Found
+
+    @property
+    def owner(self) -> str:
+        """Whose conversation it is."""
+        return self.found.owner
+
+    def moved(self, head: int) -> None:
+        """Note that the log has grown."""
+        self.found = attrs.evolve(self.found, head=max(head, self.found.head))

@@ -1,0 +1,88 @@
+"""Steps to a request: read what it is made of, plan, fetch the bytes, fill."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.assembly import Plan, Request, Target, fill, plan
+from convo.errors import UnsupportedApi
+from convo.history import History
+from convo.origin import Origin
+from convo.policy import Policy
+from convo.steps.effects import read
+from convo.store import blobs, exchanges, log, memories
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+    from convo.memory import Memory
+    from convo.messages import Draft
+    from convo.protocol import Known
+    from convo.steps.effects import Steps
+    from convo.steps.place import Place
+
+APIS = ("chat",)
+
+
+@attrs.frozen
+class Opened:
+    """What a turn starts from: the log, what assembly remembers, and the exchange that has the key already."""
+
+    history: History
+    memory: Memory
+    known: Known | None
+
+
+def open_turn(
+    connection: Connection, owner: str, conversation: UUID, branch: UUID, target: Target, key: str | None
+) -> Opened:  # fmt: skip
+    """Read what a request is made of, in one transaction."""
+    return Opened(
+        log.load(connection, owner, branch, media="user"),
+        memories.get(connection, owner, branch, target.origin, target.model.family),
+        exchanges.by_key(connection, owner, conversation, key),
+    )
+
+
+def target_of(place: Place, model: str, api: str, client: Any, origin: str | None, arguments: Mapping[str, Any]) -> Target:
+    """Give the target of a call. Raises `UnsupportedApi`."""
+    if api not in APIS:
+        raise UnsupportedApi(api, APIS)
+    where = str(Origin.of(client)) if client is not None else origin or ""
+    return Target(place.tools.catalogue.lookup(model), where, arguments)
+
+
+def opened(place: Place, target: Target, key: str | None = None) -> Steps[Opened]:
+    """Read what a turn starts from."""
+    return (yield from read(open_turn, place.owner, place.found.id, place.found.branch, target, key))
+
+
+def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target, policy: Policy | None, now: int) -> Plan:
+    """Plan the request that answers the log and, after it, drafts that are not in it yet."""
+    first = start.history.head + 1
+    added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, first))
+    history = History((*start.history.messages, *added), start.history.head + len(added))
+    return plan(history, start.memory, policy or Policy(), target, now, place.tools.family_of)
+
+
+def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Request]:
+    """Fetch the bytes that a plan needs, beside those that the drafts carry, and put them in."""
+    known = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.data is not None}
+    missing = [digest for digest in ready.blobs if digest not in known]
+    if missing:
+        known |= yield from read(blobs.get_all, place.owner, missing)
+    return fill(ready, known)
+
+
+def request(
+    place: Place, model: str, *, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any]
+) -> Steps[Request]:
+    """Assemble a request and write nothing."""
+    target = target_of(place, model, api, client, origin, arguments)
+    start = yield from opened(place, target)
+    return (yield from filled(place, planned(place, start, (), target, policy, place.tools.now())))

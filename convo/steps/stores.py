@@ -1,0 +1,98 @@
+"""Steps on a store: the schema, and conversations made, found, listed and deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convo.content import message_drafts
+from convo.errors import InputError
+from convo.ids import as_uuid
+from convo.metadata import check_pair, check_title, encode_metadata
+from convo.protocol import check_key
+from convo.steps.effects import read, write
+from convo.steps.log import instructions_draft
+from convo.store import conversations, schema, totals
+from convo.store.blobs import put
+from convo.times import to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from convo.steps.effects import Steps
+    from convo.steps.place import Tools
+    from convo.store.conversations import Found
+    from convo.store.totals import Totals
+
+MAX_PAGE = 1_000
+
+
+def ready(place: str, *, creates: bool) -> Steps[None]:
+    """See that the tables are there and current; where the store may, make or upgrade them."""
+    found = yield from read(schema.state, place)
+    if found is not None:
+        if not creates:
+            raise found
+        yield from write(schema.upgrade, place)
+
+
+def create(
+    tools: Tools, owner: str, *, instructions: str | None, title: str | None, metadata: Mapping[str, Any] | None, key: str | None,
+    messages: Iterable[object],
+) -> Steps[Found]:  # fmt: skip
+    """Make a conversation; where the key is taken, give the one that has it."""
+    tools.check_writable()
+    check_key(key)
+    drafts = [*([] if instructions is None else [instructions_draft(instructions)]), *message_drafts(messages)]
+    labels, name, now = encode_metadata(metadata), check_title(title), tools.now()
+    for piece in {piece.digest: piece for draft in drafts for piece in draft.media}.values():
+        yield from write(put, owner, piece.digest, piece.data, now)
+    return (
+        yield from write(
+            conversations.create, owner, tools.new_id(), tools.new_id(), now, key=key, title=name, metadata=labels, drafts=drafts
+        )
+    )
+
+
+def get(owner: str | None, identifier: UUID | str | None, key: str | None) -> Steps[Found]:
+    """Find a conversation by its id, or by its key. Raises `ConversationNotFound`."""
+    if (identifier is None) == (key is None):
+        reason = "get() takes an id or key=, one of the two"
+        raise InputError(reason)
+    if key is not None and owner is None:
+        reason = "a key belongs to an owner: use store.owned_by(owner).get(key=...)"
+        raise InputError(reason)
+    id_ = None if identifier is None else as_uuid(identifier)
+    return (yield from read(conversations.get, owner, id_=id_, key=key))
+
+
+def listed(
+    owner: str | None, *, metadata: Mapping[str, Any] | None, since: datetime | None, until: datetime | None, limit: int,
+    after: UUID | str | None,
+) -> Steps[list[Found]]:  # fmt: skip
+    """Give a page of conversations, newest first."""
+    for name, value in (metadata or {}).items():
+        check_pair(name, value)
+    if not 0 < limit <= MAX_PAGE:
+        reason = f"limit={limit} is not between 1 and {MAX_PAGE}; read further pages with after="
+        raise InputError(reason)
+    return (
+        yield from read(
+            conversations.find, owner, metadata=metadata, limit=limit,
+            since=None if since is None else to_micros(since, "since"),
+            until=None if until is None else to_micros(until, "until"),
+            after=None if after is None else as_uuid(after),
+        )
+    )  # fmt: skip
+
+
+def delete(tools: Tools, owner: str, identifier: UUID | str) -> Steps[None]:
+    """Delete a conversation and all that belongs to it alone."""
+    tools.check_writable()
+    yield from write(conversations.delete, owner, as_uuid(identifier))
+
+
+def usage(owner: str | None, conversation: UUID | None = None) -> Steps[Totals]:
+    """Sum what was used and what it cost."""
+    return (yield from read(totals.totals, owner, conversation))

@@ -1,0 +1,28 @@
+"""A conversation as plain text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convo.history import History
+    from convo.messages import Message
+
+_WHO = {"user": "User", "assistant": "Assistant", "tool": "Tool", "system": "Instructions", "developer": "Instructions"}
+
+
+def written(history: History) -> str:
+    """Give one paragraph a message: who, and what was written or said; what cannot be read is named in brackets."""
+    return "\n\n".join(_paragraph(message) for message in history)
+
+
+def _paragraph(message: Message) -> str:
+    who = message.raw.get("name") or _WHO.get(message.role, message.role.title())
+    said = [message.text] if message.text else []
+    calls = [f"[calls {call.name}({call.arguments})]" for call in message.tool_calls]
+    media = [f"[{piece.kind}, {_size(piece.duration)}]" for piece in message.media if not piece.transcript and not message.text]
+    return f"{who}: {' '.join([*said, *calls, *media]) or '[nothing]'}"
+
+
+def _size(seconds: float | None) -> str:
+    return "length unknown" if seconds is None else f"{seconds:.1f} s"
