@@ -1,0 +1,1 @@
+"""What the tests share: servers, both edges behind one face, builders."""

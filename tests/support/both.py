@@ -1,0 +1,48 @@
+"""Both edges behind one face: a test is written once, in sync words, and runs on either."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import convo
+
+if TYPE_CHECKING:
+    import asyncio
+
+_ASYNC = (convo.AsyncStore, convo.AsyncConversation, convo.AsyncExchange)
+
+
+class Blocking:
+    """An async object whose methods block: each is run to its end on the test's event loop."""
+
+    def __init__(self, target: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._target = target
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if not callable(found):
+            return self._wrapped(found)
+        return lambda *args, **kwargs: self._called(found, args, kwargs)
+
+    def __enter__(self) -> Any:
+        return self._wrapped(self._loop.run_until_complete(self._target.__aenter__()))
+
+    def __exit__(self, *details: object) -> Any:
+        return self._loop.run_until_complete(self._target.__aexit__(*details))
+
+    def __repr__(self) -> str:
+        return repr(self._target)
+
+    def _called(self, found: Any, args: Any, kwargs: Any) -> Any:
+        async def call() -> Any:
+            result = found(*args, **kwargs)
+            return await result if inspect.isawaitable(result) else result
+
+        return self._wrapped(self._loop.run_until_complete(call()))
+
+    def _wrapped(self, value: Any) -> Any:
+        if isinstance(value, _ASYNC):
+            return Blocking(value, self._loop)
+        return [self._wrapped(item) for item in value] if isinstance(value, list) else value
