@@ -1,0 +1,36 @@
+"""A test double of the OpenAI API, a clock that stands still, and ids that count: for tests without network or chance.
+
+    from convo.testing import FakeAPI, FixedClock
+
+    clock = FixedClock()
+    fake = FakeAPI(clock=clock)
+    client = fake.client()                       # a real openai.OpenAI; no socket, no key
+    fake.will_reply("Yes, very good ones.")
+    ...                                          # the code under test talks to `client`
+    clock.advance(3600)                          # every audio id so far has expired
+    fake.will_fail(429, headers={"retry-after": "1"})
+    print(fake.last.body["messages"])            # what was sent
+
+The fake judges requests by rules of its own and shares none with the rest of `convo`. `refusal_of` is that judgement
+alone, without HTTP. Error bodies are the API's own, word for word, where they were published; what the fake cannot do
+though the API might, it refuses with the code `not_simulated`. It needs the extra `convo[testing]`.
+"""
+
+from __future__ import annotations
+
+from convo.testing.asked import IssuedAudio, Origin
+from convo.testing.clock import CountedIds, FixedClock
+from convo.testing.fake import FakeAPI, Received
+from convo.testing.refusals import ApiRefusal
+from convo.testing.verdict import refusal_of
+
+__all__ = [
+    "ApiRefusal",
+    "CountedIds",
+    "FakeAPI",
+    "FixedClock",
+    "IssuedAudio",
+    "Origin",
+    "Received",
+    "refusal_of",
+]

@@ -1,0 +1,263 @@
+"""The fake API: it judges requests, answers them, remembers what it gave out, and shows what it received."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.testing.answers import answer_to
+from convo.testing.asked import Asked, IssuedAudio, Origin
+from convo.testing.clock import FixedClock, aware
+from convo.testing.models import models_with
+from convo.testing.names import Names
+from convo.testing.optional import needs_testing_extra
+from convo.testing.refusals import ApiRefusal
+from convo.testing.script import Break, Failure, Saying, Script, usual_error
+from convo.testing.verdict import refusal_of
+from convo.testing.wire import Call, Given, Wire, key_refusal, no_such_url, parsed, refused, usual_headers, wire_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from openai import AsyncOpenAI, OpenAI
+    from starlette.applications import Starlette
+
+    from convo.testing.asked import Json
+    from convo.testing.models import ModelKind
+    from convo.testing.script import ToolCall
+
+_ORGANIZATION = "org-fake"
+
+
+@attrs.frozen
+class Received:
+    """A request that the fake received, and what it gave.
+
+    `body` is the parsed JSON, empty when there was none. `status` is None when the connection broke before the request
+    was looked at; `response` is the body of the answer, of a stream what its chunks add up to; `dropped` tells that
+    the caller did not get all of it.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Json
+    status: int | None
+    response: Json | None
+    dropped: bool = False
+
+
+class FakeAPI:
+    """A stateful fake of the OpenAI API: Chat Completions, with audio, streams and the API's own refusals.
+
+    It accepts what the API accepts and refuses the rest with the API's words. Audio is real sound whose ids it
+    remembers and forgets, by `clock`, after `audio_lifetime`. Nothing is random: the same calls get the same answers.
+    Use it in-process through `client()` and `async_client()`, over HTTP through `serve()`, or mount `asgi()`.
+
+    `models` adds names, as in `{"gpt-audio-2": "audio"}`. Fakes with different `seed`s give out different ids.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        audio_lifetime: timedelta = timedelta(seconds=3600),
+        models: Mapping[str, ModelKind] | None = None,
+        seed: str = "",
+    ) -> None:
+        self._clock = clock or FixedClock()
+        self._lifetime = audio_lifetime
+        self._models = dict(models or {})
+        self._names = Names(seed)
+        self._script = Script()
+        self._audio: dict[str, IssuedAudio] = {}
+        self._received: list[Received] = []
+        self._lock = threading.Lock()
+
+    # --- ways in -----------------------------------------------------------------------------------
+
+    def client(self, **options: Any) -> OpenAI:
+        """Give an OpenAI client that talks to this fake without a socket; `options` are the client's own.
+
+        Unless given: the key is "test-key", the base URL "http://fake.test/v1", and nothing is retried.
+        """
+        with needs_testing_extra("FakeAPI.client()"):
+            from convo.testing.inprocess import sync_client
+        return sync_client(self.answer, options)
+
+    def async_client(self, **options: Any) -> AsyncOpenAI:
+        """Give what `client` gives, for asyncio."""
+        with needs_testing_extra("FakeAPI.async_client()"):
+            from convo.testing.inprocess import async_client
+        return async_client(self.answer, options)
+
+    def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
+        """Serve the fake over HTTP until the block ends: `with fake.serve() as base_url`. Port 0 is any free one."""
+        with needs_testing_extra("FakeAPI.serve()"):
+            from convo.testing.serve import serving
+        return serving(self.answer, host, port)
+
+    def asgi(self) -> Starlette:
+        """Give the fake as an ASGI application, to mount or to serve elsewhere.
+
+        A connection that is to break then raises `ConnectionResetError` in the application.
+        """
+        with needs_testing_extra("FakeAPI.asgi()"):
+            from convo.testing.app import application
+        return application(self.answer)
+
+    # --- what it shall do --------------------------------------------------------------------------
+
+    def will_reply(
+        self,
+        text: str | None = None,
+        *,
+        spoken: bool | None = None,
+        tool_calls: Sequence[ToolCall] = (),
+        refusal: str | None = None,
+        finish_reason: str | None = None,
+        content: str | None = None,
+        usage: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Queue what the next chat request that is accepted is answered.
+
+        `text` is spoken when audio was asked for, unless `spoken` is False; `content` is written in any case.
+        `tool_calls` are `(name, arguments)`, `(name, arguments, id)`, or the API's objects, custom tools among them.
+        `usage` replaces keys of the usage that is counted; `extra` adds fields to the message that no client knows yet.
+        """
+        saying = Saying(
+            text=text,
+            spoken=spoken is not False,
+            tool_calls=tuple(tool_calls),
+            refusal=refusal,
+            finish_reason=finish_reason,
+            content=content,
+            usage=dict(usage or {}),
+            extra=dict(extra or {}),
+        )
+        with self._lock:
+            self._script.add(saying)
+
+    def will_fail(
+        self,
+        status: int,
+        *,
+        code: str | None = None,
+        type: str | None = None,  # noqa: A002 - the API's name
+        message: str | None = None,
+        param: str | None = None,
+        times: int = 1,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Queue an error for the next `times` chat requests, good or bad; what is not given is as usual for the status."""
+        usual = usual_error(status, code)
+        error = ApiRefusal(status, message or usual.message, type or usual.type, param or usual.param, usual.code)
+        with self._lock:
+            self._script.add(Failure(error, {key.lower(): value for key, value in (headers or {}).items()}), times)
+
+    def will_drop(self, times: int = 1, *, after: bool = False, chunks: int = 0) -> None:
+        """Queue a broken connection for the next `times` chat requests.
+
+        It breaks before the request is looked at; with `after`, once it was answered, and the answer is lost; with
+        `chunks`, once so many chunks of a stream have arrived.
+        """
+        with self._lock:
+            self._script.add(Break(after=after, chunks=chunks), times)
+
+    def revoke(self, audio_id: str) -> None:
+        """Forget one audio id before its time; an unknown one is a `KeyError`."""
+        with self._lock:
+            self._audio[audio_id] = attrs.evolve(self._audio[audio_id], revoked=True)
+
+    def revoke_all(self) -> None:
+        """Forget all audio ids that were given out so far."""
+        with self._lock:
+            self._audio = {audio_id: attrs.evolve(audio, revoked=True) for audio_id, audio in self._audio.items()}
+
+    # --- what it saw -------------------------------------------------------------------------------
+
+    @property
+    def received(self) -> list[Received]:
+        """All requests so far, oldest first."""
+        with self._lock:
+            return list(self._received)
+
+    @property
+    def last(self) -> Received:
+        """The newest request; a `LookupError` when there was none."""
+        received = self.received
+        if not received:
+            message = "the fake has received no request yet"
+            raise LookupError(message)
+        return received[-1]
+
+    @property
+    def audio_ids(self) -> Mapping[str, IssuedAudio]:
+        """All audio ids that were given out, also those that expired or were revoked."""
+        with self._lock:
+            return MappingProxyType(dict(self._audio))
+
+    # --- the exchange ------------------------------------------------------------------------------
+
+    def answer(self, call: Call) -> Wire:
+        """Answer one HTTP request. The ways in all end here, and it may be called from any thread."""
+        with self._lock:
+            now = aware(self._clock(), "the fake's clock").astimezone(UTC)
+            body = parsed(call.raw)
+            given = self._given(call, body, now)
+            self._received.append(_received(call, body, given))
+            return wire_of(given, usual_headers(call, self._names.make("req_", 32), now, _ORGANIZATION))
+
+    def _given(self, call: Call, body: Json | ApiRefusal, now: datetime) -> Given:
+        refusal = key_refusal(call)
+        if refusal is not None:
+            return refused(refusal)
+        if (call.method, call.path) == ("GET", "/v1/models"):
+            return Given(200, self._model_list(now))
+        if (call.method, call.path) == ("POST", "/v1/chat/completions"):
+            return self._chat(call, body, now)
+        return refused(no_such_url(call))
+
+    def _chat(self, call: Call, body: Json | ApiRefusal, now: datetime) -> Given:
+        """Answer a chat request, unless a fault was queued that comes first."""
+        fault = self._script.next_fault()
+        if isinstance(fault, Failure):
+            return refused(fault.refusal, fault.headers)
+        if fault is not None and not fault.after and not fault.chunks:
+            return Given(None, None, arrives=0)
+        given = refused(body) if isinstance(body, ApiRefusal) else self._completion(call, body, now)
+        return given if fault is None else attrs.evolve(given, arrives=fault.chunks)
+
+    def _completion(self, call: Call, body: Json, now: datetime) -> Given:
+        origin = Origin(call.headers.get("openai-organization", ""), call.headers.get("openai-project", ""))
+        refusal = refusal_of(body, now=now, audio=self._audio, origin=origin, models=self._models)
+        if refusal is not None:
+            return refused(refusal)
+        asked = Asked(body, models_with(self._models), self._audio, origin, now)
+        answer = answer_to(asked, self._script.next_saying(), self._names, self._lifetime)
+        self._audio.update(answer.issued)
+        include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        return Given(200, answer.body, stream=bool(body.get("stream")), include_usage=include_usage)
+
+    def _model_list(self, now: datetime) -> Json:
+        names = (name for name, model in models_with(self._models).items() if not model.gone(now))
+        data = [{"id": name, "object": "model", "created": 1_735_689_600, "owned_by": "openai"} for name in names]
+        return {"object": "list", "data": data}
+
+
+def _received(call: Call, body: Json | ApiRefusal, given: Given) -> Received:
+    return Received(
+        method=call.method,
+        path=call.path,
+        headers=MappingProxyType(dict(call.headers)),
+        body={} if isinstance(body, ApiRefusal) else body,
+        status=given.status,
+        response=given.body,
+        dropped=given.arrives is not None,
+    )

@@ -1,0 +1,100 @@
+"""What the tests of the fake share: a clock that stands still, a fake on it, clients, and requests in one line."""
+
+from __future__ import annotations
+
+import base64
+import io
+import wave
+from typing import TYPE_CHECKING, Any
+
+import openai
+import pytest
+
+from convo.testing import FakeAPI, FixedClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from openai import OpenAI
+    from openai.types.chat import ChatCompletion
+
+SPEAK: dict[str, Any] = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """Give a clock at its usual start."""
+    return FixedClock()
+
+
+@pytest.fixture
+def fake(clock: FixedClock) -> FakeAPI:
+    """Give a fake on the clock."""
+    return FakeAPI(clock=clock)
+
+
+@pytest.fixture
+def client(fake: FakeAPI) -> Iterator[OpenAI]:
+    """Give a real client of the fake."""
+    with fake.client() as client:
+        yield client
+
+
+@pytest.fixture
+def ask(client: OpenAI) -> Callable[..., ChatCompletion]:
+    """Ask a text model, or another; messages as given, or one that says hello."""
+
+    def asking(*messages: Any, model: str = "gpt-4.1", **arguments: Any) -> ChatCompletion:
+        given: Any = messages or [HELLO]
+        answer: ChatCompletion = client.chat.completions.create(model=model, messages=given, **arguments)
+        return answer
+
+    return asking
+
+
+@pytest.fixture
+def ask_aloud(ask: Callable[..., ChatCompletion]) -> Callable[..., ChatCompletion]:
+    """Ask an audio model for speech."""
+
+    def asking(*messages: Any, **arguments: Any) -> ChatCompletion:
+        return ask(*messages, **{"model": "gpt-audio-1.5", **SPEAK, **arguments})
+
+    return asking
+
+
+@pytest.fixture
+def error(client: OpenAI) -> Callable[..., dict[str, Any]]:
+    """Send a body as it is, to a text model unless it names one; give the error of the answer with its status."""
+
+    def failing(*messages: Any, **arguments: Any) -> dict[str, Any]:
+        body = {"model": "gpt-4.1", "messages": list(messages) or [HELLO], **arguments}
+        with pytest.raises(openai.APIStatusError) as caught:
+            client.post("/chat/completions", body=body, cast_to=object)
+        return {"status": caught.value.status_code, **caught.value.response.json()["error"]}
+
+    return failing
+
+
+@pytest.fixture
+def error_aloud(error: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Send a body that asks an audio model for speech; give the error."""
+
+    def failing(*messages: Any, **arguments: Any) -> dict[str, Any]:
+        return error(*messages, **{"model": "gpt-audio-1.5", **SPEAK, **arguments})
+
+    return failing
+
+
+@pytest.fixture
+def recording() -> str:
+    """One second of silence as a wav file, in base64."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(16_000)
+        writer.writeframes(bytes(32_000))
+    return base64.b64encode(file.getvalue()).decode()
+
+
+HELLO = {"role": "user", "content": "hello"}
