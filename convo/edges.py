@@ -126,7 +126,7 @@ class Seen:
     @property
     def head(self) -> int:
         """The position of the last message, 0 for none."""
-        return self._place.found.head
+        return self._place.head
 
     @property
     def created_at(self) -> datetime:

@@ -53,10 +53,15 @@ class Tools:
 
 @attrs.define
 class Place:
-    """A conversation and the tools to work on it. `found` is how the conversation was last seen."""
+    """A conversation and the tools to work on it. `found` is how it was last read, `head` how far the log is known to be."""
 
     tools: Tools
     found: Found
+    head: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with the head that was found."""
+        self.head = self.found.head
 
     @property
     def owner(self) -> str:
@@ -65,4 +70,4 @@ class Place:
 
     def moved(self, head: int) -> None:
         """Note that the log has grown."""
-        self.found = attrs.evolve(self.found, head=max(head, self.found.head))
+        self.head = max(self.head, head)

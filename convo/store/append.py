@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -60,7 +61,7 @@ def append(connection: Connection, guard: Guard, entry: Entry) -> int | None:
     """Append the drafts and give the new head; None, and nothing written, when the guard does not hold."""
     if connection.dialect.name == "postgresql":
         return _append_at_once(connection, guard, entry)
-    return _append_in_steps(connection, guard, entry)
+    return append_in_steps(connection, guard, entry)
 
 
 # --- the guarded move of the branch ----------------------------------------------------------------
@@ -112,7 +113,8 @@ def _is_keyed(guard: Guard, entry: Entry) -> bool:
 
 
 def _message_row(entry: Entry, draft: Draft) -> dict[str, Any]:
-    return {
+    """The columns of a message but for its position; those that are null are left out."""
+    row = {
         "owner": entry.owner, "branch": entry.branch, "kind": draft.kind, "role": draft.role, "body": draft.body,
         "hash": digest(draft.body), "status": draft.status, "api": draft.api, "model": draft.model, "text": draft.text,
         "created_at": entry.now if draft.created is None else draft.created, "exchange": entry.exchange_id,
@@ -120,6 +122,7 @@ def _message_row(entry: Entry, draft: Draft) -> dict[str, Any]:
         "audio_expires_at": draft.audio_expires, "audio_origin": draft.audio_origin,
         "text_tokens": draft.text_tokens, "audio_tokens": draft.audio_tokens, "metadata": draft.metadata,
     }  # fmt: skip
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _attachment_rows(entry: Entry) -> list[tuple[int, dict[str, Any]]]:
@@ -149,19 +152,20 @@ def _exchange_row(guard: Guard, entry: Entry) -> dict[str, Any]:
 # --- SQLite ----------------------------------------------------------------------------------------
 
 
-def _append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int | None:
+def append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int | None:
+    """Append in a transaction, one statement after the other: on SQLite, and on PostgreSQL where many messages enter."""
     moved = _step_move(guard, _is_keyed(guard, entry), entry.expected is not None).one(connection, **_values_of_move(entry))
     if moved is None:
         return None
     head: int = moved[0]
     before = head - len(entry.drafts)
-    _insert_message().many(
-        connection, ({**_message_row(entry, draft), "position": before + place} for place, draft in enumerate(entry.drafts, 1))
-    )
+    for place, draft in enumerate(entry.drafts, 1):
+        row = _message_row(entry, draft)
+        _insert_message(tuple(row))(connection, position=before + place, **row)
     _insert_attachment().many(connection, ({**row, "position": before + place} for place, row in _attachment_rows(entry)))
     _step_exchange(connection, guard, entry, head)
     if entry.memory is not None:
-        _upsert_memory().__call__(connection, **entry.memory)
+        _upsert_memory()(connection, **entry.memory)
     return head
 
 
@@ -185,8 +189,9 @@ def _step_move(guard: Guard, keyed: bool, expecting: bool) -> Statement:  # noqa
 
 
 @cache
-def _insert_message() -> Statement:
-    return Statement("store a message", lambda: sa.insert(tables.message))
+def _insert_message(columns: tuple[str, ...]) -> Statement:
+    values = {name: sa.bindparam(name, type_=_M[name].type) for name in (*columns, "position")}
+    return Statement("store a message", lambda: sa.insert(tables.message).values(values))
 
 
 @cache
@@ -224,85 +229,102 @@ def _upsert_memory() -> Statement:
 
 
 def _append_at_once(connection: Connection, guard: Guard, entry: Entry) -> int | None:
+    messages = [_message_row(entry, draft) for draft in entry.drafts]
     attachments = _attachment_rows(entry)
     exchange = _exchange_row(guard, entry) if entry.exchange else {}
-    statement = _whole(
-        guard, _is_keyed(guard, entry), entry.expected is not None, len(entry.drafts), tuple(p for p, _ in attachments),
-        tuple(sorted(exchange)), entry.memory is not None,
+    shape = _Shape(
+        guard, _is_keyed(guard, entry), entry.expected is not None, tuple(tuple(row) for row in messages),
+        tuple((place, tuple(row)) for place, row in attachments), tuple(exchange), tuple(entry.memory or ()),
     )  # fmt: skip
     values = _values_of_move(entry)
-    for place, draft in enumerate(entry.drafts, 1):
-        values |= {f"m{place}_{name}": value for name, value in _message_row(entry, draft).items()}
-    for number, (_, row) in enumerate(attachments):
-        values |= {f"a{number}_{name}": value for name, value in row.items()}
-    values |= {f"x_{name}": value for name, value in exchange.items()}
-    values |= {f"r_{name}": value for name, value in (entry.memory or {}).items()}
-    found = statement.one(connection, **values)
+    rows = (*messages, *(row for _, row in attachments), exchange, entry.memory or {})
+    values.update(zip(_names(shape), chain.from_iterable(row.values() for row in rows), strict=True))
+    found = _whole(shape).one(connection, **values)
     return None if found is None else int(found[0])
 
 
-@cache
-def _whole(
-    guard: Guard,
-    keyed: bool,  # noqa: FBT001 - keys of the cache
-    expecting: bool,  # noqa: FBT001 - keys of the cache
-    messages: int,
-    places: tuple[int, ...],
-    exchange: tuple[str, ...],
-    remembers: bool,  # noqa: FBT001 - keys of the cache
-) -> Statement:
-    """Build the statement for a number of messages, the places of their media, and the columns of the exchange."""
+@attrs.frozen
+class _Shape:
+    """What the text of the statement depends on: the columns of each row, and to which message media belong."""
 
+    guard: Guard
+    keyed: bool
+    expecting: bool
+    messages: tuple[tuple[str, ...], ...]
+    media: tuple[tuple[int, tuple[str, ...]], ...]
+    exchange: tuple[str, ...]
+    memory: tuple[str, ...]
+
+
+@cache
+def _names(shape: _Shape) -> tuple[str, ...]:
+    """Give the parameters of all rows in their order; a value that rows share comes again under the same name."""
+    return tuple(
+        _name(prefix, column)
+        for prefix, columns in (
+            *((f"m{place}_", columns) for place, columns in enumerate(shape.messages, 1)),
+            *((f"a{number}_", columns) for number, (_, columns) in enumerate(shape.media)),
+            ("x_", shape.exchange),
+            ("r_", shape.memory),
+        )
+        for column in columns
+    )
+
+
+@cache
+def _whole(shape: _Shape) -> Statement:
     def build() -> Any:
-        moved = _move(guard, keyed=keyed, expecting=expecting).cte("moved")
-        parts: list[Any] = []
-        if messages:
-            rows = [
-                _row(tables.message, f"m{place}_", moved.c.head - messages + place, moved) for place in range(1, messages + 1)
-            ]
-            parts.append(_insert(tables.message, rows).cte("stored"))
-        if places:
-            rows = [_row(tables.attachment, f"a{n}_", moved.c.head - messages + place, moved) for n, place in enumerate(places)]
-            parts.append(_insert(tables.attachment, rows).cte("attached"))
-        if exchange:
-            parts.append(_exchange_part(guard, exchange, messages, moved).cte("exchanged"))
-        if remembers:
-            parts.append(_memory_part(moved).cte("remembered"))
+        moved = _move(shape.guard, keyed=shape.keyed, expecting=shape.expecting).cte("moved")
+        before = moved.c.head - len(shape.messages)
+        parts: list[Any] = [
+            _row(tables.message, columns, f"m{place}_", before + place, moved).cte(f"message_{place}")
+            for place, columns in enumerate(shape.messages, 1)
+        ]
+        parts += [
+            _row(tables.attachment, columns, f"a{number}_", before + place, moved).cte(f"attachment_{number}")
+            for number, (place, columns) in enumerate(shape.media)
+        ]
+        if shape.exchange:
+            parts.append(_exchange_part(shape, moved).cte("exchanged"))
+        if shape.memory:
+            parts.append(_memory_part(shape, moved).cte("remembered"))
         return sa.select(moved.c.head).add_cte(*parts)
 
     return Statement("append to the log, whole", build)
 
 
+_SHARED = {"owner": "owner", "branch": "branch", "exchange": "exchange_id", "id": "exchange_id"}
+"""Columns of several rows that hold the same value: one parameter each."""
+
+
+def _name(prefix: str, column: str) -> str:
+    return _SHARED.get(column) or f"{prefix}{column}"
+
+
 def _bind(prefix: str, column: sa.Column[Any]) -> Any:
-    return sa.cast(sa.bindparam(f"{prefix}{column.name}", type_=column.type), column.type)
+    return sa.cast(sa.bindparam(_name(prefix, column.name), type_=column.type), column.type)
 
 
-def _row(table: sa.Table, prefix: str, position: Any, moved: sa.CTE) -> sa.Select[Any]:
-    values = [position if column.name == "position" else _bind(prefix, column) for column in table.c]
-    return sa.select(*(value.label(column.name) for value, column in zip(values, table.c, strict=True))).select_from(moved)
+def _row(table: sa.Table, columns: Sequence[str], prefix: str, position: Any, moved: sa.CTE) -> sa.Insert:
+    values = [_bind(prefix, table.c[name]).label(name) for name in columns]
+    source = sa.select(position.label("position"), *values).select_from(moved)
+    return sa.insert(table).from_select(["position", *columns], source)
 
 
-def _insert(table: sa.Table, rows: list[sa.Select[Any]]) -> sa.Insert:
-    source = rows[0] if len(rows) == 1 else sa.union_all(*rows)
-    return sa.insert(table).from_select(list(table.c), source).returning(sa.literal_column("1").label("done"))
-
-
-def _exchange_part(guard: Guard, columns: tuple[str, ...], count: int, moved: sa.CTE) -> Any:
-    values: dict[str, Any] = {name: _bind("x_", _X[name]) for name in columns}
-    if guard in (Guard.ADD, Guard.BEGIN):
-        values |= {"asked_first": moved.c.head - count + 1, "asked_last": moved.c.head}
+def _exchange_part(shape: _Shape, moved: sa.CTE) -> Any:
+    values: dict[str, Any] = {name: _bind("x_", _X[name]) for name in shape.exchange}
+    if shape.guard in (Guard.ADD, Guard.BEGIN):
+        values |= {"asked_first": moved.c.head - len(shape.messages) + 1, "asked_last": moved.c.head}
     else:
         values["position"] = moved.c.head
-    if guard is Guard.COMPLETE:
+    if shape.guard is Guard.COMPLETE:
         keys = (_X.owner == sa.bindparam("owner"), _X.id == sa.bindparam("exchange_id"), moved.c.head.is_not(None))
-        return sa.update(tables.exchange).where(*keys).values(values).returning(sa.literal_column("1").label("done"))
+        return sa.update(tables.exchange).where(*keys).values(values)
     source = sa.select(*(value.label(name) for name, value in values.items())).select_from(moved)
-    return sa.insert(tables.exchange).from_select(list(values), source).returning(sa.literal_column("1").label("done"))
+    return sa.insert(tables.exchange).from_select(list(values), source)
 
 
-def _memory_part(moved: sa.CTE) -> Any:
-    columns = list(tables.memory.c)
-    source = sa.select(*(_bind("r_", column).label(column.name) for column in columns)).select_from(moved)
-    insert = postgresql.insert(tables.memory).from_select(columns, source)
-    upsert = insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={"body": insert.excluded.body})
-    return upsert.returning(sa.literal_column("1").label("done"))
+def _memory_part(shape: _Shape, moved: sa.CTE) -> Any:
+    values = [_bind("r_", tables.memory.c[name]).label(name) for name in shape.memory]
+    insert = postgresql.insert(tables.memory).from_select(list(shape.memory), sa.select(*values).select_from(moved))
+    return insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={"body": insert.excluded.body})

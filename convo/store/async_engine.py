@@ -17,15 +17,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from convo.errors import StoreClosed, WrongEventLoop
-from convo.store.engine import ATTEMPTS, PATIENCE, Mode, Runner, driver_needed, make_engine, parse_url, place_of
+from convo.store.engine import ALONE, ATTEMPTS, PATIENCE, Engines, driver_needed, parse_url, place_of, runner_for
 from convo.store.faults import may_retry, typed_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-    from convo.store.engine import Durability
+    from convo.store.engine import Durability, Mode, Runner
 
 T = TypeVar("T")
 
@@ -66,17 +66,14 @@ class _Shield:
 class AsyncRunner:
     """Runs units of work on an async engine of PostgreSQL; see `convo.store.engine.Runner`."""
 
-    def __init__(self, engine: AsyncEngine, *, place: str = "", schema: str | None = None, owned: bool = True) -> None:
+    def __init__(self, engines: Engines[AsyncEngine], *, place: str, owned: bool = True) -> None:
         self.place = place
         self.creates = False
         self._owned = owned
-        self._engine = engine
+        self.engines = engines
         self._pid = os.getpid()
         self._closed = False
         self._shield = _Shield()
-        whole = engine.execution_options(convo_schema=schema)
-        alone = engine.execution_options(convo_schema=schema, isolation_level="AUTOCOMMIT")
-        self._modes: dict[Mode, AsyncEngine] = {"read": alone, "single": alone, "write": whole}
 
     async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
         """Run one unit of work; raises errors of convo only. A cancelled caller does not interrupt it."""
@@ -85,15 +82,16 @@ class AsyncRunner:
         self._shield.check_loop()
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            await self._engine.dispose(close=False)
-        return await self._shield.run(self._tried(self._modes[mode], work, arguments, named))
+            for engine in self.engines.both():
+                await engine.dispose(close=False)
+        return await self._shield.run(self._tried(mode, work, arguments, named))
 
-    async def _tried(self, engine: AsyncEngine, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
+    async def _tried(self, mode: Mode, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
         started = time.monotonic()
         with typed_errors(self.place):
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    async with engine.begin() as connection:
+                    async with self.engines.open(mode) as connection:
                         return await connection.run_sync(work, *arguments, **named)
                 except sa.exc.DBAPIError as error:
                     if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
@@ -109,7 +107,8 @@ class AsyncRunner:
         self._closed = True
         await self._shield.settle()
         if self._owned:
-            await self._engine.dispose()
+            for engine in self.engines.both():
+                await engine.dispose()
 
 
 class ThreadRunner:
@@ -189,16 +188,27 @@ def async_runner_for(
     source: str | URL | Engine | AsyncEngine, *, schema: str | None, durability: Durability
 ) -> AsyncRunner | ThreadRunner:
     """Give the runner of a URL, whose engine we make, or of a caller's engine, whose settings stay as they are."""
+    options: dict[str, Any] = {"convo_schema": schema} if schema else {}
     if isinstance(source, Engine):
-        return ThreadRunner(Runner(source, place=place_of(source.url), schema=schema, owned=False))
+        return ThreadRunner(runner_for(source, schema=schema, durability=durability))
     if not isinstance(source, str | URL):
-        return AsyncRunner(source, place=place_of(source.url), schema=schema, owned=False)
+        return AsyncRunner(_callers_engines(source, options), place=place_of(source.url), owned=False)
     url = parse_url(source)
     if url.get_backend_name() == "sqlite":
-        sync_url = url.set(drivername="sqlite") if url.drivername == "sqlite+aiosqlite" else url
-        return ThreadRunner(Runner(make_engine(sync_url, durability), place=place_of(url), schema=schema, creates=True))
+        return ThreadRunner(runner_for(url.set(drivername="sqlite"), schema=schema, durability=durability))
+    return AsyncRunner(_own_engines(url, options), place=place_of(url))
+
+
+def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
     from sqlalchemy.ext.asyncio import create_async_engine
 
     with driver_needed():
-        engine = create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
-    return AsyncRunner(engine, place=place_of(url), schema=schema)
+        engine = create_async_engine(url, execution_options=options, **ALONE)
+    return Engines(engine, engine.execution_options(isolation_level="READ COMMITTED"), alone=True)
+
+
+def _callers_engines(engine: AsyncEngine, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
+    whole = engine.execution_options(**options)
+    if engine.dialect.name != "postgresql":
+        return Engines(whole, whole, alone=False)
+    return Engines(engine.execution_options(isolation_level="AUTOCOMMIT", **options), whole, alone=True)

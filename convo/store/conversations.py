@@ -11,7 +11,7 @@ from convo.canonical import decode, encode
 from convo.errors import ConversationNotFound
 from convo.messages import text_of
 from convo.store import tables
-from convo.store.append import Entry, Guard, append
+from convo.store.append import Entry, Guard, append_in_steps
 from convo.store.log import END
 from convo.store.statements import Statement, micros
 
@@ -101,7 +101,7 @@ def create(
     )
     _insert_segment(connection, owner=owner, branch=branch, first=1, last=END, source=branch)
     if drafts:
-        append(connection, Guard.ADD, Entry(owner, branch, now, drafts))
+        append_in_steps(connection, Guard.ADD, Entry(owner, branch, now, drafts))
     return get(connection, owner, id_=id_)
 
 

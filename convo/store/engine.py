@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -17,9 +19,12 @@ from convo.store.faults import may_retry, typed_errors
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
+E = TypeVar("E", bound="Engine | AsyncEngine")
 Durability = Literal["full", "relaxed"]
 Mode = Literal["read", "write", "single"]
 """What a unit of work does: `single` is a write of one statement, which PostgreSQL runs without BEGIN and COMMIT."""
@@ -42,15 +47,64 @@ def parse_url(url: str | URL) -> URL:
     return parsed
 
 
-def make_engine(url: URL, durability: Durability = "full") -> Engine:
-    """Make an engine with the settings that the promises need. No connection is opened.
+@attrs.frozen
+class Engines(Generic[E]):
+    """Where units of work run. `alone` says that `reading` commits each statement by itself, and so serves single writes."""
 
-    Raises `MissingDependency` when the driver is not installed.
-    """
+    reading: E
+    writing: E
+    alone: bool
+
+    def open(self, mode: Mode) -> Any:
+        """Give the context in which a unit of work has its connection, and which commits at its end."""
+        if self.alone and mode != "write":
+            return self.reading.connect()
+        return self.reading.begin() if mode == "read" else self.writing.begin()
+
+    def both(self) -> set[E]:
+        """Give each engine once."""
+        return {self.reading, self.writing}
+
+
+def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) -> Engines[Engine]:
+    """Make the engines of a URL. No connection is opened. Raises `MissingDependency` when the driver is not installed."""
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, durability)
+        return _sqlite_engines(url, durability, options)
     with driver_needed():
-        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = sa.create_engine(url, execution_options=options, **ALONE)
+    _ping_without_asking(engine)
+    return Engines(engine, engine.execution_options(isolation_level="READ COMMITTED"), alone=True)
+
+
+ALONE: dict[str, Any] = {
+    "hide_parameters": True, "isolation_level": "AUTOCOMMIT", "pool_pre_ping": True, "pool_reset_on_return": None,
+    "skip_autocommit_rollback": True,
+}  # fmt: skip
+"""Settings of our PostgreSQL engines: one statement is one transaction, and nothing is left to roll back after it."""
+
+
+def callers_engines(engine: Engine, options: Mapping[str, Any]) -> Engines[Engine]:
+    """Give a caller's engine for each mode; its own settings, pool and events stay as they are."""
+    whole = engine.execution_options(**options)
+    if engine.dialect.name != "postgresql":
+        return Engines(whole, whole, alone=False)
+    return Engines(engine.execution_options(isolation_level="AUTOCOMMIT", **options), whole, alone=True)
+
+
+def _ping_without_asking(engine: Engine) -> None:
+    """See whether a pooled connection is alive without a round trip.
+
+    A server that closes a connection says so on it: an idle socket that has something to read is one to ask.
+    """
+    ask = engine.dialect.do_ping
+
+    def do_ping(connection: Any) -> bool:
+        idle = select.poll()
+        idle.register(connection.fileno(), select.POLLIN)
+        return not idle.poll(0) or ask(connection)
+
+    if engine.dialect.driver == "psycopg" and hasattr(select, "poll"):
+        engine.dialect.do_ping = do_ping  # type: ignore[method-assign] - each engine has a dialect of its own
 
 
 class driver_needed:  # noqa: N801 - reads as a phrase: with driver_needed()
@@ -65,26 +119,34 @@ class driver_needed:  # noqa: N801 - reads as a phrase: with driver_needed()
             raise MissingDependency(error.name or "psycopg", "postgres", "a PostgreSQL store") from error
 
 
-def _sqlite_engine(url: URL, durability: Durability) -> Engine:
-    pool = {"pool_size": 1, "max_overflow": 0} if is_memory(url) else {"pool_size": 8, "max_overflow": 24}
-    engine = sa.create_engine(
-        url, poolclass=sa.pool.QueuePool, connect_args={"check_same_thread": False}, hide_parameters=True, **pool
-    )
+def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]) -> Engines[Engine]:
+    size = {"pool_size": 1, "max_overflow": 0} if is_memory(url) else {"pool_size": 8, "max_overflow": 24}
+    reading = sa.create_engine(
+        url, poolclass=sa.pool.QueuePool, connect_args={"check_same_thread": False}, hide_parameters=True,
+        pool_reset_on_return=None, execution_options=options, **size,
+    )  # fmt: skip
+    writing = sa.create_engine(url, pool=reading.pool, hide_parameters=True, execution_options=options)
     synchronous = "FULL" if durability == "full" else "NORMAL"
 
-    @event.listens_for(engine, "connect")
+    @event.listens_for(reading.pool, "connect")
     def settings(connection: sqlite3.Connection, record: object) -> None:
         del record
         connection.isolation_level = None
         for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT}", "journal_mode=WAL", f"synchronous={synchronous}"):
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("convo_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    _begin_with(reading, "BEGIN")
+    _begin_with(writing, "BEGIN IMMEDIATE")
+    return Engines(reading, writing, alone=False)
 
-    return engine
+
+def _begin_with(engine: Engine, statement: str) -> None:
+    """Python's sqlite3 does not begin where SQLAlchemy does. A listener would do too, and cost every statement its look-up."""
+
+    def do_begin(connection: Any) -> None:
+        connection.execute(statement)
+
+    engine.dialect.do_begin = do_begin  # type: ignore[method-assign] - each engine has a dialect of its own
 
 
 def is_memory(url: URL) -> bool:
@@ -112,33 +174,22 @@ class Runner:
     says that the tables may be made when they are missing: in a file that a URL names, not in a caller's database.
     """
 
-    def __init__(
-        self, engine: Engine, *, place: str = "", schema: str | None = None, owned: bool = True, creates: bool = False
-    ) -> None:
+    def __init__(self, engines: Engines[Engine], *, place: str, owned: bool = True, creates: bool = False) -> None:
         self.place = place
         self.creates = creates
         self._owned = owned
-        self._engine = engine
+        self.engines = engines
         self._pid = os.getpid()
         self._closed = False
-        options: dict[str, Any] = {"convo_schema": schema, "convo_own_file": creates}
-        self._modes = {
-            "read": engine.execution_options(**options),
-            "write": engine.execution_options(convo_writes=True, **options),
-        }
-        self._modes["single"] = self._modes["write"]
-        if engine.dialect.name == "postgresql":
-            alone = engine.execution_options(isolation_level="AUTOCOMMIT", **options)
-            self._modes |= {"read": alone, "single": alone}
 
     def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
         """Run one unit of work; raises errors of convo only, after at most `ATTEMPTS` tries where that is safe."""
-        engine = self._ready(mode)
+        self._check_ready()
         started = time.monotonic()
         with typed_errors(self.place):
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    with engine.begin() as connection:
+                    with self.engines.open(mode) as connection:
                         return work(connection, *arguments, **named)
                 except sa.exc.DBAPIError as error:
                     if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
@@ -146,24 +197,25 @@ class Runner:
                     time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def _ready(self, mode: Mode) -> Engine:
+    def _check_ready(self) -> None:
         if self._closed:
             raise StoreClosed
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            self._engine.dispose(close=False)
-        return self._modes[mode]
+            for engine in self.engines.both():
+                engine.dispose(close=False)
 
     def must_exist(self) -> None:
         """Create nothing from now on. Raises `StoreNotFound` when the engine's URL names a SQLite file that is not there."""
         self.creates = False
-        check_file(self._engine.url)
+        check_file(self.engines.reading.url)
 
     def close(self) -> None:
         """Close the connections of an engine that we made; a caller's engine stays open."""
         self._closed = True
         if self._owned:
-            self._engine.dispose()
+            for engine in self.engines.both():
+                engine.dispose()
 
 
 class Within:
@@ -203,7 +255,10 @@ def _really_begin(connection: Connection, mode: Mode) -> None:
 
 def runner_for(source: str | URL | Engine, *, schema: str | None, durability: Durability) -> Runner:
     """Give the runner of a URL, whose engine we make, or of a caller's engine, whose settings stay as they are."""
+    options: dict[str, Any] = {"convo_schema": schema} if schema else {}
     if isinstance(source, Engine):
-        return Runner(source, place=place_of(source.url), schema=schema, owned=False)
+        return Runner(callers_engines(source, options), place=place_of(source.url), owned=False)
     url = parse_url(source)
-    return Runner(make_engine(url, durability), place=place_of(url), schema=schema, creates=url.get_backend_name() == "sqlite")
+    creates = url.get_backend_name() == "sqlite"
+    engines = own_engines(url, durability, {**options, "convo_own_file": creates})
+    return Runner(engines, place=place_of(url), creates=creates)

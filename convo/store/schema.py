@@ -6,6 +6,7 @@ Reading the revision takes one statement; Alembic is imported only to upgrade.
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import sqlalchemy as sa
 from convo.errors import NotAConvoStore, SchemaMissing, SchemaTooNew, SchemaTooOld
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from sqlalchemy.engine import Connection
 
 VERSION_TABLE = "convo_version"
@@ -61,25 +64,79 @@ def upgrade(connection: Connection, place: str = "") -> None:
     Raises `SchemaTooNew` when a newer convo made the tables, `NotAConvoStore` for a SQLite file of something else.
     """
     schema = connection.get_execution_options().get("convo_schema")
+    take_turns(connection)
+    with changed(connection, lock_timeout="2s"):
+        found = revision(connection)
+        if found == REVISIONS[-1]:
+            return
+        if found is None:
+            _check_empty(connection, place)
+        elif found not in REVISIONS:
+            raise SchemaTooNew(found, REVISIONS[-1])
+        with inside(connection, schema):
+            _run_missing(connection, schema)
+
+
+def take_turns(connection: Connection) -> None:
+    """Wait for other upgraders. On SQLite this also begins a transaction, which Python's sqlite3 does not do for DDL."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-        connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
-        if schema and not sa.inspect(connection).has_schema(schema):
-            connection.execute(sa.schema.CreateSchema(schema))
-    found = revision(connection)
-    if found == REVISIONS[-1]:
         return
-    if found is None:
-        _check_empty(connection, place)
-    elif found not in REVISIONS:
-        raise SchemaTooNew(found, REVISIONS[-1])
-    _run_alembic(connection, schema)
+    raw: Any = connection.connection.driver_connection
+    if not raw.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _run_alembic(connection: Connection, schema: str | None) -> None:
-    from alembic import command
+@contextmanager
+def inside(connection: Connection, schema: str | None) -> Iterator[None]:
+    """Let names without a schema mean those of `schema`, which is made if need be, for a while."""
+    if not schema or connection.dialect.name != "postgresql":
+        yield
+        return
+    if not sa.inspect(connection).has_schema(schema):
+        connection.execute(sa.schema.CreateSchema(schema))
+    quoted = schema.replace('"', '""')
+    with changed(connection, search_path=f'"{quoted}"'):
+        yield
 
-    command.upgrade(alembic_config(connection, schema), "head")
+
+@contextmanager
+def changed(connection: Connection, **settings: str) -> Iterator[None]:
+    """Change settings of PostgreSQL for a while; the transaction, which may be the caller's, goes on with its own."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    before = {name: connection.execute(sa.select(sa.func.current_setting(name))).scalar_one() for name in settings}
+    _set(connection, settings)
+    yield
+    _set(connection, before)
+
+
+def _set(connection: Connection, settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        connection.execute(sa.select(sa.func.set_config(name, value, True)))  # noqa: FBT003 - SQL's is_local
+
+
+def _run_missing(connection: Connection, schema: str | None) -> None:
+    """Run the revisions that are missing.
+
+    `alembic.command` would do it through `op` and `context`, which are global: upgraders in threads or tasks, and one
+    inside a migration of the caller's own, would take them from each other. Each module gets an `op` of its own.
+    """
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext, MigrationStep
+    from alembic.script import ScriptDirectory
+
+    directory = ScriptDirectory.from_config(alembic_config())
+
+    def steps(found: Any, context: MigrationContext) -> Iterator[MigrationStep]:
+        missing = list(directory.iterate_revisions("head", found, implicit_base=True))
+        for script in reversed(missing):
+            vars(script.module)["op"] = Operations(context)
+            yield MigrationStep.upgrade_from_script(directory.revision_map, script)
+
+    options = {"version_table": VERSION_TABLE, "version_table_schema": schema, "fn": steps}
+    MigrationContext.configure(connection, opts=options).run_migrations()
 
 
 def alembic_config(connection: Connection | None = None, schema: str | None = None) -> Any:

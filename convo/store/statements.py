@@ -23,21 +23,23 @@ Processor = "Callable[[Any], Any] | None"
 
 @attrs.frozen
 class _Compiled:
-    """SQL for one driver. `binds` are (name, constant, processor) in the order of the driver's parameters."""
+    """SQL for one driver. `names` are its parameters in order; those with a constant or a type to convert are apart."""
 
     sql: str
     positional: bool
-    binds: Sequence[tuple[str, Any, Callable[[Any], Any] | None]]
+    names: Sequence[str]
+    constants: dict[str, Any]
+    conversions: Sequence[tuple[str, Callable[[Any], Any]]]
     results: Sequence[tuple[int, Callable[[Any], Any]]]
 
     def parameters(self, values: dict[str, Any]) -> Any:
         """Give the driver's parameters for the named values."""
-        found = [
-            (name, value if process is None else process(value))
-            for name, constant, process in self.binds
-            for value in (values.get(name, constant),)
-        ]
-        return tuple(value for _, value in found) if self.positional else dict(found)
+        values = {**self.constants, **values}
+        for name, convert in self.conversions:
+            value = values[name]
+            if value is not None:
+                values[name] = convert(value)
+        return tuple(map(values.__getitem__, self.names)) if self.positional else {name: values[name] for name in self.names}
 
 
 class Statement:
@@ -91,16 +93,23 @@ def _compile(statement: Any, dialect: Dialect, schema: str | None) -> _Compiled:
     translation = {"schema_translate_map": {None: schema}, "render_schema_translate": True} if schema else {}
     compiled: SQLCompiler = statement.compile(dialect=dialect, **translation)
     binds = {name: bind for bind, name in compiled.bind_names.items()}
-    order = compiled.positiontup if compiled.positional else list(binds)
-    columns = getattr(statement, "exported_columns", ())
-    own = [(index, column.type) for index, column in enumerate(columns) if isinstance(column.type, sa.types.TypeDecorator)]
-    processors = [(index, type_.dialect_impl(dialect).result_processor(dialect, None)) for index, type_ in own]
+    names = compiled.positiontup if compiled.positional else list(binds)
+    processors = [(name, _processor(binds[name].type, dialect)) for name in binds]
     return _Compiled(
         sql=str(compiled),
         positional=bool(compiled.positional),
-        binds=[(name, binds[name].value, _processor(binds[name].type, dialect)) for name in order or ()],
-        results=[(index, process) for index, process in processors if process is not None],
+        names=names or (),
+        constants={name: bind.value for name, bind in binds.items() if not bind.required},
+        conversions=[(name, process) for name, process in processors if process is not None],
+        results=_result_processors(statement, dialect),
     )
+
+
+def _result_processors(statement: Any, dialect: Dialect) -> list[tuple[int, Callable[[Any], Any]]]:
+    columns = enumerate(getattr(statement, "exported_columns", ()))
+    own = [(index, column.type) for index, column in columns if isinstance(column.type, sa.types.TypeDecorator)]
+    processors = [(index, type_.dialect_impl(dialect).result_processor(dialect, None)) for index, type_ in own]
+    return [(index, process) for index, process in processors if process is not None]
 
 
 def _processor(type_: sa.types.TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:

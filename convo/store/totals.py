@@ -58,4 +58,9 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
 
 def usage_columns(usage: Usage, cost: Cost) -> dict[str, Any]:
     """Give the columns of an exchange that say what it used and cost."""
-    return {**attrs.asdict(usage), "cost": cost.picos, "currency": cost.currency, "price_table": cost.table}
+    return {
+        **{name: getattr(usage, name) for name in USAGE_COLUMNS},
+        "cost": cost.picos,
+        "currency": cost.currency,
+        "price_table": cost.table,
+    }

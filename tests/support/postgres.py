@@ -28,7 +28,7 @@ def binaries() -> Path:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[str]:
+def server(settings: tuple[str, ...] = SETTINGS) -> Iterator[str]:
     """Run a server of its own in a temporary folder; give the URL of its database."""
     with tempfile.TemporaryDirectory(prefix="convo-pg-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
@@ -39,7 +39,7 @@ def server() -> Iterator[str]:
         port = _free_port()
         options = " ".join(
             f"-c {setting}"
-            for setting in (*SETTINGS, f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={root}")
+            for setting in (*settings, f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={root}")
         )
         _run(user, install / "bin/pg_ctl", "-D", data, "-w", "-l", root / "log", "-o", options, "start")
         try:

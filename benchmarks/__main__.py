@@ -1,0 +1,26 @@
+"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load import`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+QUESTIONS = {
+    "append": "What does it cost to append a two-message turn, against the raw driver?",
+    "load": "What does it cost to load 1,000 messages and assemble the request, against the raw driver and json.loads?",
+    "import": "What does it cost to import convo, against SQLAlchemy?",
+}
+
+
+def main(names: list[str]) -> None:
+    """Run each question's module and print what it found."""
+    unknown = [name for name in names if name not in QUESTIONS]
+    if unknown:
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(QUESTIONS)}")
+    for name in names or QUESTIONS:
+        print(f"\n{name}: {QUESTIONS[name]}")
+        importlib.import_module(f"benchmarks.{name}_").run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
