@@ -1,0 +1,130 @@
+"""Conversations, messages and sums as lines for people. Times are UTC; stored text is made safe to show."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from convo.cli.screen import indented, line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    import convo
+    from convo.messages import Media
+    from convo.store.totals import Totals
+
+TITLE, METADATA = 40, 60
+"""Characters that a table shows; `--json` gives all of them."""
+_NAMES = {"audio": "recording", "image": "image", "file": "file"}
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Give rows in columns; the last column is as long as it needs."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows)
+
+
+def listing(chats: Iterable[convo.Conversation], *, owners: bool) -> str:
+    """Give a table of conversations; with `owners` it says whose they are."""
+    rows = [["ID", "CREATED (UTC)", "HEAD", "TITLE", "METADATA"]]
+    rows += [
+        [str(chat.id), moment(chat.created_at), str(chat.head), line(chat.title or "-", TITLE), _notes(chat)] for chat in chats
+    ]
+    if owners:
+        names = ["OWNER", *(line(chat.owner, TITLE) or "-" for chat in chats)]
+        rows = [[name, *row] for name, row in zip(names, rows, strict=True)]
+    return table(rows)
+
+
+def heading(chat: convo.Conversation) -> Iterator[str]:
+    """Give what is known of a conversation beside its messages."""
+    yield f"conversation {chat.id}, created {moment(chat.created_at)} UTC, head {chat.head}"
+    named = {
+        "owner": chat.owner,
+        "key": chat.key,
+        "title": chat.title,
+        "metadata": json.dumps(chat.metadata) if chat.metadata else None,
+    }
+    yield from (f"{name}: {line(value)}" for name, value in named.items() if value)
+
+
+def entry(message: convo.Message, now: datetime) -> Iterator[str]:
+    """Give a message: who and when, what it carries, what was written or said, and which tools it asks for."""
+    yield "  ".join(
+        part for part in (f"{message.position:>3}", _who(message), moment(message.created_at), line(message.model or "")) if part
+    )
+    for piece in message.media:
+        yield f"     [{_media(piece)}{_validity(message, now) if piece.part < 0 else ''}]"
+    if message.text:
+        yield indented(message.text, "     ")
+    for call in message.tool_calls:
+        yield f"     [call {line(call.id)}: {line(call.name)}({line(call.arguments)})]"
+    if not (message.media or message.text or message.tool_calls):
+        yield "     [nothing]"
+
+
+def sums(totals: Totals) -> Iterator[str]:
+    """Give what calls used and cost."""
+    if not totals.calls:
+        yield "no calls of a model"
+        return
+    yield f"{counted(totals.calls, 'call')} of a model; {used(totals.usage)}"
+    known = str(totals.cost) if totals.calls > totals.unpriced else "unknown"
+    unpriced = f", without {counted(totals.unpriced, 'call')} whose cost is unknown" if totals.unpriced else ""
+    yield f"cost: {known}{unpriced}"
+
+
+def used(usage: convo.Usage) -> str:
+    """Give tokens in and out, by kind."""
+    into = _tokens(usage.input_tokens, "in", usage.input_text, usage.input_audio)
+    return f"tokens: {into}, {_tokens(usage.output_tokens, 'out', usage.output_text, usage.output_audio)}"
+
+
+def moment(time: datetime) -> str:
+    """Give a time to the second."""
+    return f"{time:%Y-%m-%d %H:%M:%S}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Give `1 call`, `2 calls`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def seconds(duration: float | None) -> str:
+    """Give `3.3 s`, or say that the length is not known."""
+    return "length unknown" if duration is None else f"{duration:.1f} s"
+
+
+def _notes(chat: convo.Conversation) -> str:
+    return line(json.dumps(chat.metadata, ensure_ascii=False), METADATA) if chat.metadata else "-"
+
+
+def _who(message: convo.Message) -> str:
+    name = message.raw.get("name")
+    who = "instructions" if message.kind == "instructions" else message.role
+    answers = f" for call {line(message.tool_call_id)}" if message.tool_call_id else ""
+    author = f" {line(name)}" if isinstance(name, str) else ""
+    broken = " (interrupted)" if message.status == "interrupted" else ""
+    return f"{who}{author}{answers}{broken}"
+
+
+def _media(piece: Media) -> str:
+    facts = ["spoken" if piece.part < 0 else _NAMES[piece.kind], line(piece.format or "format unknown")]
+    facts.append(seconds(piece.duration) if piece.kind == "audio" else f"{piece.size:,} bytes")
+    if piece.voice:
+        facts.append(f"voice {line(piece.voice)}")
+    return ", ".join([*facts, *(["no transcript"] if piece.kind == "audio" and not piece.transcript else [])])
+
+
+def _validity(message: convo.Message, now: datetime) -> str:
+    audio = message.audio
+    if audio is None or audio.expires_at is None:
+        return ", its id has no expiry"
+    return f", its id {'expires' if audio.expires_at > now else 'expired'} at {moment(audio.expires_at)}"
+
+
+def _tokens(total: int | None, way: str, text: int | None, audio: int | None) -> str:
+    kinds = " + ".join(f"{count:,} {kind}" for count, kind in ((text, "text"), (audio, "audio")) if count is not None)
+    return f"{'unknown' if total is None else f'{total:,}'} {way}{f' ({kinds})' if kinds else ''}"

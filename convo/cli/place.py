@@ -1,0 +1,40 @@
+"""Where the store of a command is, and whose conversations it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+    import convo
+
+
+@attrs.frozen
+class Place:
+    """The store that the options name: a SQLite path, or any URL that convo speaks."""
+
+    store: str
+    owner: str
+
+    def url(self) -> URL:
+        """Give the URL of the database. Whatever has no `://` is a path, odd characters and all."""
+        from convo.store.engine import parse_url
+
+        if "://" in self.store:
+            return parse_url(self.store)
+        if not self.store:
+            raise click.BadParameter("it is empty; name a file or a URL", param_hint="--store")
+        return parse_url("sqlite://").set(database=self.store)
+
+    def existing(self, *, everyone: bool) -> convo.Store:
+        """Open the store to read it: nothing is created or upgraded."""
+        import convo
+
+        if everyone and self.owner:
+            raise click.UsageError("--owner names one owner and --everyone all of them; pass one of the two")
+        store = convo.Store.existing(self.url(), owner=self.owner)
+        return store.everyone() if everyone else store

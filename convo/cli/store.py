@@ -1,0 +1,103 @@
+"""Commands on a store: `upgrade` makes its tables or brings them up to date, `list` and `show` only read."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from convo.cli import lines, records
+from convo.cli.faults import Failure
+from convo.cli.screen import line
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    import convo
+    from convo.cli.place import Place
+
+PAGE = 500
+"""Conversations that are read at once."""
+
+_everyone = click.option("--everyone", is_flag=True, help="Show the conversations of all owners.")
+_json = click.option("--json", "as_json", is_flag=True, help="Write JSON, with nothing shortened.")
+
+
+@click.command()
+@click.pass_obj
+def upgrade(place: Place) -> None:
+    """Make the tables of a store, or bring them up to date."""
+    from convo.errors import StoreNotFound
+    from convo.store.engine import runner_for
+
+    with closing(runner_for(place.url(), schema=None, durability="full")) as runner:
+        try:
+            before, after = runner.run(_upgraded, runner.place, mode="write")
+        except StoreNotFound as error:
+            raise Failure(f"no file can be made at {runner.place}; is its folder there, and may you write to it?") from error
+        click.echo(f"{line(runner.place)}: {_done(before, after)}")
+
+
+def _upgraded(connection: Connection, place: str) -> tuple[str | None, str | None]:
+    """Upgrade in one transaction; give the revisions before and after."""
+    from convo.store import schema
+
+    before = schema.revision(connection)
+    schema.upgrade(connection, place)
+    return before, schema.revision(connection)
+
+
+def _done(before: str | None, after: str | None) -> str:
+    if before == after:
+        return f"nothing to do, the tables are at revision {after}"
+    return f"made the tables, revision {after}" if before is None else f"upgraded the tables from revision {before} to {after}"
+
+
+@click.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@_everyone
+@_json
+@click.pass_obj
+def list_(place: Place, limit: int, *, everyone: bool, as_json: bool) -> None:
+    """List conversations, newest first."""
+    with place.existing(everyone=everyone) as store:
+        chats = _newest(store, limit + 1)
+    if as_json:
+        click.echo(records.written([records.conversation(chat) for chat in chats[:limit]]))
+    elif chats:
+        click.echo(lines.listing(chats[:limit], owners=everyone))
+    else:
+        whose = "" if everyone else f" of the owner {place.owner!r}; --everyone shows those of all owners"
+        click.echo(f"{line(store.place)} holds no conversation{whose}", err=True)
+    if len(chats) > limit:
+        click.echo(f"there are more than these {limit}; pass a higher --limit to see them", err=True)
+
+
+def _newest(store: convo.Store, limit: int) -> list[convo.Conversation]:
+    found: list[convo.Conversation] = []
+    while len(found) < limit:
+        page = store.conversations(limit=min(PAGE, limit - len(found)), after=found[-1].id if found else None)
+        if not page:
+            break
+        found += page
+    return found
+
+
+@click.command()
+@click.argument("id", metavar="ID")
+@click.option("--last", type=click.IntRange(min=1), help="Only so many messages, the newest.")
+@_everyone
+@_json
+@click.pass_obj
+def show(place: Place, id: str, last: int | None, *, everyone: bool, as_json: bool) -> None:  # noqa: A002 - the natural word
+    """Show a conversation: its messages, what they used and what they cost."""
+    with place.existing(everyone=everyone) as store:
+        chat = store.get(id)
+        history, totals = chat.history(last), chat.usage()
+    if as_json:
+        click.echo(records.written(records.transcript(chat, history, totals)))
+        return
+    paragraphs = [lines.heading(chat), *(lines.entry(message, datetime.now(UTC)) for message in history), lines.sums(totals)]
+    click.echo("\n\n".join("\n".join(paragraph) for paragraph in paragraphs))
