@@ -16,12 +16,11 @@ from convo.steps import exchange as exchange_steps
 from convo.steps import log as log_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
-from convo.steps.effects import Ask, Told, Work, read
+from convo.steps.effects import Told, Upgrade, Work, read
 from convo.steps.log import UNSET
 from convo.steps.place import Place, Tools
 from convo.store import async_engine as engines
 from convo.store import exchanges
-from convo.store import schema as schemas
 from convo.transcript import written
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from convo.messages import Message
     from convo.policy import Policy
     from convo.reply import Reply
-    from convo.steps.effects import Lease, Steps
+    from convo.steps.effects import Effect, Lease, Steps
     from convo.store.conversations import Found
     from convo.store.engine import Durability
     from convo.store.totals import Totals
@@ -71,7 +70,7 @@ class _AsyncDriver:
 
     async def upgrade(self) -> None:
         """Make or upgrade the tables."""
-        await self.runner.run(schemas.upgrade, self.runner.place, mode="write")
+        await self.runner.upgrade()
         self._checked = True
 
     async def _perform_all(self, steps: Steps[T]) -> T:
@@ -88,9 +87,11 @@ class _AsyncDriver:
             except BaseException as raised:  # noqa: BLE001 - handed to the steps, which raise it again
                 error = raised
 
-    async def _perform(self, effect: Work | Ask) -> Any:
+    async def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Work):
             return await self.runner.run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
+        if isinstance(effect, Upgrade):
+            return await self.runner.upgrade()
         with self.heartbeat.keeping(effect.lease):
             raw = await effect.client.chat.completions.with_raw_response.create(**effect.request)
             return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())

@@ -12,16 +12,19 @@ import hashlib
 import json
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from convo.errors import InvalidContent, InvalidText
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MAX_DEPTH = 200
 """Nesting that every JSON reader on the way takes: SQLite stops at 1,000, Python's at about as many."""
 
-_ONLY_EXACTLY = re.compile(r"\\ud[89a-f]|\d{19}|NaN|Infinity", re.IGNORECASE)
+_ONLY_EXACTLY = re.compile(r"\\ud[89a-f]|[:,\[]-?\d{19}|NaN|Infinity")
 
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -36,6 +39,12 @@ def encode(value: object) -> str:
 def decode(text: str) -> Any:
     """Give the value that `encode` was given."""
     return json.loads(text) if text[:1] == " " else orjson.loads(text)
+
+
+def decode_all(texts: Iterable[str]) -> list[Any]:
+    """Give the values of many canonical texts."""
+    fast, exact = orjson.loads, json.loads
+    return [exact(text) if text[0] == " " else fast(text) for text in texts]
 
 
 def digest(text: str) -> bytes:
@@ -88,3 +97,12 @@ def _children(item: object, what: str) -> list[object]:
 def printable(text: str, limit: int) -> str:
     """Give `text` as every database takes it, for columns to query: NUL and surrogates replaced, capped at `limit`."""
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text[:limit].replace("\0", "\N{REPLACEMENT CHARACTER}"))
+
+
+def well_formed(value: Any) -> Any:
+    """Give a JSON value whose texts every encoding carries: lone surrogates replaced."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {key: well_formed(child) for key, child in value.items()}
+    return [well_formed(child) for child in value] if isinstance(value, list) else value

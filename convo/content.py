@@ -11,7 +11,7 @@ import attrs
 from convo.audio import Audio
 from convo.canonical import check_value, encode, printable
 from convo.errors import EmptyContent, InvalidContent, TooLarge
-from convo.extract import bytes_of, placeholder, recording, take_bytes_out
+from convo.extract import bytes_of, check_own_bytes, placeholder, recording, take_bytes_out
 from convo.media import File, Image, image_type
 from convo.messages import Draft, Media, text_of
 from convo.metadata import encode_metadata
@@ -58,7 +58,7 @@ def message_draft(
     if len(content) == 1 and isinstance(content[0], Mapping) and "role" in content[0]:
         if name is not None or role not in ("user", content[0]["role"]):
             raise InvalidContent("a whole message was passed beside role or name", "put them into the message")
-        body = dict(content[0])
+        body = _given(content[0])
         media: tuple[Media, ...] = ()
     else:
         parts, media = _parts(content)
@@ -73,9 +73,12 @@ def tool_draft(call_id: str, output: object, *, error: bool = False) -> Draft:
     """Give the draft of a tool's result: text as it is, content parts as they are, any other JSON as its text."""
     if not call_id:
         raise InvalidContent(f"{call_id!r} is no id of a tool call", "pass the id of reply.tool_calls")
-    if not isinstance(output, str) and not _is_text_parts(output):
+    if not isinstance(output, str):
         check_value(output, "the tool's output")
-        output = encode(output).lstrip()
+        if _is_text_parts(output):
+            check_own_bytes(output)
+        else:
+            output = encode(output).lstrip()
     if error:
         output = f"Error: {output}" if isinstance(output, str) else [{"type": "text", "text": "Error:"}, *output]  # type: ignore[misc]
     return _drafted({"role": "tool", "tool_call_id": call_id, "content": output}, ())
@@ -120,15 +123,24 @@ def _part(item: object, index: int) -> tuple[dict[str, Any], Media | None]:
         case File():
             return _file_part(item, index)
         case Mapping():
-            return dict(item), None
+            return _given(item), None
     raise InvalidContent(
         f"content of the type {type(item).__name__} is not known", "pass text, Audio, Image, File or a content part"
     )
 
 
+def _given(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Give JSON of a caller, checked: it is valid, and names no bytes that it does not hold."""
+    value = dict(item)
+    check_value(value, "the message")
+    check_own_bytes(value)
+    return value
+
+
 def _audio_part(audio: Audio, index: int) -> tuple[dict[str, Any], Media]:
     if audio.format == "pcm16":
         audio = Audio.from_bytes(audio.wav(), "wav", transcript=audio.transcript)
+    _check_strings(audio.transcript)
     piece = recording(audio, index)
     return {"type": "input_audio", "input_audio": {"data": {"$blob": piece.digest}, "format": piece.format}}, piece
 
@@ -149,8 +161,9 @@ def _file_part(file: File, index: int) -> tuple[dict[str, Any], Media | None]:
 
 
 def _content(parts: list[dict[str, Any]]) -> object:
-    if len(parts) == 1 and parts[0].get("type") == "text" and set(parts[0]) == {"type", "text"}:
-        return parts[0]["text"]
+    match parts:
+        case [{"type": "text", "text": str(text), **more}] if not more:
+            return text
     return parts
 
 
@@ -185,16 +198,23 @@ def _with_reference(draft: Draft, body: Mapping[str, Any]) -> Draft:
 
 def _check_shape(role: str, body: Mapping[str, Any], held: Collection[int]) -> None:
     _check_name(body.get("name"))
-    if role == "tool" and not isinstance(body.get("tool_call_id"), str):
+    if role == "tool" and not (isinstance(body.get("tool_call_id"), str) and body["tool_call_id"]):
         raise InvalidContent("a tool's result names no tool_call_id", "add the id of the call that it answers")
+    if role == "function" and not body.get("name"):
+        raise InvalidContent("a function's result has no name", "add the name of the function")
     content = body.get("content")
     if isinstance(content, list):
         for index, part in enumerate(content):
             _check_part(role, part, inline=index in held)
     elif content is not None and not isinstance(content, str):
         raise InvalidContent(f"content is a {type(content).__name__}", "pass text or a list of content parts")
-    if role != "assistant" and (content is None or content in ("", []) or content == [{"type": "text", "text": ""}]):
+    if role != "assistant" and (content is None if role == "tool" else _is_empty(content)):
         raise EmptyContent(f"the {role} message")
+
+
+def _is_empty(content: object) -> bool:
+    """Whether content says nothing. (Tools may say nothing; so may replies.)"""
+    return not content or (isinstance(content, list) and all(part == {"type": "text", "text": ""} for part in content))
 
 
 def _check_name(name: object) -> None:
@@ -208,16 +228,27 @@ def _check_part(role: str, part: object, *, inline: bool) -> None:
     kind = part.get("type") if isinstance(part, Mapping) else None
     if kind not in _PARTS[role]:
         raise InvalidContent(f"{role} messages take no content part of the type {kind!r}", f"use {', '.join(_PARTS[role])}")
+    _check_inner(kind, part.get(kind) if isinstance(part, Mapping) else None)
     match part:
         case {"type": "text", "text": str()} | {"type": "refusal", "refusal": str()}:
             return
-        case {"type": "image_url", "image_url": {"url": str() as url}} if url or inline:
+        case {"type": "image_url", "image_url": {"url": str() as url}} if url:
             return
         case {"type": "file", "file": {"file_id": str()}}:
             return
         case {"type": "input_audio" | "image_url" | "file"} if inline:
             return
     raise InvalidContent(f"a content part of the type {kind!r} lacks what it must hold", "see the API's reference for its shape")
+
+
+def _check_inner(kind: object, inner: object) -> None:
+    if not isinstance(inner, Mapping):
+        return
+    for key in ("detail", "filename", "file_id"):
+        if not isinstance(inner.get(key, ""), str | None):
+            raise InvalidContent(f"the {key} of a content part of the type {kind!r} is no text", "pass text or leave it out")
+    if isinstance(url := inner.get("url"), str) and url[:5].lower() == "data:":
+        raise InvalidContent("the data URL of an image is not one of base64", "write data:image/png;base64, and the bytes")
 
 
 def _check_strings(value: object) -> None:

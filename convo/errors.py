@@ -177,8 +177,8 @@ class AudioFormatMismatch(BadAudio):
 class UnsupportedUrl(InputError):
     """A database that convo does not speak. The URL's password is never shown."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(f"{url!r} is no SQLite or PostgreSQL database; pass sqlite:///file.db or postgresql://host/name")
+    def __init__(self, url: str, remedy: str = "pass sqlite:///file.db or postgresql://host/name") -> None:
+        super().__init__(f"{url!r} is no SQLite or PostgreSQL database that can be opened here; {remedy}")
 
 
 # --- assembly --------------------------------------------------------------------------------------
@@ -504,8 +504,10 @@ class StoreUnavailable(StoreError, ConnectionError):
 
     retryable = True
 
-    def __init__(self, committed: Committed = "no") -> None:
-        super().__init__("the database cannot be reached or dropped the connection; try again, with the same key")
+    def __init__(self, committed: Committed = "no", place: str = "the database") -> None:
+        super().__init__(
+            f"{place} cannot be reached, or dropped the connection; check that it runs, and try again with the same key"
+        )
         self.committed = committed
 
 

@@ -10,7 +10,7 @@ import pybase64
 
 from convo.audio import Audio
 from convo.canonical import check_text
-from convo.errors import BadAudio, InvalidContent, TooLarge
+from convo.errors import BadAudio, EmptyContent, InvalidContent, TooLarge
 from convo.messages import Media
 
 if TYPE_CHECKING:
@@ -21,30 +21,35 @@ MAX_MEDIA = 25_000_000
 REPLY = -1
 """The `part` of a reply's audio, which is in no content part."""
 
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
+_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*);base64,(.*)", re.DOTALL)
 
 
 def recording(audio: Audio, part: int) -> Media:
     """Give the media of a user's recording. Raises `BadAudio` for a format that the API does not take."""
     if audio.format not in ("wav", "mp3"):
         raise BadAudio(f"the recording is {audio.format}, and the API takes wav and mp3", "convert it first")
-    return spoken(audio, part, "the recording")
-
-
-def spoken(audio: Audio, part: int, what: str) -> Media:
-    """Give the media of any audio with its bytes."""
     if audio.transcript is not None:
         check_text(audio.transcript, "the transcript")
+    _check_size(audio.data, "the recording")
+    return spoken(audio, part)
+
+
+def spoken(audio: Audio, part: int) -> Media:
+    """Give the media of any audio with its bytes, whatever their number."""
     return Media(
-        part=part, kind="audio", format=audio.format, digest=_digest(audio.data, what), size=len(audio.data),
+        part=part, kind="audio", format=audio.format, digest=hashlib.sha256(audio.data).hexdigest(), size=len(audio.data),
         duration=audio.duration, sample_rate=audio.sample_rate, channels=audio.channels,
-        transcript=audio.transcript, voice=audio.voice, data=audio.data,
+        transcript=audio.transcript and audio.transcript.replace("\0", "\N{REPLACEMENT CHARACTER}"), voice=audio.voice,
+        data=audio.data,
     )  # fmt: skip
 
 
 def bytes_of(kind: Literal["image", "file"], mime: str, data: bytes, part: int) -> Media:
     """Give the media of an image or a file."""
-    return Media(part=part, kind=kind, format=mime, digest=_digest(data, f"the {kind}"), size=len(data), data=data)
+    if not data:
+        raise EmptyContent(f"the {kind}")
+    _check_size(data, f"the {kind}")
+    return Media(part=part, kind=kind, format=mime, digest=hashlib.sha256(data).hexdigest(), size=len(data), data=data)
 
 
 def placeholder(piece: Media) -> dict[str, str | None]:
@@ -52,10 +57,22 @@ def placeholder(piece: Media) -> dict[str, str | None]:
     return {"$blob": piece.digest, "type": piece.format}
 
 
-def _digest(data: bytes, what: str) -> str:
+def _check_size(data: bytes, what: str) -> None:
     if len(data) > MAX_MEDIA:
         raise TooLarge(what, len(data), MAX_MEDIA, "bytes")
-    return hashlib.sha256(data).hexdigest()
+
+
+def check_own_bytes(value: object) -> None:
+    """Raise `InvalidContent` where JSON of a caller holds what stands for bytes in a stored body: it could name any."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            if "$blob" in item:
+                raise InvalidContent("the content holds {'$blob': ...}, which stands for stored bytes", "pass the bytes themselves")
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
 
 
 def take_bytes_out(body: dict[str, Any], taken: Collection[int] = ()) -> tuple[dict[str, Any], tuple[Media, ...]]:
@@ -77,7 +94,8 @@ def _reply_audio(body: dict[str, Any]) -> tuple[dict[str, Any], tuple[Media, ...
         case {"audio": {"data": str(data)} as audio}:
             said = audio.get("transcript")
             value = Audio.from_bytes(decode_base64(data, "the audio"), transcript=said if isinstance(said, str) else None)
-            piece = spoken(value, REPLY, "the audio")
+            _check_size(value.data, "the audio")
+            piece = spoken(value, REPLY)
             return {**body, "audio": {**audio, "data": {"$blob": piece.digest}}}, (piece,)
     return body, ()
 

@@ -30,7 +30,7 @@ def expiry_micros(seconds: object) -> int | None:
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
         return None
-    micros = int(seconds * 1_000_000)
-    if micros > _LAST:
-        micros = int(seconds * 1_000)
-    return micros if micros <= _LAST else None
+    for unit in (1_000_000, 1_000):
+        if seconds * unit <= _LAST:
+            return int(seconds * unit)
+    return None

@@ -1,13 +1,13 @@
-"""Run convo's migrations on the connection that `convo.store.schema.upgrade` passes, or on a URL of Alembic's own."""
+"""Run convo's migrations on the connection that `convo.store.schema.upgrade` passes, or on the URL that Alembic is given."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
 from alembic import context
 
-from convo.store.schema import VERSION_TABLE
+from convo.store.engine import runner_for
+from convo.store.schema import VERSION_TABLE, inside, take_turns
 from convo.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ def include_name(name: str | None, kind: str, parents: Any) -> bool:
 
 def migrate(connection: Connection, schema: str | None) -> None:
     """Migrate inside the transaction that the connection is in."""
-    if schema and connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.set_config("search_path", schema, True)))  # noqa: FBT003 - SQL's is_local
-    context.configure(
-        connection=connection,
-        target_metadata=metadata,
-        version_table=VERSION_TABLE,
-        version_table_schema=schema,
-        include_name=include_name,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
+    take_turns(connection)
+    with inside(connection, schema):
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            version_table=VERSION_TABLE,
+            version_table_schema=schema,
+            include_name=include_name,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
 
 
 def run() -> None:
@@ -42,9 +42,13 @@ def run() -> None:
     if connection is not None:
         migrate(connection, config.attributes.get("schema"))
         return
-    url = context.get_x_argument(as_dictionary=True).get("url") or config.get_main_option("sqlalchemy.url") or "sqlite:///chat.db"
-    with sa.create_engine(url).begin() as own:
-        migrate(own, None)
+    given = context.get_x_argument(as_dictionary=True)
+    url = given.get("url") or config.get_main_option("sqlalchemy.url") or "sqlite:///chat.db"
+    runner = runner_for(url, schema=None, durability="full")
+    try:
+        runner.run(migrate, given.get("schema"), mode="write")
+    finally:
+        runner.close()
 
 
 run()

@@ -16,6 +16,7 @@ import convo
 from convo.testing import CountedIds, FakeAPI, FixedClock
 from tests.support.both import Blocking
 from tests.support.postgres import server
+from tests.support.validate import validate_received
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,9 +85,11 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def fake(clock: FixedClock) -> FakeAPI:
-    """A fake of the API."""
-    return FakeAPI(clock=clock)
+def fake(clock: FixedClock) -> Iterator[FakeAPI]:
+    """A fake of the API. All that it received is held against the types of the SDK when the test is over."""
+    fake = FakeAPI(clock=clock)
+    yield fake
+    validate_received(fake.received)
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,7 +17,7 @@ from convo.errors import BlobNotFound, NothingToSend
 from convo.times import from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from convo.assembly.render import How
@@ -32,7 +33,7 @@ class Plan:
     """All decisions of a request. `wires` are its messages, with `{"$blob": digest}` where bytes belong.
 
     `rendered` says for each of them (message of the log, how, reason), `omitted` names the messages left out.
-    `audible` says whether a recording is sent inline. `now` is in microseconds since 1970. `remembered` is the memory
+    `with_media` are the indexes of messages that bytes may belong into, `audible` says whether a recording is sent inline. `now` is in microseconds since 1970. `remembered` is the memory
     that the store has, `memory` the one that it should have once this was sent.
     """
 
@@ -46,6 +47,7 @@ class Plan:
     wires: Sequence[dict[str, Any]]
     rendered: Sequence[tuple[Message, How, str]]
     omitted: Sequence[tuple[Message, str]]
+    with_media: Sequence[int]
     audible: bool
     arguments: Mapping[str, Any]
     notes: Sequence[str]
@@ -53,7 +55,7 @@ class Plan:
     @property
     def blobs(self) -> tuple[str, ...]:
         """The digests of the bytes that `fill` needs, each once, in the order of the request."""
-        return tuple(dict.fromkeys(digest for wire in self.wires for digest in digests_in(wire)))
+        return tuple(dict.fromkeys(digest for index in self.with_media for digest in digests_in(self.wires[index])))
 
     @property
     def references(self) -> tuple[Message, ...]:
@@ -89,30 +91,33 @@ def plan(history: History, memory: Memory, policy: Policy, target: Target, now: 
     """
     lead, messages, superseded = _instructions_first(history.messages)
     steps, orphans = steps_of(messages)
-    scene = Scene.of(target, policy, memory, now, _turn_to_answer(messages))
+    scene = Scene.of(target, policy, memory, now, _turn_to_answer(messages), family_of)
     wires: list[dict[str, Any]] = []
     sent: list[tuple[Message, How, str]] = []
     omitted = [*superseded, *orphans]
     expired_through = memory.expired_through
-    audible = False
-    for step in [*steps_of(lead)[0], *steps]:
-        wire, how, reason = rendered(step, scene, family_of)
-        message = step.message
+    with_media: list[int] = []
+    for step in chain(steps_of(lead)[0], steps):
+        wire, how, reason = rendered(step, scene)
+        message = step[0]
+        if reason == "expired" and message.audio_expires is not None and message.audio_expires > expired_through:
+            expired_through = message.audio_expires
         if wire is None:
             omitted.append((message, reason))
             continue
+        if message.pieces and message.role == "user":
+            with_media.append(len(wires))
         wires.append(wire)
         sent.append((message, how, reason))
-        if reason == "expired":
-            expired_through = max(expired_through, message.audio_expires or 0)
-        elif how == "inline" and not audible:
-            audible = reason == "inline"
     if not wires:
         raise NothingToSend
+    audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
     arguments, notes = shaped(target, policy, has_audio=audible)
     later = memory if expired_through == memory.expired_through else attrs.evolve(memory, expired_through=expired_through)
     arguments = {"model": target.model.name, **arguments}
-    return Plan(history, target, policy, now, family_of, memory, later, wires, sent, omitted, audible, arguments, notes)
+    return Plan(
+        history, target, policy, now, family_of, memory, later, wires, sent, omitted, with_media, audible, arguments, notes
+    )
 
 
 def _instructions_first(messages: Sequence[Message]) -> tuple[list[Message], Sequence[Message], list[tuple[Message, str]]]:
@@ -132,27 +137,25 @@ def _turn_to_answer(messages: Sequence[Message]) -> int:
     return 0
 
 
-def digests_in(value: object) -> Iterable[str]:
+def digests_in(value: object) -> Iterator[str]:
     """Give the digests of all bytes that a part of a request needs."""
     if isinstance(value, dict):
-        found = value.get("$blob")
-        if found is not None:
-            yield found
+        if "$blob" in value:
+            yield value["$blob"]
             return
-        value = value.values() if "content" not in value else [value["content"]] if isinstance(value["content"], list) else ()
-    elif not isinstance(value, list):
-        return
-    for child in value:
-        if isinstance(child, dict | list):
+        value = list(value.values())
+    if isinstance(value, list):
+        for child in value:
             yield from digests_in(child)
 
 
 def fill(plan: Plan, blobs: Mapping[str, bytes]) -> Request:
     """Put the bytes in. Raises `BlobNotFound` for bytes that `plan.blobs` names and `blobs` lacks."""
-    needed = set(plan.blobs)
-    if missing := needed - blobs.keys():
+    if missing := set(plan.blobs) - blobs.keys():
         raise BlobNotFound(min(missing))
-    messages = [_filled(wire, blobs) for wire in plan.wires] if needed else list(plan.wires)
+    messages = list(plan.wires)
+    for index in plan.with_media:
+        messages[index] = _filled(messages[index], blobs)
     return Request({**plan.arguments, "messages": messages}, plan)
 
 

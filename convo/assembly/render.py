@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from convo.assembly.chat import chat_calls, chat_content, short_id
+from convo.assembly.chat import chat_calls, chat_content, chat_name, function_call, plain_text, short_id
+from convo.canonical import well_formed
 from convo.errors import TranscriptMissing, UnsupportedMedia
 from convo.origin import Origin
 from convo.times import from_micros
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from convo.assembly.repair import Step
     from convo.assembly.target import Target
     from convo.memory import Memory
@@ -44,6 +47,8 @@ REASONS = {
     "media": "the model takes no {kind}",
     "superseded": "newer instructions are in force",
 }
+_TELLING = ("", "media", "no transcript", "policy", "text model", "inline")
+"""Reasons of the parts of a user's message, the one that is told last."""
 
 
 @attrs.frozen
@@ -57,115 +62,138 @@ class Scene:
     target: Target
     policy: Policy
     memory: Memory
+    family_of: Callable[[str], str]
     cutoff: int
     takes_audio: bool
     open_from: int
-    _same_origin: dict[str, bool] = attrs.field(factory=dict, eq=False, repr=False)
-    _families: dict[str, bool] = attrs.field(factory=dict, eq=False, repr=False)
+    _strangers: dict[tuple[str | None, str | None], str] = attrs.field(factory=dict, eq=False, repr=False)
 
     @classmethod
-    def of(cls, target: Target, policy: Policy, memory: Memory, now: int, open_from: int) -> Scene:
+    def of(
+        cls, target: Target, policy: Policy, memory: Memory, now: int, open_from: int, family_of: Callable[[str], str]
+    ) -> Scene:
         """Set the scene for a request at `now` (microseconds)."""
         margin = policy.margin // timedelta(microseconds=1) + abs(memory.skew) * 1_000_000
-        return cls(target, policy, memory, now + margin, target.takes_audio, open_from)
+        return cls(target, policy, memory, family_of, now + margin, target.takes_audio, open_from)
 
-    def why_no_reference(self, message: Message, family_of: Any) -> str:
+    def why_no_reference(self, message: Message) -> str:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
         if not self.takes_audio:
             return "text model"
         if message.audio_expires is None:
             return "no expiry"
-        if not self._is_same_origin(message.audio_origin):
-            return "origin" if self.target.origin else "no origin"
-        if not self._is_same_family(message.model, family_of):
-            return "family"
-        return self._why_too_old(message.audio_expires) or ("" if self.policy.references else "policy")
+        source = (message.audio_origin, message.model)
+        strange = self._strangers.get(source)
+        if strange is None:
+            strange = self._strangers[source] = self._why_strange(*source)
+        return strange or self._why_too_old(message.audio_expires) or ("" if self.policy.references else "policy")
+
+    def _why_strange(self, origin: str | None, model: str | None) -> str:
+        if not self.target.origin:
+            return "no origin"
+        if origin is None or not Origin.parse(origin).may_be(Origin.parse(self.target.origin)):
+            return "origin"
+        return "" if model is not None and self.family_of(model) == self.target.model.family else "family"
 
     def _why_too_old(self, expires: int) -> str:
-        if expires <= self.memory.refused_through:
-            return "refused"
         if expires <= self.cutoff:
             return "expired"
+        if expires <= self.memory.refused_through:
+            return "refused"
         return "flipped" if expires <= self.memory.expired_through else ""
 
-    def _is_same_origin(self, origin: str | None) -> bool:
-        if origin is None or not self.target.origin:
-            return False
-        known = self._same_origin.get(origin)
-        if known is None:
-            known = self._same_origin[origin] = Origin.parse(origin).may_be(Origin.parse(self.target.origin))
-        return known
 
-    def _is_same_family(self, model: str | None, family_of: Any) -> bool:
-        if model is None:
-            return False
-        known = self._families.get(model)
-        if known is None:
-            known = self._families[model] = family_of(model) == self.target.model.family
-        return known
-
-
-def rendered(step: Step, scene: Scene, family_of: Any) -> Rendered:
+def rendered(step: Step, scene: Scene) -> Rendered:
     """Give a message as it is sent (None: not at all), how, and the key of the reason in `REASONS`.
 
     Raises `TranscriptMissing` and `UnsupportedMedia` where the policy wants an error.
     """
-    role = step.message.role
-    if step.repair:
-        return {**step.body, "tool_call_id": short_id(step.body["tool_call_id"])}, "repaired", step.repair
-    if role == "assistant":
-        return _assistant(step, scene, family_of)
-    if role == "user" and step.message.pieces:
-        return _user_media(step, scene)
-    return _plain(role, step.body)
+    message, body, repair = step
+    if repair:
+        return {**body, "tool_call_id": short_id(body["tool_call_id"])}, "repaired", repair
+    if message.role == "assistant":
+        found = _assistant(message, body, scene)
+        return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
+    if message.role == "user" and isinstance(body.get("content"), list):
+        return _user_parts(message, body, scene)
+    return _plain(message.role, body)
 
 
 def _plain(role: str, body: dict[str, Any]) -> Rendered:
     if role == "user" and len(body) == 2 and isinstance(body.get("content"), str) and body["content"]:  # noqa: PLR2004 - role and content
         return body, "text", ""
-    content = chat_content(body.get("content"))
-    if not content and role != "tool":
-        return None, "omitted", "empty"
-    wire: dict[str, Any] = {"role": role, "content": "" if content is None else content}
-    if "name" in body and role != "tool":
-        wire["name"] = body["name"]
+    content = chat_content(body.get("content"), role)
     if role == "tool":
-        wire["tool_call_id"] = short_id(body["tool_call_id"])
-    return wire, "text", ""
+        return {"role": role, "content": content or "", "tool_call_id": short_id(body["tool_call_id"])}, "text", ""
+    if not content:
+        return None, "omitted", "empty"
+    if role == "function":
+        return {"role": role, "content": plain_text(content), "name": chat_name(str(body.get("name")))}, "text", ""
+    return _named({"role": role, "content": content}, body), "text", ""
 
 
-def _assistant(step: Step, scene: Scene, family_of: Any) -> Rendered:
-    body, message = step.body, step.message
-    content = chat_content(body.get("content"))
-    calls = [] if message.status == "interrupted" else chat_calls(body.get("tool_calls"))
+def _named(wire: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    name = body.get("name")
+    return {**wire, "name": name} if name and isinstance(name, str) else wire
+
+
+# --- replies ---------------------------------------------------------------------------------------
+
+
+def _assistant(message: Message, body: dict[str, Any], scene: Scene) -> Rendered:
+    content = chat_content(body.get("content"), "assistant")
+    beside = _beside(body, message)
     audio = body.get("audio")
-    if not isinstance(audio, dict):
-        return _written(body, content, calls, message)
-    why = _why_spoken_as_text(message, content, calls) or scene.why_no_reference(message, family_of)
+    if not isinstance(audio, dict) or not (audio.get("id") or audio.get("data") or audio.get("transcript")):
+        return _reply(content, beside, body, "text", "interrupted" if message.status == "interrupted" else "")
+    why = _why_spoken_as_text(message, content, beside) or scene.why_no_reference(message)
     if not why:
         return {"role": "assistant", "audio": {"id": message.audio_id}}, "reference", "valid"
     said = audio.get("transcript")
-    text = said if isinstance(said, str) else _instead_of_transcript(message, scene, why, has_more=bool(content or calls))
-    wire, how, reason = _written(body, _joined(content, text), calls, message)
-    return (wire, "transcript", why) if wire is not None else (wire, how, reason)
+    if not isinstance(said, str):
+        said = _instead_of_speech(message, audio, scene, why, has_more=bool(content or beside))
+    return _reply(_joined(content, said), beside, body, "transcript", why)
 
 
-def _why_spoken_as_text(message: Message, content: object, calls: list[dict[str, Any]]) -> str:
+def _beside(body: dict[str, Any], message: Message) -> dict[str, Any]:
+    """Give what a reply holds besides what it says."""
+    found: dict[str, Any] = {}
+    if "tool_calls" in body and message.status == "complete" and (calls := chat_calls(body["tool_calls"])):
+        found["tool_calls"] = calls
+    if isinstance(refusal := body.get("refusal"), str) and refusal:
+        found["refusal"] = refusal
+    if "function_call" in body and (call := function_call(body["function_call"])):
+        found["function_call"] = call
+    return found
+
+
+def _reply(content: Any, beside: dict[str, Any], body: dict[str, Any], how: How, reason: str) -> Rendered:
+    if not content and not beside:
+        return None, "omitted", reason if reason == "expired" else "empty"
+    said = {"content": content} if content else {}
+    return _named({"role": "assistant", **said, **beside}, body), how, reason
+
+
+def _why_spoken_as_text(message: Message, content: object, beside: dict[str, Any]) -> str:
     if message.status == "interrupted":
         return "interrupted"
     if message.audio_id is None:
         return "no expiry"
-    if calls:
+    if "tool_calls" in beside or "function_call" in beside:
         return "calls"
-    return "content" if content else ""
+    return "content" if content or beside else ""
 
 
-def _instead_of_transcript(message: Message, scene: Scene, why: str, *, has_more: bool) -> str:
-    if has_more or scene.policy.missing_transcript == "omit":
-        return ""
+def _instead_of_speech(message: Message, audio: dict[str, Any], scene: Scene, why: str, *, has_more: bool) -> str:
+    """Give what stands for speech without a transcript: nothing where nothing arrived, or where the reply says more."""
+    heard = audio.get("data") or (message.audio_id is not None and message.status == "complete")
+    return "" if has_more or not heard else _instead_of_transcript(message, scene, why)
+
+
+def _instead_of_transcript(message: Message, scene: Scene, why: str) -> str:
     if scene.policy.missing_transcript == "error":
         raise TranscriptMissing(message.position, sentence(why, message))
-    return scene.policy.placeholder
+    return "" if scene.policy.missing_transcript == "omit" else scene.policy.placeholder
 
 
 def _joined(content: Any, said: str) -> Any:
@@ -176,63 +204,37 @@ def _joined(content: Any, said: str) -> Any:
     return f"{content}\n{said}" if isinstance(content, str) else [*content, {"type": "text", "text": said}]
 
 
-def _written(body: dict[str, Any], content: Any, calls: list[dict[str, Any]], message: Message) -> Rendered:
-    wire: dict[str, Any] = {"role": "assistant"}
-    if content:
-        wire["content"] = content
-    if calls:
-        wire["tool_calls"] = calls
-    for key in ("refusal", "function_call"):
-        if body.get(key):
-            wire[key] = body[key]
-    if len(wire) == 1:
-        return None, "omitted", "empty"
-    if body.get("name"):
-        wire["name"] = body["name"]
-    return wire, "text", "interrupted" if message.status == "interrupted" else ""
+# --- messages of users -----------------------------------------------------------------------------
 
 
-def _user_media(step: Step, scene: Scene) -> Rendered:
-    pieces = {piece.part: piece for piece in step.message.media}
-    how: How = "text"
-    reason = ""
-    parts = []
-    for index, part in enumerate(step.body["content"]):
-        if index not in pieces:
-            parts.append((part, "text", ""))
-        elif pieces[index].kind == "audio":
-            parts.append(_recording(part, pieces[index], step.message, scene))
-        else:
-            parts.append(_picture(part, pieces[index], step.message, scene))
-    for _, part_how, part_reason in parts:
-        if part_how != "text":
-            how, reason = part_how, part_reason  # type: ignore[assignment]
-    content = chat_content([part for part, _, _ in parts if part is not None])
+def _user_parts(message: Message, body: dict[str, Any], scene: Scene) -> Rendered:
+    pieces = {piece.part: piece for piece in message.media}
+    found = [_user_part(part, pieces.get(index), message, scene) for index, part in enumerate(body["content"])]
+    _, how, reason = max(found, key=lambda part: (_TELLING.index(part[2]), part[1] == "inline"))
+    content = chat_content([part for part, _, _ in found if part is not None], "user", breakpoints=not scene.takes_audio)
     if not content:
         return None, "omitted", reason or "empty"
-    wire = {"role": "user", "content": content}
-    if "name" in step.body:
-        wire["name"] = step.body["name"]
-    return wire, how, reason
+    return _named({"role": "user", "content": content}, body), how, reason
 
 
-def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> tuple[dict[str, Any] | None, How, str]:
+def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scene: Scene) -> Rendered:
+    if part["type"] == "image_url" and scene.target.model.images is False:
+        if message.position >= scene.open_from:
+            raise UnsupportedMedia(scene.target.model.name, "image", message.position)
+        return {"type": "text", "text": "[image]"}, "text", "media"
+    if piece is None:
+        return part, "text", ""
+    return _recording(part, piece, message, scene) if piece.kind == "audio" else (part, "inline", "")
+
+
+def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> Rendered:
     wanted = scene.policy.user_audio == "inline" or not piece.transcript
     if scene.takes_audio and wanted:
         return part, "inline", "inline"
     why = "policy" if scene.takes_audio else "text model"
-    text = piece.transcript or _instead_of_transcript(message, scene, why, has_more=False)
-    if not text:
-        return None, "omitted", "no transcript"
-    return {"type": "text", "text": text}, "transcript", why
-
-
-def _picture(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> tuple[dict[str, Any] | None, How, str]:
-    if piece.kind != "image" or scene.target.model.images is not False:
-        return part, "inline", ""
-    if message.position >= scene.open_from:
-        raise UnsupportedMedia(scene.target.model.name, piece.kind, message.position)
-    return {"type": "text", "text": "[image]"}, "omitted", "media"
+    if text := piece.transcript or _instead_of_transcript(message, scene, why):
+        return {"type": "text", "text": text}, "transcript", why
+    return None, "text", "no transcript"
 
 
 def sentence(reason: str, message: Message) -> str:

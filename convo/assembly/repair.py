@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly.chat import call_ids
-from convo.canonical import decode
+from convo.canonical import decode_all
 from convo.errors import ToolOutputMissing
 
 if TYPE_CHECKING:
@@ -19,13 +19,8 @@ NO_RESULT = "[no result was recorded for this call]"
 """The content of the result that stands in a request for one that was never stored."""
 
 
-@attrs.define
-class Step:
-    """One message on its way into the request. `repair` says what was done to it, "" for nothing."""
-
-    message: Message
-    body: dict[str, Any]
-    repair: str = ""
+Step = tuple["Message", dict[str, Any], str]
+"""One message on its way into the request: the message, its body, and what was done to it, "" for nothing."""
 
 
 @attrs.define
@@ -41,8 +36,9 @@ def steps_of(messages: Sequence[Message]) -> tuple[list[Step], list[tuple[Messag
 
     Raises `ToolOutputMissing` when calls at the end have no result yet.
     """
-    steps = [Step(message, decode(message.body)) for message in messages]
-    if not any(step.message.role == "tool" or step.body.get("tool_calls") for step in steps):
+    bodies = decode_all([message.body for message in messages])
+    steps = [(message, body, "") for message, body in zip(messages, bodies, strict=True)]
+    if not [message for message, body, _ in steps if message.role == "tool" or "tool_calls" in body]:
         return steps, []
     units, omitted = _grouped(steps)
     ordered = [step for index, unit in enumerate(units) for step in _emitted(unit, last=index == len(units) - 1)]
@@ -54,9 +50,10 @@ def _grouped(steps: list[Step]) -> tuple[list[Step | _Group], list[tuple[Message
     asked: dict[str, _Group] = {}
     omitted: list[tuple[Message, str]] = []
     for step in steps:
-        if step.message.role == "tool":
+        message = step[0]
+        if message.role == "tool":
             if reason := _answered(step, asked):
-                omitted.append((step.message, reason))
+                omitted.append((message, reason))
             continue
         ids = _calls_to_answer(step)
         unit = _Group(step, dict.fromkeys(ids)) if ids else step
@@ -67,12 +64,12 @@ def _grouped(steps: list[Step]) -> tuple[list[Step | _Group], list[tuple[Message
 
 def _calls_to_answer(step: Step) -> list[str]:
     """Calls of an interrupted reply may be cut anywhere: they are neither sent nor answered."""
-    complete = step.message.role == "assistant" and step.message.status == "complete"
-    return call_ids(step.body) if complete else []
+    message, body, _ = step
+    return call_ids(body) if message.role == "assistant" and message.status == "complete" else []
 
 
 def _answered(step: Step, asked: dict[str, _Group]) -> str:
-    identifier = str(step.body.get("tool_call_id"))
+    identifier = str(step[1].get("tool_call_id"))
     group = asked.get(identifier)
     if group is None:
         return "the result of a call that is not in the history"
@@ -83,7 +80,7 @@ def _answered(step: Step, asked: dict[str, _Group]) -> str:
 
 
 def _emitted(unit: Step | _Group, *, last: bool) -> list[Step]:
-    if isinstance(unit, Step):
+    if not isinstance(unit, _Group):
         return [unit]
     missing = [identifier for identifier, result in unit.results.items() if result is None]
     if missing and last:
@@ -93,4 +90,4 @@ def _emitted(unit: Step | _Group, *, last: bool) -> list[Step]:
 
 def _marked(step: Step, identifier: str) -> Step:
     body = {"role": "tool", "tool_call_id": identifier, "content": NO_RESULT}
-    return Step(step.message, body, f"call {identifier} was never answered")
+    return step[0], body, f"call {identifier} was never answered"

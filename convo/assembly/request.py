@@ -74,9 +74,7 @@ class Request(Mapping[str, Any]):
 
     def evolve(self, **arguments: Any) -> Request:
         """Give the same messages with other arguments, such as `temperature=0`; an argument of None is taken out."""
-        changed = {**self.plan.target.arguments, **arguments}
-        kept = {name: value for name, value in changed.items() if value is not None}
-        plan = self.plan.reshaped(attrs.evolve(self.plan.target, arguments=kept))
+        plan = self.plan.reshaped(attrs.evolve(self.plan.target, arguments={**self.plan.target.arguments, **arguments}))
         return Request({**plan.arguments, "messages": self.arguments["messages"]}, plan)
 
     def explain(self) -> str:

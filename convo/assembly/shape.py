@@ -21,6 +21,8 @@ MAX_METADATA = (16, 64, 512)
 """Keys, characters of a key, characters of a value."""
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _OWN = ("model", "messages")
+_NEEDS = {"tool_choice": "tools", "parallel_tool_calls": "tools", "stream_options": "stream"}
+"""Arguments that the API refuses without another."""
 
 
 def shaped(target: Target, policy: Policy, *, has_audio: bool) -> tuple[dict[str, Any], list[str]]:
@@ -34,7 +36,7 @@ def shaped(target: Target, policy: Policy, *, has_audio: bool) -> tuple[dict[str
     audio = {name: given.pop(name) for name in AUDIO_ARGUMENTS if name in given}
     if not target.takes_audio:
         return given, [f"{target.model.name} takes no audio: {', '.join(audio)} not sent"] if audio else []
-    if given.get("prompt_cache_options") is not None and target.model.known:
+    if "prompt_cache_options" in given and target.model.known:
         raise ConflictingArguments(f"{target.model.name} refuses prompt_cache_options; leave it out")
     return _with_audio(given, audio, target, policy, has_audio=has_audio)
 
@@ -56,14 +58,16 @@ def _with_audio(
 
 def _wanted(audio: Mapping[str, Any], *, stream: bool, policy: Policy) -> dict[str, Any] | None:
     """Give the `audio` argument, None when the caller wants no spoken reply."""
-    spoken = dict(audio.get("audio") or {})
+    spoken = audio.get("audio") or {}
+    if not isinstance(spoken, Mapping):
+        raise ConflictingArguments(f"audio={spoken!r} is no mapping; pass audio={{'voice': ..., 'format': ...}} or voice=")
     for name in ("voice", "format"):
         if name in audio and name in spoken and audio[name] != spoken[name]:
             raise ConflictingArguments(
                 f"{name}={audio[name]!r} and audio={{{name!r}: {spoken[name]!r}}} differ; pass one of them"
             )
     modalities = audio.get("modalities")
-    asks = any(audio.get(name) is not None for name in ("voice", "format", "audio"))
+    asks = any(name in audio for name in ("voice", "format", "audio"))
     if modalities is not None and "audio" not in modalities:
         if asks:
             raise ConflictingArguments(
@@ -95,8 +99,11 @@ def _check_limits(given: Mapping[str, Any]) -> None:
             raise ConflictingArguments(
                 f"{name}= is what convo assembles; pass the model by its own argument and messages by add()"
             )
-    if given.get("n") not in (None, 1):
+    if given.get("n", 1) != 1:
         raise ConflictingArguments(f"n={given['n']}: a conversation goes on with one answer; leave n out")
+    for name, needed in _NEEDS.items():
+        if name in given and not given.get(needed):
+            raise ConflictingArguments(f"{name}= needs {needed}=; pass both or neither")
     _check_tools(given.get("tools"))
     _check_metadata(given.get("metadata"))
 

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from convo.models import Model
 
 AUDIO_ARGUMENTS = ("voice", "format", "audio", "modalities")
 
 
+def _said(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out arguments that say nothing: None, and no tools. Tools are a list, to be read more than once."""
+    said = {name: value for name, value in arguments.items() if value is not None}
+    if isinstance(said.get("tools"), Iterable):
+        said["tools"] = list(said["tools"])
+    return said if said.get("tools") != [] else {name: value for name, value in said.items() if name != "tools"}
+
+
 @attrs.frozen
 class Target:
-    """A model at an origin (empty: unknown, so that no past id is known to be valid there)."""
+    """A model at an origin (empty: unknown, so that no past id is known to be valid there).
+
+    An argument of None is as good as none at all.
+    """
 
     model: Model
     origin: str = ""
-    arguments: Mapping[str, Any] = attrs.field(factory=dict)
+    arguments: Mapping[str, Any] = attrs.field(factory=dict, converter=_said)
+
+    @property
+    def may_refer(self) -> bool:
+        """Whether past audio may be sent by its id at all: the model hears, and the API is known."""
+        return self.takes_audio and bool(self.origin)
 
     @property
     def takes_audio(self) -> bool:

@@ -13,7 +13,6 @@ from convo.cli.faults import Failure
 from convo.cli.screen import line
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
 
     import convo
     from convo.cli.place import Place
@@ -31,25 +30,17 @@ def upgrade(place: Place) -> None:
     """Make the tables of a store, or bring them up to date."""
     from convo.errors import StoreNotFound
     from convo.store.engine import runner_for
+    from convo.store.schema import REVISIONS
 
     with closing(runner_for(place.url(), schema=None, durability="full")) as runner:
         try:
-            before, after = runner.run(_upgraded, runner.place, mode="write")
+            before = runner.upgrade()
         except StoreNotFound as error:
             raise Failure(f"no file can be made at {runner.place}; is its folder there, and may you write to it?") from error
-        click.echo(f"{line(runner.place)}: {_done(before, after)}")
+        click.echo(f"{line(runner.place)}: {_done(before, REVISIONS[-1])}")
 
 
-def _upgraded(connection: Connection, place: str) -> tuple[str | None, str | None]:
-    """Upgrade in one transaction; give the revisions before and after."""
-    from convo.store import schema
-
-    before = schema.revision(connection)
-    schema.upgrade(connection, place)
-    return before, schema.revision(connection)
-
-
-def _done(before: str | None, after: str | None) -> str:
+def _done(before: str | None, after: str) -> str:
     if before == after:
         return f"nothing to do, the tables are at revision {after}"
     return f"made the tables, revision {after}" if before is None else f"upgraded the tables from revision {before} to {after}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import orjson
 
 from convo.audio import Audio
-from convo.canonical import encode, printable
+from convo.canonical import decode, encode, printable
 from convo.content import TEXT_COLUMN
 from convo.errors import AnswerError, ConvoError
 from convo.extract import REPLY, decode_base64, spoken
@@ -20,10 +20,13 @@ from convo.usage import Usage
 if TYPE_CHECKING:
     from convo.origin import Origin
 
+NAME_COLUMN = 1_000
+"""Characters of ids and names that columns hold; the body holds all of them."""
+
 
 @attrs.frozen
 class Answer:
-    """What an exchange gave. `raw` is the whole answer without its messages, as canonical text."""
+    """What an exchange gave. `raw` is the whole answer as canonical text, null in the place of its message."""
 
     id: str | None
     model: str | None
@@ -45,27 +48,37 @@ def read_chat(answer: object, *, asked: Mapping[str, Any], origin: Origin | None
     usage = Usage.from_chat(_mapping_or_none(body.get("usage")))
     model = body.get("model") if isinstance(body.get("model"), str) else None
     draft = _draft(message, asked, usage, origin)
-    rest = {**body, "choices": [{key: value for key, value in choice.items() if key != "message"}]}
+    rest = {**body, "choices": [{**choice, "message": None}]}
     return Answer(
         id=_text(body.get("id")),
         model=model,
-        draft=attrs.evolve(draft, model=_text(asked.get("model")) or model),
+        draft=attrs.evolve(draft, model=_text(asked.get("model")) or (model and printable(model, NAME_COLUMN))),
         finish_reason=_text(choice.get("finish_reason")),
         usage=usage,
-        raw=encode(rest),
+        raw=_canonical(rest),
     )
 
 
 def _as_dict(answer: object) -> Mapping[str, Any]:
     dump = getattr(answer, "to_dict", None)
     if callable(dump):
-        answer = dump(mode="python", exclude_unset=True)
+        answer = dump(mode="python", exclude_unset=True, warnings=False)
     elif isinstance(answer, str | bytes):
         try:
-            answer = orjson.loads(answer)
-        except ValueError as error:
+            answer = json.loads(answer)
+        except (ValueError, RecursionError) as error:
             raise AnswerError("it is no JSON", "pass the ChatCompletion that the client returned") from error
     return _mapping(answer, f"a {type(answer).__name__} is no answer of the API")
+
+
+def _canonical(value: object) -> str:
+    """Give the canonical text of a part of an answer. Raises `AnswerError` for what could not be read again."""
+    try:
+        text = encode(value)
+        decode(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise AnswerError("it is no JSON, or nested too deeply", "pass the ChatCompletion that the client returned") from error
+    return text
 
 
 def _one_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,12 +91,13 @@ def _one_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _draft(message: Mapping[str, Any], asked: Mapping[str, Any], usage: Usage, origin: Origin | None) -> Draft:
-    body, media = _bytes_out({"role": "assistant", **message}, _mapping_or_none(asked.get("audio")) or {})
+    whole = dict(message) if "role" in message else {"role": "assistant", **message}
+    body, media = _bytes_out(whole, _mapping_or_none(asked.get("audio")) or {})
     audio = _mapping_or_none(body.get("audio")) or {}
-    remote = _text(audio.get("id")) or None
+    remote = _usable_id(audio.get("id"))
     return Draft(
         role="assistant",
-        body=encode(body),
+        body=_canonical(body),
         text=printable(text_of(body), TEXT_COLUMN),
         media=media,
         audio_id=remote,
@@ -92,6 +106,11 @@ def _draft(message: Mapping[str, Any], asked: Mapping[str, Any], usage: Usage, o
         text_tokens=usage.output_text,
         audio_tokens=usage.output_audio,
     )
+
+
+def _usable_id(value: object) -> str | None:
+    """Give an audio id that a request can carry and a column can hold; any other refers to nothing."""
+    return value if isinstance(value, str) and value and value == printable(value, NAME_COLUMN) else None
 
 
 def _bytes_out(body: dict[str, Any], asked: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Media, ...]]:
@@ -115,7 +134,7 @@ def _piece(data: bytes, claimed: str | None, said: str | None, voice: str | None
         audio = Audio.from_bytes(data, claimed)
     except ConvoError:
         audio = Audio.unchecked(data, claimed or "unknown")
-    return attrs.evolve(spoken(audio, REPLY, "the audio"), transcript=said and printable(said, TEXT_COLUMN), voice=voice)
+    return attrs.evolve(spoken(audio, REPLY), transcript=said and printable(said, TEXT_COLUMN), voice=voice)
 
 
 def _voice_id(voice: object) -> str | None:

@@ -54,7 +54,12 @@ class Told:
     at: int
 
 
-Effect = Work | Ask
+@attrs.frozen
+class Upgrade:
+    """Make the tables, or bring them up to date."""
+
+
+Effect = Work | Ask | Upgrade
 Steps = Generator[Effect, Any, T]
 
 
@@ -74,6 +79,11 @@ def write_one(function: Callable[..., T], *arguments: Any, **named: Any) -> Step
     """Run a unit of work that writes by one statement, where the database can."""
     result: T = yield Work(function, arguments, named, "single")
     return result
+
+
+def upgrade() -> Steps[None]:
+    """Make the tables, or bring them up to date."""
+    yield Upgrade()
 
 
 def ask(client: Any, request: Request, lease: Lease) -> Steps[Told]:

@@ -9,6 +9,7 @@ import attrs
 from convo.assembly import Plan, Request, Target, fill, plan
 from convo.errors import UnsupportedApi
 from convo.history import History
+from convo.memory import Memory
 from convo.origin import Origin
 from convo.policy import Policy
 from convo.steps.effects import read
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.memory import Memory
     from convo.messages import Draft
     from convo.protocol import Known
     from convo.steps.effects import Steps
@@ -44,7 +44,7 @@ def open_turn(
     """Read what a request is made of, in one transaction."""
     return Opened(
         log.load(connection, owner, branch, media="user"),
-        memories.get(connection, owner, branch, target.origin, target.model.family),
+        memories.get(connection, owner, branch, target.origin, target.model.family) if target.may_refer else Memory(),
         exchanges.by_key(connection, owner, conversation, key),
     )
 

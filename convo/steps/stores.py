@@ -9,7 +9,7 @@ from convo.errors import InputError
 from convo.ids import as_uuid
 from convo.metadata import check_pair, check_title, encode_metadata
 from convo.protocol import check_key
-from convo.steps.effects import read, write
+from convo.steps.effects import read, upgrade, write
 from convo.steps.log import instructions_draft
 from convo.store import conversations, schema, totals
 from convo.store.blobs import put
@@ -34,7 +34,7 @@ def ready(place: str, *, creates: bool) -> Steps[None]:
     if found is not None:
         if not creates:
             raise found
-        yield from write(schema.upgrade, place)
+        yield from upgrade()
 
 
 def create(

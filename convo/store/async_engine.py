@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from convo.errors import StoreClosed, WrongEventLoop
+from convo.store import schema as schemas
 from convo.store.engine import ALONE, ATTEMPTS, PATIENCE, Engines, driver_needed, parse_url, place_of, runner_for
 from convo.store.faults import may_retry, typed_errors
 
@@ -92,12 +93,17 @@ class AsyncRunner:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     async with self.engines.open(mode) as connection:
-                        return await connection.run_sync(work, *arguments, **named)
+                        result: T = await connection.run_sync(work, *arguments, **named)
+                        return result
                 except sa.exc.DBAPIError as error:
                     if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
                         raise
                     await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    async def upgrade(self) -> None:
+        """Make the tables, or bring them up to date."""
+        await self.run(schemas.upgrade, self.place, mode="write")
 
     def must_exist(self) -> None:
         """A server's tables are never made by themselves."""
@@ -135,11 +141,14 @@ class ThreadRunner:
         if self._closed:
             raise StoreClosed
         self._shield.check_loop()
-        return await self._shield.run(self._threaded(work, arguments, mode, named))
+        return await self._shield.run(self._in_thread(lambda: self._runner.run(work, *arguments, mode=mode, **named)))
 
-    async def _threaded(self, work: Callable[..., T], arguments: tuple[Any, ...], mode: Mode, named: dict[str, Any]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: self._runner.run(work, *arguments, mode=mode, **named))
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def upgrade(self) -> None:
+        """Make the tables, or bring them up to date."""
+        await self._shield.run(self._in_thread(self._runner.upgrade))
 
     def must_exist(self) -> None:
         """Create nothing from now on. Raises `StoreNotFound` for a file that is not there."""
@@ -176,6 +185,10 @@ class AsyncWithin:
                 lambda connection: Within(connection, schema=self._schema).run(work, *arguments, mode=mode, **named)
             )
 
+    async def upgrade(self) -> None:
+        """Make the tables, or bring them up to date."""
+        await self.run(schemas.upgrade, self.place, mode="write")
+
     def must_exist(self) -> None:
         """The caller's connection is there."""
 
@@ -195,14 +208,14 @@ def async_runner_for(
         return AsyncRunner(_callers_engines(source, options), place=place_of(source.url), owned=False)
     url = parse_url(source)
     if url.get_backend_name() == "sqlite":
-        return ThreadRunner(runner_for(url.set(drivername="sqlite"), schema=schema, durability=durability))
+        return ThreadRunner(runner_for(url, schema=schema, durability=durability))
     return AsyncRunner(_own_engines(url, options), place=place_of(url))
 
 
 def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    with driver_needed():
+    with driver_needed(url):
         engine = create_async_engine(url, execution_options=options, **ALONE)
     return Engines(engine, engine.execution_options(isolation_level="READ COMMITTED"), alone=True)
 

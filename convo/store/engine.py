@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import select
 import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -15,11 +17,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from convo.errors import MissingDependency, StoreClosed, StoreNotFound, UnsupportedUrl
-from convo.store.faults import may_retry, typed_errors
+from convo.store import schema
+from convo.store.faults import code_of, may_retry, typed_errors
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -29,6 +32,7 @@ Durability = Literal["full", "relaxed"]
 Mode = Literal["read", "write", "single"]
 """What a unit of work does: `single` is a write of one statement, which PostgreSQL runs without BEGIN and COMMIT."""
 
+_REDACTED = re.compile(r"://.*@")
 BUSY_TIMEOUT = 10_000
 """Milliseconds that SQLite waits for another writer."""
 ATTEMPTS = 5
@@ -40,11 +44,11 @@ def parse_url(url: str | URL) -> URL:
     """Give the URL of a database that convo speaks. Raises `UnsupportedUrl`."""
     try:
         parsed = make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise UnsupportedUrl(str(url)) from error
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise UnsupportedUrl(_REDACTED.sub("://***@", str(url))) from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise UnsupportedUrl(parsed.render_as_string(hide_password=True))
-    return parsed
+    return parsed.set(drivername="sqlite") if parsed.drivername == "sqlite+aiosqlite" else parsed
 
 
 @attrs.frozen
@@ -70,8 +74,12 @@ def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) ->
     """Make the engines of a URL. No connection is opened. Raises `MissingDependency` when the driver is not installed."""
     if url.get_backend_name() == "sqlite":
         return _sqlite_engines(url, durability, options)
-    with driver_needed():
+    with driver_needed(url):
         engine = sa.create_engine(url, execution_options=options, **ALONE)
+    if engine.dialect.is_async:
+        raise UnsupportedUrl(
+            url.render_as_string(hide_password=True), "sync stores use postgresql+psycopg, AsyncStore this driver"
+        )
     _ping_without_asking(engine)
     return Engines(engine, engine.execution_options(isolation_level="READ COMMITTED"), alone=True)
 
@@ -104,19 +112,20 @@ def _ping_without_asking(engine: Engine) -> None:
         return not idle.poll(0) or ask(connection)
 
     if engine.dialect.driver == "psycopg" and hasattr(select, "poll"):
-        engine.dialect.do_ping = do_ping  # type: ignore[method-assign] - each engine has a dialect of its own
+        engine.dialect.do_ping = do_ping  # type: ignore[method-assign, assignment]  # each engine has its own
 
 
-class driver_needed:  # noqa: N801 - reads as a phrase: with driver_needed()
-    """Turn the absence of a PostgreSQL driver into `MissingDependency`."""
-
-    def __enter__(self) -> None:
-        """Begin the block."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Type the error."""
-        if isinstance(error, ModuleNotFoundError):
-            raise MissingDependency(error.name or "psycopg", "postgres", "a PostgreSQL store") from error
+@contextmanager
+def driver_needed(url: URL) -> Iterator[None]:
+    """Turn a driver that is not installed into `MissingDependency`, and one that there is not into `UnsupportedUrl`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        extra = "asyncpg" if error.name == "asyncpg" else "postgres"
+        raise MissingDependency(error.name or "psycopg", extra, "a PostgreSQL store") from error
+    except (sa.exc.NoSuchModuleError, sa.exc.InvalidRequestError) as error:
+        remedy = "use postgresql+psycopg, or with AsyncStore postgresql+asyncpg"
+        raise UnsupportedUrl(url.render_as_string(hide_password=True), remedy) from error
 
 
 def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]) -> Engines[Engine]:
@@ -132,7 +141,7 @@ def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]
     def settings(connection: sqlite3.Connection, record: object) -> None:
         del record
         connection.isolation_level = None
-        for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT}", "journal_mode=WAL", f"synchronous={synchronous}"):
+        for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT}", f"synchronous={synchronous}"):
             connection.execute(f"PRAGMA {pragma}")
 
     _begin_with(reading, "BEGIN")
@@ -146,7 +155,22 @@ def _begin_with(engine: Engine, statement: str) -> None:
     def do_begin(connection: Any) -> None:
         connection.execute(statement)
 
-    engine.dialect.do_begin = do_begin  # type: ignore[method-assign] - each engine has a dialect of its own
+    engine.dialect.do_begin = do_begin  # type: ignore[method-assign, assignment]  # each engine has its own
+
+
+def _use_wal(engine: Engine) -> None:
+    """Set the journal mode, which no transaction may be around. SQLite does not wait for others that do the same: we do."""
+    deadline = time.monotonic() + BUSY_TIMEOUT / 1_000
+    with closing(engine.raw_connection()) as connection:
+        while True:
+            try:
+                connection.cursor().execute("PRAGMA journal_mode=WAL")
+            except Exception as error:
+                if code_of(error) != "SQLITE_BUSY" or time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - jitter, no secret
+            else:
+                return
 
 
 def is_memory(url: URL) -> bool:
@@ -197,6 +221,18 @@ class Runner:
                     time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
+    def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; a SQLite file that a URL names is put into WAL mode first.
+
+        Gives the revision that was found, None for no tables.
+        """
+        self._check_ready()
+        if self.creates:
+            with typed_errors(self.place):
+                self.run(schema.check_free, self.place)
+                _use_wal(self.engines.writing)
+        return self.run(schema.upgrade, self.place, mode="write")
+
     def _check_ready(self) -> None:
         if self._closed:
             raise StoreClosed
@@ -235,6 +271,10 @@ class Within:
             _really_begin(self._connection, mode)
             with self._connection.begin_nested():
                 return work(self._connection, *arguments, **named)
+
+    def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date, inside the caller's transaction."""
+        return self.run(schema.upgrade, self.place, mode="write")
 
     def must_exist(self) -> None:
         """The caller's connection is there."""

@@ -9,6 +9,7 @@ import sqlalchemy.exc
 
 from convo.errors import (
     Committed,
+    ConvoError,
     CorruptStore,
     NotAConvoStore,
     PoolExhausted,
@@ -70,9 +71,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Say whether the connection is gone."""
-    invalidated = isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
-    return invalidated or code_of(error).startswith("08") or any(isinstance(cause, OSError) for cause in _causes(error))
+    """Say whether the connection is gone, or was never there."""
+    if isinstance(error, sqlalchemy.exc.DBAPIError) and (error.connection_invalidated or _never_connected(error)):
+        return True
+    return code_of(error).startswith("08") or any(isinstance(cause, OSError) for cause in _causes(error))
+
+
+def _never_connected(error: sqlalchemy.exc.DBAPIError) -> bool:
+    """Psycopg says so by an `OperationalError` without a code: a server would have given one."""
+    return isinstance(error, sqlalchemy.exc.OperationalError) and getattr(error.orig, "sqlstate", "") is None
 
 
 def may_retry(error: BaseException) -> bool:
@@ -80,7 +87,7 @@ def may_retry(error: BaseException) -> bool:
     return code_of(error) in RETRYABLE
 
 
-def typed(error: sqlalchemy.exc.SQLAlchemyError | OSError, committed: Committed = "no") -> StoreError:
+def typed(error: Exception, committed: Committed = "no") -> StoreError:
     """Give the error of convo for one of a database. Its message holds nothing that was stored."""
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return PoolExhausted()
@@ -98,13 +105,15 @@ def typed_errors(place: str = "") -> Iterator[None]:
     """Turn every error of the database inside the block into one of convo, the original as its cause."""
     try:
         yield
-    except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-        if isinstance(error, StoreError):
-            raise
-        raise _placed(typed(error), place) from error
+    except ConvoError:
+        raise
+    except Exception as error:
+        if isinstance(error, sqlalchemy.exc.SQLAlchemyError | OSError) or code_of(error):
+            raise _placed(typed(error), place) from error
+        raise
 
 
 def _placed(error: StoreError, place: str) -> StoreError:
     if place and isinstance(error, StoreNotFound | NotAConvoStore):
         return type(error)(place)
-    return error
+    return StoreUnavailable(error.committed, place) if place and isinstance(error, StoreUnavailable) else error

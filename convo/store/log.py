@@ -98,7 +98,7 @@ def one(connection: Connection, owner: str, branch: UUID, position: int) -> Mess
 def _between(connection: Connection, owner: str, branch: UUID, since: int, until: int, media: str) -> tuple[Message, ...]:
     rows = {"owner": owner, "branch": branch, "since": since, "until": until}
     messages = tuple(starmap(Message, _messages.rows(connection, **rows)))
-    if not any(m.pieces and (media == "all" or m.role == "user") for m in messages):
+    if not [m for m in messages if m.pieces and (media == "all" or m.role == "user")]:
         return messages
     known = _by_position(connection, rows, media)
     return tuple(attrs.evolve(m, media=tuple(known[m.position])) if m.position in known else m for m in messages)

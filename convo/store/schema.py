@@ -51,6 +51,11 @@ def state(connection: Connection, place: str) -> SchemaMissing | SchemaTooOld | 
     raise SchemaTooNew(found, REVISIONS[-1])
 
 
+def check_free(connection: Connection, place: str) -> None:
+    """Raise `NotAConvoStore` or `SchemaTooNew` for a database that no upgrade may touch."""
+    state(connection, place)
+
+
 def _check_empty(connection: Connection, place: str) -> None:
     """A SQLite file with somebody else's tables was opened by mistake; a server's database is shared on purpose."""
     own = connection.get_execution_options().get("convo_own_file")
@@ -58,8 +63,10 @@ def _check_empty(connection: Connection, place: str) -> None:
         raise NotAConvoStore(place)
 
 
-def upgrade(connection: Connection, place: str = "") -> None:
+def upgrade(connection: Connection, place: str = "") -> str | None:
     """Bring the tables up to date in the transaction of `connection`; upgraders that come at once take turns.
+
+    Gives the revision that was found, None for no tables.
 
     Raises `SchemaTooNew` when a newer convo made the tables, `NotAConvoStore` for a SQLite file of something else.
     """
@@ -68,13 +75,14 @@ def upgrade(connection: Connection, place: str = "") -> None:
     with changed(connection, lock_timeout="2s"):
         found = revision(connection)
         if found == REVISIONS[-1]:
-            return
+            return found
         if found is None:
             _check_empty(connection, place)
         elif found not in REVISIONS:
             raise SchemaTooNew(found, REVISIONS[-1])
         with inside(connection, schema):
             _run_missing(connection, schema)
+    return found
 
 
 def take_turns(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sqlalchemy.engine import Connection, CursorResult, Dialect, Row
+    from sqlalchemy.engine import Connection, CursorResult, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
 
 Processor = "Callable[[Any], Any] | None"
@@ -69,7 +69,9 @@ class Statement:
     def rows(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
         """Run it and give all rows, with their values as Python has them."""
         compiled = self._for(connection)
-        found: Sequence[Row[Any]] = connection.exec_driver_sql(compiled.sql, compiled.parameters(values)).fetchall()
+        result = connection.exec_driver_sql(compiled.sql, compiled.parameters(values))
+        found: Sequence[Sequence[Any]] = result.cursor.fetchall()  # the driver's tuples: a Row costs as much as a fetch
+        result.close()
         return [_converted(row, compiled.results) for row in found] if compiled.results else found
 
     def _for(self, connection: Connection) -> _Compiled:

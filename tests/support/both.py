@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 _ASYNC = (convo.AsyncStore, convo.AsyncConversation, convo.AsyncExchange)
 
 
+def resolved(chat: Any, value: Any) -> Any:
+    """Give what a call on the inside of either edge gives in the end."""
+    if not inspect.isawaitable(value):
+        return value
+
+    async def wait() -> Any:
+        return await value
+
+    return chat._loop.run_until_complete(wait())
+
+
 class Blocking:
     """An async object whose methods block: each is run to its end on the test's event loop."""
 
