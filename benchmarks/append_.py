@@ -18,8 +18,14 @@ import psycopg
 import convo
 from benchmarks.databases import postgres_url, sqlite_file
 from benchmarks.side_by_side import compare
+from convo.content import message_draft
+from convo.history import History
+from convo.memory import Memory
+from convo.steps import exchange as steps
+from convo.steps.requests import Opened, planned, target_of
 from convo.store import exchanges
 from convo.store.append import append_in_steps
+from convo.store.engine import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,15 +72,15 @@ class Stub:
         return ANSWER
 
 
+def runner_of(store: convo.Store) -> Runner:
+    """Give the runner of a store."""
+    runner = store._driver.runner
+    assert isinstance(runner, Runner)
+    return runner
+
+
 def turn_of(store: convo.Store) -> Callable[[], object]:
     """Give a turn through the store: what `send` does but for reading the history, planning, and the call itself."""
-    from convo.content import message_draft
-    from convo.steps import exchange as steps
-    from convo.steps.requests import planned, target_of
-    from convo.steps.requests import Opened
-    from convo.history import History
-    from convo.memory import Memory
-
     chat = store.create()
     place = chat._place
     driver = store._driver
@@ -98,7 +104,7 @@ def statements_of(store: convo.Store) -> list[tuple[str, Any]]:
     turn = turn_of(store)
     for _ in range(500):
         turn()
-    engines = store._driver.runner.engines
+    engines = runner_of(store).engines
     engine = engines.reading if engines.alone else engines.writing
     found: list[tuple[str, Any]] = []
 
@@ -145,8 +151,9 @@ class Replay:
 def replay_of(store: convo.Store) -> Replay:
     """Give the replay of the turn that was just recorded, with the turns ready made, so that none is made while timing."""
     statements = statements_of(store)
-    with store._driver.runner.engines.reading.connect() as connection:
-        query = "SELECT e.id, e.key, b.head FROM convo_exchange e, convo_branch b WHERE b.id = e.branch ORDER BY e.asked_first DESC LIMIT 1"
+    with runner_of(store).engines.reading.connect() as connection:
+        tables = "convo_exchange e JOIN convo_branch b ON b.id = e.branch"
+        query = f"SELECT e.id, e.key, b.head FROM {tables} ORDER BY e.asked_first DESC LIMIT 1"
         exchange, key, head = connection.exec_driver_sql(query).one()
     return Replay(statements, exchange, key, head)
 

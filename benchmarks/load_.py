@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 import convo
-from benchmarks.append_ import Stub
+from benchmarks.append_ import Stub, runner_of
 from benchmarks.databases import postgres_url, sqlite_file
 from benchmarks.side_by_side import compare
 
@@ -29,10 +29,11 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 def conversation_in(store: convo.Store, *, spoken: bool) -> convo.Conversation:
     """Make the conversation, through the public API."""
     chat = store.create()
+    request: convo.Request | None = None
     for number in range(MESSAGES // 2):
         chat.add(f"Question {number}: is a golden retriever a good family dog, and why do you say so?")
         expires = NOW + timedelta(minutes=50) * (1 if number >= MESSAGES // 4 else -1)
-        request = chat.request("gpt-audio-1.5" if spoken else "gpt-4.1", client=Stub()) if number == 0 else request
+        request = request or chat.request("gpt-audio-1.5" if spoken else "gpt-4.1", client=Stub())
         chat.record(_answer(number, int(expires.timestamp()), spoken=spoken), request)
     return chat
 
@@ -50,7 +51,7 @@ def statement_of(store: convo.Store, chat: convo.Conversation) -> tuple[str, Any
     from sqlalchemy import event
 
     found: list[tuple[str, Any]] = []
-    engine = store._driver.runner.engines.reading
+    engine = runner_of(store).engines.reading
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:  # noqa: FBT001
         del connection, cursor, context, many
@@ -72,9 +73,8 @@ def raw(connection: Any, statement: tuple[str, Any]) -> Callable[[], object]:
     return load
 
 
-def ours(store: convo.Store, chat: convo.Conversation) -> Callable[[], object]:
+def ours(chat: convo.Conversation) -> Callable[[], object]:
     """Read the log and assemble the request."""
-    del store
     return lambda: chat.request("gpt-audio-1.5", client=Stub(), voice="alloy")
 
 
@@ -85,10 +85,10 @@ def run() -> None:
         with sqlite_file() as path, convo.Store(f"sqlite:///{path}", clock=lambda: NOW) as store:
             chat = conversation_in(store, spoken=spoken)
             connection: Any = sqlite3.connect(path)
-            ways = {"raw sqlite3 and json.loads": raw(connection, statement_of(store, chat)), "convo": ours(store, chat)}
+            ways = {"raw sqlite3 and json.loads": raw(connection, statement_of(store, chat)), "convo": ours(chat)}
             compare(ways, rounds=ROUNDS, batch=BATCH, limits={"convo": 1.2})
         with postgres_url() as url, convo.Store(url, clock=lambda: NOW) as store, psycopg.connect(url) as connection:
             store.upgrade()
             chat = conversation_in(store, spoken=spoken)
-            ways = {"raw psycopg and json.loads": raw(connection, statement_of(store, chat)), "convo": ours(store, chat)}
+            ways = {"raw psycopg and json.loads": raw(connection, statement_of(store, chat)), "convo": ours(chat)}
             compare(ways, rounds=ROUNDS, batch=BATCH, limits={"convo": 1.2})

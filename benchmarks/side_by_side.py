@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def compare(ways: Mapping[str, Callable[[], object]], *, rounds: int, batch: int = 1, limits: Mapping[str, float] | None = None) -> None:
+def compare(
+    ways: Mapping[str, Callable[[], object]], *, rounds: int, batch: int = 1, limits: Mapping[str, float] | None = None
+) -> None:
     """Print for each way its median time and its median ratio to the first one, round by round.
 
     A round runs every way `batch` times, in turn; two rounds before are not counted. `limits` are ratios to hold.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
+from convo.async_heartbeat import AsyncHeartbeat
 from convo.edges import Seen, check_client, check_owner, check_whole, ids_of, pending_of, system_clock
 from convo.errors import CallClosed
-from convo.heartbeat import AsyncHeartbeat
 from convo.models import Catalogue
 from convo.protocol import LEASE
 from convo.steps import exchange as exchange_steps

@@ -69,7 +69,9 @@ def check_own_bytes(value: object) -> None:
         item = waiting.pop()
         if isinstance(item, dict):
             if "$blob" in item:
-                raise InvalidContent("the content holds {'$blob': ...}, which stands for stored bytes", "pass the bytes themselves")
+                raise InvalidContent(
+                    "the content holds {'$blob': ...}, which stands for stored bytes", "pass the bytes themselves"
+                )
             waiting.extend(item.values())
         elif isinstance(item, list | tuple):
             waiting.extend(item)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
-import tomllib
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -179,6 +178,8 @@ def _packaged() -> dict[str, Any]:
 
 
 def _document(data: bytes, where: str) -> dict[str, Any]:
+    import tomllib
+
     try:
         found = tomllib.loads(data.decode(), parse_float=Decimal)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

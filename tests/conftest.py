@@ -104,7 +104,7 @@ class World:
 @pytest.fixture(params=["sync", "async"])
 def world(request: pytest.FixtureRequest, database: Database, clock: FixedClock, fake: FakeAPI) -> Iterator[World]:
     """Both edges on each database: `world.open()` gives a store; all are closed at the end."""
-    ids = CountedIds()
+    ids = CountedIds(next(_owners) * 1_000)
     if request.param == "sync":
         with _Stores() as opened, fake.client() as client:
             yield World(lambda **more: opened(convo.Store(database.url, **_options(database, clock, ids, more))), client, False)

@@ -44,8 +44,14 @@ def message_tokens(message: Message, wire: dict[str, Any], how: How) -> tuple[in
     """Give the estimated (text, audio) tokens of one message as it is sent."""
     if how == "reference":
         return MESSAGE_TOKENS, message.audio_tokens or _spoken_tokens(message)
-    audio = sum((piece.duration or 0) for piece in message.media if piece.kind == "audio") if how == "inline" else 0
-    return MESSAGE_TOKENS + _characters(wire) // CHARACTERS_A_TOKEN, round(audio * USER_AUDIO_RATE)
+    seconds = _seconds_heard(message, wire["content"]) if how == "inline" else 0
+    return MESSAGE_TOKENS + _characters(wire) // CHARACTERS_A_TOKEN, round(seconds * USER_AUDIO_RATE)
+
+
+def _seconds_heard(message: Message, parts: list[dict[str, Any]]) -> float:
+    """Give the length of the recordings that are sent as they are; others of the message went as transcripts."""
+    heard = {part["input_audio"]["data"]["$blob"] for part in parts if part["type"] == "input_audio"}
+    return sum(piece.duration or 0 for piece in message.media if piece.digest in heard)
 
 
 def _spoken_tokens(message: Message) -> int:
@@ -73,7 +79,7 @@ def _characters(value: object) -> int:
 def estimate(plan: Plan) -> Estimate:
     """Give the estimated input of a plan: its messages, and its tools by their text."""
     each = [message_tokens(message, wire, how) for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
-    tools = _characters(list(plan.arguments.get("tools") or ())) // CHARACTERS_A_TOKEN
+    tools = len(str(plan.arguments.get("tools", ""))) // CHARACTERS_A_TOKEN
     text = sum(text for text, _ in each) + tools
     audio = sum(audio for _, audio in each)
     usage = Usage(input_tokens=text + audio, input_text=text, input_audio=audio, output_tokens=0, output_text=0, output_audio=0)

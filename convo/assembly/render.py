@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from convo.assembly.chat import chat_calls, chat_content, chat_name, function_call, plain_text, short_id
+from convo.assembly.repair import MOVED
 from convo.canonical import well_formed
 from convo.errors import TranscriptMissing, UnsupportedMedia
 from convo.origin import Origin
@@ -43,12 +44,15 @@ REASONS = {
     "content": "it also holds text, which no reference carries",
     "inline": "the API has no other way to hear a user's recording",
     "empty": "there is nothing in it",
+    "cut": "the reply was interrupted before it said anything",
+    MOVED: "it came late, and stands behind its call",
     "no transcript": "it has no transcript",
     "media": "the model takes no {kind}",
     "superseded": "newer instructions are in force",
 }
 _TELLING = ("", "media", "no transcript", "policy", "text model", "inline")
 """Reasons of the parts of a user's message, the one that is told last."""
+_NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
 
 @attrs.frozen
@@ -109,13 +113,16 @@ def rendered(step: Step, scene: Scene) -> Rendered:
     Raises `TranscriptMissing` and `UnsupportedMedia` where the policy wants an error.
     """
     message, body, repair = step
-    if repair:
+    if repair and repair != MOVED:
         return {**body, "tool_call_id": short_id(body["tool_call_id"])}, "repaired", repair
     if message.role == "assistant":
         found = _assistant(message, body, scene)
         return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
     if message.role == "user" and isinstance(body.get("content"), list):
         return _user_parts(message, body, scene)
+    if message.role == "tool":
+        content = chat_content(body.get("content"), "tool") or ""
+        return {"role": "tool", "content": content, "tool_call_id": short_id(body["tool_call_id"])}, "text", repair
     return _plain(message.role, body)
 
 
@@ -123,8 +130,6 @@ def _plain(role: str, body: dict[str, Any]) -> Rendered:
     if role == "user" and len(body) == 2 and isinstance(body.get("content"), str) and body["content"]:  # noqa: PLR2004 - role and content
         return body, "text", ""
     content = chat_content(body.get("content"), role)
-    if role == "tool":
-        return {"role": role, "content": content or "", "tool_call_id": short_id(body["tool_call_id"])}, "text", ""
     if not content:
         return None, "omitted", "empty"
     if role == "function":
@@ -169,7 +174,7 @@ def _beside(body: dict[str, Any], message: Message) -> dict[str, Any]:
 
 def _reply(content: Any, beside: dict[str, Any], body: dict[str, Any], how: How, reason: str) -> Rendered:
     if not content and not beside:
-        return None, "omitted", reason if reason == "expired" else "empty"
+        return None, "omitted", _NOTHING_BECAUSE.get(reason, "empty")
     said = {"content": content} if content else {}
     return _named({"role": "assistant", **said, **beside}, body), how, reason
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly.chat import call_ids
+from convo.assembly.chat import call_ids, short_id
 from convo.canonical import decode_all
 from convo.errors import ToolOutputMissing
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 NO_RESULT = "[no result was recorded for this call]"
 """The content of the result that stands in a request for one that was never stored."""
 
+MOVED = "moved"
+"""What was done to a result that came after other messages than its call."""
 
 Step = tuple["Message", dict[str, Any], str]
-"""One message on its way into the request: the message, its body, and what was done to it, "" for nothing."""
+"""One message on its way into the request: the message, its body, and what was done to it, "" for nothing.
+
+What was done is `MOVED`, or says why the body is not the message's own.
+"""
 
 
 @attrs.define
@@ -52,7 +57,7 @@ def _grouped(steps: list[Step]) -> tuple[list[Step | _Group], list[tuple[Message
     for step in steps:
         message = step[0]
         if message.role == "tool":
-            if reason := _answered(step, asked):
+            if reason := _answered(step, asked, units):
                 omitted.append((message, reason))
             continue
         ids = _calls_to_answer(step)
@@ -68,14 +73,15 @@ def _calls_to_answer(step: Step) -> list[str]:
     return call_ids(body) if message.role == "assistant" and message.status == "complete" else []
 
 
-def _answered(step: Step, asked: dict[str, _Group]) -> str:
-    identifier = str(step[1].get("tool_call_id"))
+def _answered(step: Step, asked: dict[str, _Group], units: list[Step | _Group]) -> str:
+    message, body, _ = step
+    identifier = str(body.get("tool_call_id"))
     group = asked.get(identifier)
     if group is None:
         return "the result of a call that is not in the history"
     if group.results[identifier] is not None:
         return "a second result of the same call"
-    group.results[identifier] = step
+    group.results[identifier] = step if units[-1] is group else (message, body, MOVED)
     return ""
 
 
@@ -90,4 +96,4 @@ def _emitted(unit: Step | _Group, *, last: bool) -> list[Step]:
 
 def _marked(step: Step, identifier: str) -> Step:
     body = {"role": "tool", "tool_call_id": identifier, "content": NO_RESULT}
-    return step[0], body, f"call {identifier} was never answered"
+    return step[0], body, f"call {short_id(identifier)} was never answered"

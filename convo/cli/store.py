@@ -13,7 +13,6 @@ from convo.cli.faults import Failure
 from convo.cli.screen import line
 
 if TYPE_CHECKING:
-
     import convo
     from convo.cli.place import Place
 

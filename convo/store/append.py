@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from convo.canonical import digest
 from convo.store import tables
@@ -219,6 +218,8 @@ def _update_exchange(columns: tuple[str, ...]) -> Statement:
 @cache
 def _upsert_memory() -> Statement:
     def build() -> Any:
+        from sqlalchemy.dialects import sqlite
+
         insert = sqlite.insert(tables.memory)
         return insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={"body": insert.excluded.body})
 
@@ -325,6 +326,8 @@ def _exchange_part(shape: _Shape, moved: sa.CTE) -> Any:
 
 
 def _memory_part(shape: _Shape, moved: sa.CTE) -> Any:
+    from sqlalchemy.dialects import postgresql
+
     values = [_bind("r_", tables.memory.c[name]).label(name) for name in shape.memory]
     insert = postgresql.insert(tables.memory).from_select(list(shape.memory), sa.select(*values).select_from(moved))
     return insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={"body": insert.excluded.body})

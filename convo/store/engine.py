@@ -71,11 +71,10 @@ class Engines(Generic[E]):
 
 
 def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) -> Engines[Engine]:
-    """Make the engines of a URL. No connection is opened. Raises `MissingDependency` when the driver is not installed."""
+    """Make the engines of a URL. No connection is opened."""
     if url.get_backend_name() == "sqlite":
         return _sqlite_engines(url, durability, options)
-    with driver_needed(url):
-        engine = sa.create_engine(url, execution_options=options, **ALONE)
+    engine = sa.create_engine(url, execution_options=options, **ALONE)
     if engine.dialect.is_async:
         raise UnsupportedUrl(
             url.render_as_string(hide_password=True), "sync stores use postgresql+psycopg, AsyncStore this driver"
@@ -300,5 +299,6 @@ def runner_for(source: str | URL | Engine, *, schema: str | None, durability: Du
         return Runner(callers_engines(source, options), place=place_of(source.url), owned=False)
     url = parse_url(source)
     creates = url.get_backend_name() == "sqlite"
-    engines = own_engines(url, durability, {**options, "convo_own_file": creates})
+    with driver_needed(url):
+        engines = own_engines(url, durability, {**options, "convo_own_file": creates})
     return Runner(engines, place=place_of(url), creates=creates)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from convo.times import from_micros
 
@@ -22,7 +21,7 @@ class Id(sa.types.TypeDecorator[UUID]):
 
     def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         """Choose the native type where there is one."""
-        native: sa.types.TypeEngine[Any] = postgresql.UUID() if dialect.name == "postgresql" else sa.LargeBinary(16)
+        native: sa.types.TypeEngine[Any] = sa.Uuid() if dialect.name == "postgresql" else sa.LargeBinary(16)
         return dialect.type_descriptor(native)
 
     def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:

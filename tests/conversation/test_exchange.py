@@ -10,6 +10,7 @@ import pytest
 
 import convo
 from convo.protocol import LEASE
+from convo.steps.place import Tools
 from tests.support.both import resolved
 from tests.support.builders import recording
 
@@ -149,7 +150,7 @@ def _begin_with_key(place: Any, client: Any, key: str) -> Any:
     start = yield from opened(place, target)
     plan = planned(place, start, drafts, target, None, place.tools.now())
     entry = steps._entry(place, target, drafts, key, None, place.tools.now())
-    begun = yield from steps._begun(place, entry)
+    begun: Any = yield from steps._begun(place, entry)
     return steps.Open(begun, plan)
 
 
@@ -259,7 +260,8 @@ def test_what_is_no_answer_is_refused_and_the_exchange_goes_on(store: Any, clien
     chat = store.create()
     chat.add("Hello")
     with chat.exchange(chat.request("gpt-4.1", client=client)) as call:
-        for wrong in ({}, {"choices": []}, {"choices": [{}, {}]}, "no json", 7):
+        wrongs: tuple[Any, ...] = ({}, {"choices": []}, {"choices": [{}, {}]}, "no json", 7)
+        for wrong in wrongs:
             with pytest.raises(convo.AnswerError):
                 call.record(wrong)
         assert call.record(answer("Yes.")).text == "Yes."
@@ -276,12 +278,9 @@ def test_a_message_with_a_key_is_added_once(store: Any) -> None:
 
 
 def test_a_model_call_is_refused_inside_the_caller_s_transaction(store: Any) -> None:
+    tools = store._driver.tools
     with pytest.raises(convo.HeldTransaction, match="send"):
-        from convo.steps.place import Tools
-
-        Tools(store._driver.tools.clock, store._driver.tools.new_id, store._driver.tools.catalogue, held=True).check_may_wait(
-            "send()"
-        )
+        Tools(tools.clock, tools.new_id, tools.catalogue, held=True).check_may_wait("send()")
 
 
 def answer(text: str) -> dict[str, Any]:
