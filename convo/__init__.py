@@ -4,7 +4,7 @@
 assembles the request in the shape that the API expects now, and stores the answer.
 """
 
-from convo.assembly import Rendering, Request
+from convo.assembly import Estimate, Rendering, Request
 from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore
 from convo.audio import Audio
 from convo.edges import Pending
@@ -65,10 +65,13 @@ from convo.errors import (
 )
 from convo.history import History
 from convo.media import File, Image
-from convo.messages import Message, ToolCall
+from convo.memory import Memory
+from convo.messages import Media, Message, ToolCall
 from convo.models import Catalogue
 from convo.policy import Policy
+from convo.recovery import Recovery
 from convo.reply import Reply
+from convo.store.totals import Totals
 from convo.sync_api import Conversation, Exchange, Store
 from convo.usage import Cost, Usage
 
@@ -93,6 +96,7 @@ __all__ = [
     "CorruptStore",
     "Cost",
     "EmptyContent",
+    "Estimate",
     "Exchange",
     "ExchangeLost",
     "ExchangeNotFound",
@@ -106,6 +110,8 @@ __all__ = [
     "InvalidMetadata",
     "InvalidText",
     "KeyMismatch",
+    "Media",
+    "Memory",
     "Message",
     "MissingDependency",
     "NaiveTime",
@@ -117,6 +123,7 @@ __all__ = [
     "PoolExhausted",
     "ReadOnlyStore",
     "ReadOnlyView",
+    "Recovery",
     "Rendering",
     "Reply",
     "Request",
@@ -137,6 +144,7 @@ __all__ = [
     "ToolCall",
     "ToolCallNotFound",
     "ToolOutputMissing",
+    "Totals",
     "TranscriptMissing",
     "TurnInProgress",
     "UnknownAudioFormat",

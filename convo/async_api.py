@@ -56,22 +56,22 @@ class _AsyncDriver:
         self.runner = runner
         self.tools = tools
         self.heartbeat = AsyncHeartbeat(self._renew)
-        self._checked = checked
+        self.checked = checked
         self._checking = asyncio.Lock()
 
     async def do(self, steps: Steps[T]) -> T:
         """Perform steps; the tables are seen to first, once."""
-        if not self._checked:
+        if not self.checked:
             async with self._checking:
-                if not self._checked:
+                if not self.checked:
                     await self._perform_all(store_steps.ready(self.runner.place, creates=self.runner.creates))
-                    self._checked = True
+                    self.checked = True
         return await self._perform_all(steps)
 
     async def upgrade(self) -> None:
         """Make or upgrade the tables."""
         await self.runner.upgrade()
-        self._checked = True
+        self.checked = True
 
     async def _perform_all(self, steps: Steps[T]) -> T:
         result: Any = None
@@ -113,7 +113,7 @@ class AsyncStore:
     `url_or_engine` is `sqlite:///file.db`, `postgresql://...`, or an engine of yours, whose settings stay as they
     are. A SQLite file that a URL names is created and upgraded when it is first used; on PostgreSQL and on your own
     engine call `upgrade()` once. `clock` gives aware datetimes, `new_id` UUIDs. No I/O happens before the first call.
-    A store may be used by any number of threads, and after a fork.
+    A store belongs to the event loop that first used it.
     """
 
     def __init__(
@@ -232,7 +232,8 @@ class AsyncStore:
     def within(self, connection: AsyncConnection) -> Self:
         """Give the store inside your own transaction: you commit or roll back. Calls of a model are refused there."""
         tools = attrs.evolve(self._driver.tools, held=True)
-        return self._like(_AsyncDriver(engines.AsyncWithin(connection, schema=self._schema), tools, checked=True), self._owner)
+        runner = engines.AsyncWithin(connection, schema=self._schema)
+        return self._like(_AsyncDriver(runner, tools, checked=self._driver.checked), self._owner)
 
     def _conversation(self, found: Found) -> AsyncConversation:
         return AsyncConversation(self._driver, Place(self._driver.tools, found))
@@ -299,7 +300,7 @@ class AsyncConversation(Seen):
         return await self._driver.do(steps)
 
     def exchange(self, request: Request) -> AsyncExchange:
-        """Begin an exchange for a call of your own: `with chat.exchange(request) as call: ... call.record(answer)`."""
+        """Begin an exchange for a call of your own: `async with chat.exchange(request) as call: ...`."""
         return AsyncExchange(self._driver, self._place, request)
 
     async def record(self, answer: object, request: Request | None = None) -> Reply:

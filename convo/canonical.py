@@ -31,7 +31,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def encode(value: object) -> str:
-    """Give the canonical text of a JSON value: ASCII, no spaces, keys in their order."""
+    """Give the canonical text of a JSON object or array: ASCII, no spaces, keys in their order."""
     text = _encode(value)
     return f" {text}" if _ONLY_EXACTLY.search(text) else text
 
@@ -104,5 +104,5 @@ def well_formed(value: Any) -> Any:
     if isinstance(value, str):
         return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
-        return {key: well_formed(child) for key, child in value.items()}
+        return {well_formed(key): well_formed(child) for key, child in value.items()}
     return [well_formed(child) for child in value] if isinstance(value, list) else value

@@ -91,7 +91,7 @@ def message_drafts(messages: Iterable[object]) -> list[Draft]:
 
 def _mapping(message: object) -> object:
     dump = getattr(message, "to_dict", None)
-    return dump(mode="python") if callable(dump) else message
+    return dump(mode="python", warnings=False) if callable(dump) else message
 
 
 def _is_text_parts(output: object) -> bool:
@@ -213,7 +213,7 @@ def _check_shape(role: str, body: Mapping[str, Any], held: Collection[int]) -> N
 
 
 def _is_empty(content: object) -> bool:
-    """Whether content says nothing. (Tools may say nothing; so may replies.)"""
+    """Say whether there is nothing in content. Replies, and results of tools, may be so."""
     return not content or (isinstance(content, list) and all(part == {"type": "text", "text": ""} for part in content))
 
 

@@ -62,7 +62,7 @@ happened, to which id, and what to do; it never holds the text of a message. The
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,10 +77,21 @@ class ConvoError(Exception):
     retryable: bool = False
     committed: Committed = "no"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by what the error holds: its constructor takes facts, and `args` is the message."""
+        return _rebuilt, (type(self), self.args, dict(vars(self)))
+
     def __init_subclass__(cls, **kwargs: object) -> None:
         """Derive `code` from the class's name, `TurnInProgress` gives `turn_in_progress`."""
         super().__init_subclass__(**kwargs)
         cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
+
+def _rebuilt(kind: type[ConvoError], arguments: tuple[Any, ...], facts: dict[str, Any]) -> ConvoError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    vars(error).update(facts)
+    return error
 
 
 # --- input -----------------------------------------------------------------------------------------
@@ -178,7 +189,7 @@ class UnsupportedUrl(InputError):
     """A database that convo does not speak. The URL's password is never shown."""
 
     def __init__(self, url: str, remedy: str = "pass sqlite:///file.db or postgresql://host/name") -> None:
-        super().__init__(f"{url!r} is no SQLite or PostgreSQL database that can be opened here; {remedy}")
+        super().__init__(f"{url!r} is no SQLite or PostgreSQL database; {remedy}")
 
 
 # --- assembly --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from convo.messages import Message
 
 AUDIO_NOT_FOUND = "audio_not_found"
-_INDEX = re.compile(r"messages\[(\d+)\]\.audio\.id")
+_INDEX = re.compile(r"messages\[(\d{1,9})\]\.audio\.id")
 
 
 @attrs.frozen

@@ -52,22 +52,22 @@ class _Driver:
         self.runner = runner
         self.tools = tools
         self.heartbeat = Heartbeat(self._renew)
-        self._checked = checked
+        self.checked = checked
         self._checking = threading.Lock()
 
     def do(self, steps: Steps[T]) -> T:
         """Perform steps; the tables are seen to first, once."""
-        if not self._checked:
+        if not self.checked:
             with self._checking:
-                if not self._checked:
+                if not self.checked:
                     self._perform_all(store_steps.ready(self.runner.place, creates=self.runner.creates))
-                    self._checked = True
+                    self.checked = True
         return self._perform_all(steps)
 
     def upgrade(self) -> None:
         """Make or upgrade the tables."""
         self.runner.upgrade()
-        self._checked = True
+        self.checked = True
 
     def _perform_all(self, steps: Steps[T]) -> T:
         result: Any = None
@@ -226,7 +226,8 @@ class Store:
     def within(self, connection: Connection) -> Self:
         """Give the store inside your own transaction: you commit or roll back. Calls of a model are refused there."""
         tools = attrs.evolve(self._driver.tools, held=True)
-        return self._like(_Driver(engines.Within(connection, schema=self._schema), tools, checked=True), self._owner)
+        runner = engines.Within(connection, schema=self._schema)
+        return self._like(_Driver(runner, tools, checked=self._driver.checked), self._owner)
 
     def _conversation(self, found: Found) -> Conversation:
         return Conversation(self._driver, Place(self._driver.tools, found))
@@ -293,7 +294,7 @@ class Conversation(Seen):
         return self._driver.do(steps)
 
     def exchange(self, request: Request) -> Exchange:
-        """Begin an exchange for a call of your own: `with chat.exchange(request) as call: ... call.record(answer)`."""
+        """Begin an exchange for a call of your own: `with chat.exchange(request) as call: ...`."""
         return Exchange(self._driver, self._place, request)
 
     def record(self, answer: object, request: Request | None = None) -> Reply:

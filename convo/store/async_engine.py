@@ -11,18 +11,32 @@ import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from convo.errors import StoreClosed, WrongEventLoop
 from convo.store import schema as schemas
-from convo.store.engine import ALONE, ATTEMPTS, PATIENCE, Engines, driver_needed, parse_url, place_of, runner_for
+from convo.store.engine import (
+    ALONE,
+    ATTEMPTS,
+    PATIENCE,
+    WHOLE,
+    Engines,
+    check_dialect,
+    driver_needed,
+    level_of,
+    parse_url,
+    place_of,
+    runner_for,
+)
 from convo.store.faults import may_retry, typed_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -67,7 +81,7 @@ class _Shield:
 class AsyncRunner:
     """Runs units of work on an async engine of PostgreSQL; see `convo.store.engine.Runner`."""
 
-    def __init__(self, engines: Engines[AsyncEngine], *, place: str, owned: bool = True) -> None:
+    def __init__(self, engines: Engines[AsyncEngine] | AsyncCallersPostgres, *, place: str, owned: bool = True) -> None:
         self.place = place
         self.creates = False
         self._owned = owned
@@ -207,6 +221,7 @@ def async_runner_for(
     if not isinstance(source, str | URL):
         return AsyncRunner(_callers_engines(source, options), place=place_of(source.url), owned=False)
     url = parse_url(source)
+    check_dialect(url, options)
     if url.get_backend_name() == "sqlite":
         return ThreadRunner(runner_for(url, schema=schema, durability=durability))
     return AsyncRunner(_own_engines(url, options), place=place_of(url))
@@ -217,11 +232,31 @@ def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
 
     with driver_needed(url):
         engine = create_async_engine(url, execution_options=options, **ALONE)
-    return Engines(engine, engine.execution_options(isolation_level="READ COMMITTED"), alone=True)
+    return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
 
 
-def _callers_engines(engine: AsyncEngine, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
-    whole = engine.execution_options(**options)
+def _callers_engines(engine: AsyncEngine, options: Mapping[str, Any]) -> Engines[AsyncEngine] | AsyncCallersPostgres:
+    check_dialect(engine.url, options)
     if engine.dialect.name != "postgresql":
+        whole = engine.execution_options(**options)
         return Engines(whole, whole, alone=False)
-    return Engines(engine.execution_options(isolation_level="AUTOCOMMIT", **options), whole, alone=True)
+    return AsyncCallersPostgres(engine.execution_options(**options))
+
+
+@attrs.frozen
+class AsyncCallersPostgres:
+    """See `convo.store.engine.CallersPostgres`."""
+
+    engine: AsyncEngine
+
+    @asynccontextmanager
+    async def open(self, mode: Mode) -> AsyncIterator[AsyncConnection]:
+        """Give the context in which a unit of work has its connection, and which commits at its end."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level=level_of(mode))
+            async with connection.begin():
+                yield connection
+
+    def both(self) -> set[AsyncEngine]:
+        """Give the engine."""
+        return {self.engine}

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
-from convo.errors import MissingDependency, StoreClosed, StoreNotFound, UnsupportedUrl
+from convo.errors import ConflictingArguments, MissingDependency, StoreClosed, StoreNotFound, UnsupportedUrl
 from convo.store import schema
 from convo.store.faults import code_of, may_retry, typed_errors
 
@@ -46,8 +46,6 @@ def parse_url(url: str | URL) -> URL:
         parsed = make_url(url)
     except (sa.exc.ArgumentError, ValueError) as error:
         raise UnsupportedUrl(_REDACTED.sub("://***@", str(url))) from error
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise UnsupportedUrl(parsed.render_as_string(hide_password=True))
     return parsed.set(drivername="sqlite") if parsed.drivername == "sqlite+aiosqlite" else parsed
 
 
@@ -80,7 +78,7 @@ def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) ->
             url.render_as_string(hide_password=True), "sync stores use postgresql+psycopg, AsyncStore this driver"
         )
     _ping_without_asking(engine)
-    return Engines(engine, engine.execution_options(isolation_level="READ COMMITTED"), alone=True)
+    return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
 
 
 ALONE: dict[str, Any] = {
@@ -88,14 +86,56 @@ ALONE: dict[str, Any] = {
     "skip_autocommit_rollback": True,
 }  # fmt: skip
 """Settings of our PostgreSQL engines: one statement is one transaction, and nothing is left to roll back after it."""
+WHOLE = "READ COMMITTED"
+"""The isolation of transactions: order comes from the row of the branch, not from the database's snapshot."""
 
 
-def callers_engines(engine: Engine, options: Mapping[str, Any]) -> Engines[Engine]:
+@attrs.frozen
+class CallersPostgres:
+    """A caller's engine, on whose connections we choose the isolation: a level set on an engine would lose to the caller's."""
+
+    engine: Engine
+
+    @contextmanager
+    def open(self, mode: Mode) -> Iterator[Connection]:
+        """Give the context in which a unit of work has its connection, and which commits at its end."""
+        with self.engine.connect() as connection:
+            connection.execution_options(isolation_level=level_of(mode))
+            with connection.begin():
+                yield connection
+
+    @property
+    def reading(self) -> Engine:
+        """The engine."""
+        return self.engine
+
+    writing = reading
+
+    def both(self) -> set[Engine]:
+        """Give the engine."""
+        return {self.engine}
+
+
+def level_of(mode: Mode) -> Any:
+    """Give the isolation level for a mode."""
+    return WHOLE if mode == "write" else ALONE["isolation_level"]
+
+
+def callers_engines(engine: Engine, options: Mapping[str, Any]) -> Engines[Engine] | CallersPostgres:
     """Give a caller's engine for each mode; its own settings, pool and events stay as they are."""
-    whole = engine.execution_options(**options)
+    check_dialect(engine.url, options)
     if engine.dialect.name != "postgresql":
+        whole = engine.execution_options(**options)
         return Engines(whole, whole, alone=False)
-    return Engines(engine.execution_options(isolation_level="AUTOCOMMIT", **options), whole, alone=True)
+    return CallersPostgres(engine.execution_options(**options))
+
+
+def check_dialect(url: URL, options: Mapping[str, Any]) -> None:
+    """Raise `UnsupportedUrl` for another database, `ConflictingArguments` for a schema where there are none."""
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise UnsupportedUrl(url.render_as_string(hide_password=True))
+    if url.get_backend_name() == "sqlite" and "convo_schema" in options:
+        raise ConflictingArguments("SQLite has no schemas: leave schema= out, a file of its own keeps the tables apart")
 
 
 def _ping_without_asking(engine: Engine) -> None:
@@ -197,7 +237,9 @@ class Runner:
     says that the tables may be made when they are missing: in a file that a URL names, not in a caller's database.
     """
 
-    def __init__(self, engines: Engines[Engine], *, place: str, owned: bool = True, creates: bool = False) -> None:
+    def __init__(
+        self, engines: Engines[Engine] | CallersPostgres, *, place: str, owned: bool = True, creates: bool = False
+    ) -> None:
         self.place = place
         self.creates = creates
         self._owned = owned
@@ -287,7 +329,7 @@ def _really_begin(connection: Connection, mode: Mode) -> None:
     """Python's sqlite3 begins no transaction for a savepoint: without this its release would commit."""
     if connection.dialect.name != "sqlite":
         return
-    raw: Any = connection.connection.dbapi_connection
+    raw: Any = connection.connection.driver_connection
     if not raw.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if mode != "read" else "BEGIN")
 
@@ -298,6 +340,7 @@ def runner_for(source: str | URL | Engine, *, schema: str | None, durability: Du
     if isinstance(source, Engine):
         return Runner(callers_engines(source, options), place=place_of(source.url), owned=False)
     url = parse_url(source)
+    check_dialect(url, options)
     creates = url.get_backend_name() == "sqlite"
     with driver_needed(url):
         engines = own_engines(url, durability, {**options, "convo_own_file": creates})
