@@ -9,7 +9,7 @@ from typing import Any
 MAX_CALL_ID = 40
 """Characters of a tool call's id that the API takes; ids of other servers may be longer."""
 
-_CARRIED = re.compile("[^\ud800-\udfff]{1,%d}" % MAX_CALL_ID)
+_CARRIED = re.compile(f"[^\ud800-\udfff]{{1,{MAX_CALL_ID}}}")
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _MAX_NAME = 64
 _PARTS = {"user": ("text", "image_url", "input_audio", "file"), "assistant": ("text", "refusal")}

@@ -33,8 +33,9 @@ class Plan:
     """All decisions of a request. `wires` are its messages, with `{"$blob": digest}` where bytes belong.
 
     `rendered` says for each of them (message of the log, how, reason), `omitted` names the messages left out.
-    `with_media` are the indexes of messages that bytes may belong into, `audible` says whether a recording is sent inline. `now` is in microseconds since 1970. `remembered` is the memory
-    that the store has, `memory` the one that it should have once this was sent.
+    `with_media` are the indexes of messages that bytes may belong into, `audible` says whether a recording is sent
+    inline. `now` is in microseconds since 1970. `remembered` is the memory that the store has, `memory` the one that it
+    should have once this was sent.
     """
 
     history: History

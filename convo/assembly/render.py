@@ -115,15 +115,16 @@ def rendered(step: Step, scene: Scene) -> Rendered:
     message, body, repair = step
     if repair and repair != MOVED:
         return {**body, "tool_call_id": short_id(body["tool_call_id"])}, "repaired", repair
-    if message.role == "assistant":
+    role = message.role
+    if role == "assistant":
         found = _assistant(message, body, scene)
         return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
-    if message.role == "user" and isinstance(body.get("content"), list):
-        return _user_parts(message, body, scene)
-    if message.role == "tool":
+    if role == "user":
+        return _user_parts(message, body, scene) if isinstance(body.get("content"), list) else _plain(role, body)
+    if role == "tool":
         content = chat_content(body.get("content"), "tool") or ""
         return {"role": "tool", "content": content, "tool_call_id": short_id(body["tool_call_id"])}, "text", repair
-    return _plain(message.role, body)
+    return _plain(role, body)
 
 
 def _plain(role: str, body: dict[str, Any]) -> Rendered:
@@ -146,6 +147,28 @@ def _named(wire: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _assistant(message: Message, body: dict[str, Any], scene: Scene) -> Rendered:
+    return _usual_reply(message, body, scene) or _any_reply(message, body, scene)
+
+
+def _usual_reply(message: Message, body: dict[str, Any], scene: Scene) -> Rendered | None:
+    """What `_any_reply` gives for a whole reply that was only written or only spoken, as most are: in half the time."""
+    content, audio = body.get("content"), body.get("audio")
+    if message.status != "complete" or body.get("tool_calls") or body.get("refusal") or body.get("function_call"):
+        return None
+    if audio is None:
+        usual = content and type(content) is str and "name" not in body
+        return ({"role": "assistant", "content": content}, "text", "") if usual else None
+    if content or message.audio_id is None:
+        return None
+    why = scene.why_no_reference(message)
+    if not why:
+        return {"role": "assistant", "audio": {"id": message.audio_id}}, "reference", "valid"
+    said = audio.get("transcript")
+    usual = said and type(said) is str and "name" not in body
+    return ({"role": "assistant", "content": said}, "transcript", why) if usual else None
+
+
+def _any_reply(message: Message, body: dict[str, Any], scene: Scene) -> Rendered:
     content = chat_content(body.get("content"), "assistant")
     beside = _beside(body, message)
     audio = body.get("audio")

@@ -42,9 +42,11 @@ def open_turn(
     connection: Connection, owner: str, conversation: UUID, branch: UUID, target: Target, key: str | None
 ) -> Opened:  # fmt: skip
     """Read what a request is made of, in one transaction."""
+    history = log.load(connection, owner, branch, media="user")
+    refers = target.may_refer and [message for message in history.messages if message.audio_id]
     return Opened(
-        log.load(connection, owner, branch, media="user"),
-        memories.get(connection, owner, branch, target.origin, target.model.family) if target.may_refer else Memory(),
+        history,
+        memories.get(connection, owner, branch, target.origin, target.model.family) if refers else Memory(),
         exchanges.by_key(connection, owner, conversation, key),
     )
 

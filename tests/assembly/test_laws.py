@@ -1,0 +1,348 @@
+"""The laws of assembly, for any history, clock and policy: the API accepts what is made, and nothing is lost or changed."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from convo.assembly import Plan, Request, fill, plan
+from convo.errors import (
+    AudioRequired,
+    BlobNotFound,
+    NothingToSend,
+    RequestError,
+    ToolOutputMissing,
+    TranscriptMissing,
+    UnsupportedMedia,
+)
+from convo.memory import Memory
+from convo.models import undated
+from convo.recovery import recovered
+from convo.testing import ApiRefusal, refusal_of
+from tests.support.histories import Case, cases, family_of
+from tests.support.replies import HOUR
+from tests.support.validate import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convo.messages import Message
+
+EXAMPLES = int(os.environ.get("CONVO_HISTORIES", "3000"))
+LAW = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
+FEWER = settings(LAW, max_examples=300)
+
+KINDS = {
+    "what the histories held": (
+        "user str", "user Audio", "user Image", "user File", "recording without transcript", "spoken without transcript",
+        "instructions",
+        "imported user", "imported system", "imported developer", "imported function", "imported assistant",
+        "spoken", "written", "spoken and written", "spoken with calls", "refusal", "function_call", "empty content",
+        "partial", "partial speech", "lone surrogate", "odd expiry", "tool turn", "parallel calls", "custom call",
+        "long call id", "result", "late result", "error result", "orphaned", "refused at the door",
+    ),
+    "how messages went": (
+        "reference: valid", "transcript: expired", "transcript: flipped", "transcript: refused", "transcript: origin",
+        "transcript: no origin", "transcript: family", "transcript: text model", "transcript: policy",
+        "transcript: no expiry", "transcript: interrupted", "transcript: calls", "transcript: content", "inline: inline",
+        "repaired: unanswered", "omitted: orphan result", "omitted: second result", "omitted: superseded", "omitted: empty",
+        "omitted: cut", "omitted: expired", "text: interrupted", "text: media", "text: moved",
+    ),
+    "how it ended": (
+        "accepted", "accepted after recovery", "ToolOutputMissing", "TranscriptMissing", "NothingToSend",
+        "UnsupportedMedia", "AudioRequired",
+    ),
+}  # fmt: skip
+
+
+def assembled(case: Case, **changes: Any) -> Plan:
+    """Plan the request of a case, some of it changed."""
+    given = {"memory": case.memory, "policy": case.policy, "target": case.target, "now": case.now, **changes}
+    return plan(case.history, family_of=family_of, **given)
+
+
+def test_any_history_makes_a_request_that_the_api_accepts_or_an_error_that_says_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen: Counter[str] = Counter()
+
+    @LAW
+    @given(cases())
+    def law(case: Case) -> None:
+        seen.update(case.kinds)
+        try:
+            first = assembled(case)
+            seen.update(_ways(first))
+            last, refusals = _accepted(first, case)
+        except RequestError as error:
+            _check_error(case, error)
+            seen[type(error).__name__] += 1
+        else:
+            seen["accepted after recovery" if refusals else "accepted"] += 1
+            _check_request(case, fill(last, case.blobs))
+
+    law()
+    with capsys.disabled():
+        print(_told(seen))  # noqa: T201 - people want to know what was tried
+    missing = [kind for kinds in KINDS.values() for kind in kinds if not seen[kind]]
+    assert not missing, f"{EXAMPLES} examples held none of: {', '.join(missing)}"
+
+
+def _ways(made: Plan) -> set[str]:
+    """Say in which ways messages are sent, in words that can be counted."""
+    sent = {f"{how}: {'unanswered' if how == 'repaired' else reason}" for _, how, reason in made.rendered}
+    words = {
+        "the result of a call that is not in the history": "orphan result",
+        "a second result of the same call": "second result",
+    }
+    return sent | {f"omitted: {words.get(reason, reason)}" for _, reason in made.omitted}
+
+
+def _told(seen: Counter[str]) -> str:
+    lines = [f"  {group}: " + ", ".join(f"{kind} {seen[kind]}" for kind in kinds) for group, kinds in KINDS.items()]
+    return "\n".join(["", f"{EXAMPLES} histories, among them", *lines])
+
+
+# --- accepted --------------------------------------------------------------------------------------
+
+
+def _accepted(current: Plan, case: Case) -> tuple[Plan, int]:
+    """Send until the API accepts, as `Conversation.send` does; no id is refused twice, and references get fewer."""
+    refused: list[str] = []
+    while refusal := _verdict(current, case):
+        assert refusal.code == "audio_not_found", refusal.message
+        found = recovered(current, refusal.code, refusal.param)
+        assert found is not None
+        following, step = found
+        assert step.audio_id in refusal.message
+        assert step.audio_id not in refused
+        before, after = ({message.position for message in p.references} for p in (current, following))
+        assert after < before
+        assert set(step.degraded) == before - after
+        assert step.position in step.degraded
+        _check_surprise(case.history[step.position - 1], case)
+        refused.append(step.audio_id)
+        current = following
+    return current, len(refused)
+
+
+def _check_surprise(message: Message, case: Case) -> None:
+    """An id that is refused was one of which nothing told that it would be: neither its age, nor its origin, nor its model."""
+    assert message.audio_origin is not None
+    assert message.model is not None
+    issuer, asked = message.audio_origin.split(" "), case.target.origin.split(" ")
+    assert issuer[0] == asked[0]
+    assert not issuer[1:] or not asked[1:] or issuer[1] == asked[1]
+    assert undated(message.model) == undated(case.target.model.name)
+    _check_age(message, case)
+
+
+def _check_age(message: Message, case: Case) -> None:
+    margin = case.policy.margin.seconds + abs(case.memory.skew)
+    assert message.audio_expires is not None
+    assert message.audio_expires > case.now + margin * 1_000_000
+
+
+def _verdict(made: Plan, case: Case) -> ApiRefusal | None:
+    """What the API says of a request, as it travels: JSON in UTF-8, without NaN. The vendor's types are asked first."""
+    body = json.loads(json.dumps(dict(fill(made, case.blobs)), ensure_ascii=False, allow_nan=False).encode())
+    validate(body)
+    return refusal_of(body, now=case.moment, audio=case.held, origin=case.caller, models=case.models)
+
+
+def _check_request(case: Case, request: Request) -> None:
+    assert all(message.get("content", "") is not None for message in request["messages"])
+    _check_accounts(case, request)
+    _check_bytes(case, request)
+    if case.target.model.audio is False:
+        assert not {"audio", "modalities"} & set(request)
+        assert request.memory == case.memory
+        assert '"input_audio"' not in json.dumps(request["messages"])
+    for message in request.plan.references:
+        _check_age(message, case)
+    assert len(request.explain().splitlines()) == len(request.renderings) + 3 + len(request.plan.notes)
+    tools = len(str(request.get("tools", ""))) // 4
+    assert request.estimate.tokens == sum(rendering.tokens for rendering in request.renderings) + tools
+
+
+def _check_accounts(case: Case, request: Request) -> None:
+    """Every message is told of once, beside results that were made up; indexes are places in the request."""
+    told = request.renderings
+    assert sorted(r.position for r in told if r.how != "repaired") == [message.position for message in case.history]
+    assert [r.index for r in told if r.index is not None] == list(range(len(request["messages"])))
+    assert all((r.index is None) == (r.how == "omitted") for r in told)
+    roles = {message.position: message.role for message in case.history}
+    for one in told:
+        if one.index is not None:
+            sent = request["messages"][one.index]
+            assert sent["role"] == one.role
+            assert one.how == "repaired" or sent["role"] == roles[one.position]
+            assert ("audio" in sent) == (one.how == "reference")
+
+
+def _check_bytes(case: Case, request: Request) -> None:
+    needed = request.plan.blobs
+    assert len(set(needed)) == len(needed)
+    text = json.dumps(request["messages"])
+    assert "$blob" not in text
+    for digest in needed:
+        assert base64.b64encode(case.blobs[digest]).decode() in text
+        with pytest.raises(BlobNotFound):
+            fill(request.plan, {key: data for key, data in case.blobs.items() if key != digest})
+    assert dict(fill(request.plan, {digest: case.blobs[digest] for digest in needed})) == dict(request)
+
+
+# --- refused by us ---------------------------------------------------------------------------------
+
+
+def _check_error(case: Case, error: RequestError) -> None:
+    match error:
+        case ToolOutputMissing():
+            assert list(error.call_ids) == _open_calls(case.history.messages)
+        case TranscriptMissing():
+            assert case.policy.missing_transcript == "error"
+            assert _unwritten(case.history[error.position - 1])
+        case NothingToSend():
+            assert not any(_must_be_sent(message) for message in case.history)
+        case UnsupportedMedia():
+            assert case.target.model.images is False
+            assert "image_url" in case.history[error.position - 1].body
+            assert all(message.role != "assistant" for message in case.history[error.position :])
+        case AudioRequired():
+            assert case.target.model.audio
+            assert case.target.arguments["modalities"] == ["text"]
+        case _:
+            raise error
+    if not isinstance(error, ToolOutputMissing) and not isinstance(error, TranscriptMissing):
+        assert not _open_calls(case.history.messages)
+
+
+def _open_calls(messages: tuple[Message, ...]) -> list[str]:
+    """The calls at the end that have no result, by a rule of this test's own."""
+    others = [message for message in messages if message.role != "tool" and message.kind != "instructions"]
+    if not others or others[-1].role != "assistant" or others[-1].status != "complete":
+        return []
+    results = {m.tool_call_id for m in messages if m.role == "tool" and m.position > others[-1].position}
+    return [call for call in dict.fromkeys(_calls(others[-1])) if call not in results]
+
+
+def _calls(message: Message) -> list[str]:
+    """The calls of a reply that can be answered: they have an id and a name."""
+    return [call.id for call in message.tool_calls if message.status == "complete" and call.id and call.name]
+
+
+def _unwritten(message: Message) -> bool:
+    """Whether a message holds audio of which nobody said what it says."""
+    if message.role == "user":
+        return any(piece.kind == "audio" and not piece.transcript for piece in message.media)
+    said = message.raw.get("audio")
+    return isinstance(said, dict) and not isinstance(said.get("transcript"), str)
+
+
+def _must_be_sent(message: Message) -> bool:
+    """Whether a message says something that no policy leaves out."""
+    return message.role != "tool" and bool(message.text or _calls(message))
+
+
+# --- other laws ------------------------------------------------------------------------------------
+
+
+def _unless_refused(law: Callable[[Case, Plan], None]) -> Callable[[Case], None]:
+    """Run a law on the cases for which there is a request."""
+
+    def checked(case: Case) -> None:
+        try:
+            made = assembled(case)
+        except RequestError:
+            return
+        law(case, made)
+
+    return checked
+
+
+@FEWER
+@given(cases())
+def test_the_same_inputs_make_the_same_request_and_change_none_of_them(case: Case) -> None:
+    before = copy.deepcopy((case.history, case.memory, case.policy, case.target))
+
+    def law(case: Case, made: Plan) -> None:
+        again = assembled(case)
+        assert dict(fill(made, case.blobs)) == dict(fill(again, case.blobs))
+        assert json.dumps(dict(fill(made, case.blobs))) == json.dumps(dict(fill(again, case.blobs)))
+        assert (made.memory, made.rendered, made.omitted, made.notes) == (
+            again.memory,
+            again.rendered,
+            again.omitted,
+            again.notes,
+        )
+
+    _unless_refused(law)(case)
+    assert before == (case.history, case.memory, case.policy, case.target)
+
+
+@FEWER
+@given(cases(), st.lists(st.integers(-3 * HOUR, 3 * HOUR), min_size=1, max_size=4))
+def test_what_went_as_text_never_becomes_a_reference_again(case: Case, steps: list[int]) -> None:
+    def law(case: Case, made: Plan) -> None:
+        memory = made.memory
+        given_up = _not_referred(made)
+        for step in steps:
+            later = assembled(case, memory=memory, now=max(case.now + step * 1_000_000, 1))
+            assert not given_up & {message.position for message in later.references}
+            memory, given_up = later.memory, given_up | _not_referred(later)
+
+    _unless_refused(law)(attrs.evolve(case, policy=attrs.evolve(case.policy, references=True)))
+
+
+def _not_referred(made: Plan) -> set[int]:
+    sent = {message.position for message in made.references}
+    return {message.position for message in made.history if message.role == "assistant"} - sent
+
+
+@FEWER
+@given(cases())
+def test_what_was_refused_is_never_tried_again(case: Case) -> None:
+    def law(case: Case, made: Plan) -> None:
+        try:
+            last, _ = _accepted(made, case)
+        except TranscriptMissing:
+            return
+        later = assembled(case, memory=Memory.from_text(last.memory.to_text()))
+        assert _verdict(later, case) is None
+        assert last.remembered == case.memory
+
+    _unless_refused(law)(case)
+
+
+@FEWER
+@given(cases())
+def test_a_reply_that_is_added_leaves_what_was_sent_before_as_it_was(case: Case) -> None:
+    """The prefix is what caches match: while no clock, target or memory changes, old messages are sent the same."""
+
+    def law(case: Case, made: Plan) -> None:
+        shorter = attrs.evolve(case, history=attrs.evolve(case.history[:-1], head=case.history.head - 1))
+        try:
+            before = assembled(shorter, policy=attrs.evolve(case.policy, missing_transcript="placeholder"))
+        except RequestError:
+            return
+        if case.history[-1].role == "assistant" and case.history[-1].status == "complete":
+            now = assembled(case, policy=attrs.evolve(case.policy, missing_transcript="placeholder"))
+            assert list(now.wires[: len(before.wires)]) == list(before.wires)
+
+    _unless_refused(law)(case)
