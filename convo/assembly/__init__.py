@@ -1,7 +1,8 @@
 """From a history to a request: `plan` decides, `fill` puts the bytes in. Both are pure."""
 
 from convo.assembly.estimate import Estimate
-from convo.assembly.plan import Plan, fill, plan
+from convo.assembly.fill import fill
+from convo.assembly.plan import Plan, plan
 from convo.assembly.request import Rendering, Request
 from convo.assembly.target import Target
 

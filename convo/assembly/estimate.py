@@ -76,6 +76,11 @@ def _characters(value: object) -> int:
     return 0
 
 
+def tokens_of(plan: Plan) -> list[int]:
+    """Give the estimated tokens of each message of a plan as it is sent."""
+    return [sum(message_tokens(m, wire, how)) for (m, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
+
+
 def estimate(plan: Plan) -> Estimate:
     """Give the estimated input of a plan: its messages, and its tools by their text."""
     each = [message_tokens(message, wire, how) for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]

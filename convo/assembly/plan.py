@@ -6,14 +6,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import pybase64
 
-from convo.assembly.estimate import message_tokens
 from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
-from convo.assembly.request import Request
 from convo.assembly.shape import shaped
-from convo.errors import BlobNotFound, NothingToSend
+from convo.errors import NothingToSend
 from convo.times import from_micros
 
 if TYPE_CHECKING:
@@ -68,10 +65,6 @@ class Plan:
         """When the first reference becomes invalid, None when there is none."""
         expiries = [message.audio_expires for message in self.references if message.audio_expires is not None]
         return from_micros(min(expiries)) if expiries else None
-
-    def tokens(self) -> list[int]:
-        """Give the estimated tokens of each message as it is sent."""
-        return [sum(message_tokens(m, wire, how)) for (m, how, _), wire in zip(self.rendered, self.wires, strict=True)]
 
     def reshaped(self, target: Target) -> Plan:
         """Give the same messages with the arguments of another target of the same model."""
@@ -148,25 +141,3 @@ def digests_in(value: object) -> Iterator[str]:
     if isinstance(value, list):
         for child in value:
             yield from digests_in(child)
-
-
-def fill(plan: Plan, blobs: Mapping[str, bytes]) -> Request:
-    """Put the bytes in. Raises `BlobNotFound` for bytes that `plan.blobs` names and `blobs` lacks."""
-    if missing := set(plan.blobs) - blobs.keys():
-        raise BlobNotFound(min(missing))
-    messages = list(plan.wires)
-    for index in plan.with_media:
-        messages[index] = _filled(messages[index], blobs)
-    return Request({**plan.arguments, "messages": messages}, plan)
-
-
-def _filled(value: Any, blobs: Mapping[str, bytes]) -> Any:
-    if isinstance(value, list):
-        return [_filled(child, blobs) for child in value]
-    if not isinstance(value, dict):
-        return value
-    found = value.get("$blob")
-    if found is None:
-        return {key: _filled(child, blobs) if isinstance(child, dict | list) else child for key, child in value.items()}
-    text = pybase64.b64encode_as_string(blobs[found])
-    return f"data:{value['type']};base64,{text}" if "type" in value else text

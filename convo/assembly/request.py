@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly.estimate import Estimate, estimate
+from convo.assembly.estimate import Estimate, estimate, tokens_of
 from convo.assembly.render import How, sentence
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def renderings_of(plan: Plan) -> tuple[Rendering, ...]:
     """Give the renderings of a plan, with estimated tokens."""
     sent = [
         Rendering(message.position, message.role if how != "repaired" else "tool", how, sentence(reason, message), index, tokens)
-        for index, ((message, how, reason), tokens) in enumerate(zip(plan.rendered, plan.tokens(), strict=True))
+        for index, ((message, how, reason), tokens) in enumerate(zip(plan.rendered, tokens_of(plan), strict=True))
     ]
     left = [
         Rendering(message.position, message.role, "omitted", sentence(reason, message), None) for message, reason in plan.omitted

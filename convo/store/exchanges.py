@@ -107,6 +107,12 @@ _hold = Statement(
         .values({name: sa.bindparam(name, type_=_B[name].type) for name in ("pending", "attempt", "lease_until")})
     ),
 )
+_OF_ATTEMPT = (
+    _B.owner == sa.bindparam("key_owner"),
+    _B.id == sa.bindparam("key_branch"),
+    _B.pending == sa.bindparam("key_exchange"),
+    _B.attempt == sa.bindparam("key_attempt"),
+)
 _release = Statement(
     "let a branch go from an attempt of an exchange",
     lambda: (
