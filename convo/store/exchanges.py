@@ -115,28 +115,13 @@ _OF_ATTEMPT = (
 )
 _release = Statement(
     "let a branch go from an attempt of an exchange",
-    lambda: (
-        sa.update(tables.branch)
-        .where(
-            _B.owner == sa.bindparam("key_owner"),
-            _B.id == sa.bindparam("key_branch"),
-            _B.pending == sa.bindparam("key_exchange"),
-            _B.attempt == sa.bindparam("key_attempt"),
-        )
-        .values(pending=sa.null(), lease_until=sa.null())
-        .returning(_B.head)
-    ),
+    lambda: sa.update(tables.branch).where(*_OF_ATTEMPT).values(pending=sa.null(), lease_until=sa.null()).returning(_B.head),
 )
 _renew = Statement(
     "renew the lease of an attempt",
     lambda: (
         sa.update(tables.branch)
-        .where(
-            _B.owner == sa.bindparam("key_owner"),
-            _B.id == sa.bindparam("key_branch"),
-            _B.pending == sa.bindparam("key_exchange"),
-            _B.attempt == sa.bindparam("key_attempt"),
-        )
+        .where(*_OF_ATTEMPT)
         .values(lease_until=sa.bindparam("until", type_=_B.lease_until.type))
         .returning(_B.head)
     ),
