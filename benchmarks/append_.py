@@ -91,7 +91,9 @@ def turn_of(store: convo.Store) -> Callable[[], object]:
 
     def turn() -> object:
         drafts = [message_draft([QUESTION])]
-        begun = driver.do(steps._begun(place, steps._entry(place, target, drafts, f"key-{next(keys)}", None, place.tools.now())))
+        begun: Any = driver.do(
+            steps._begun(place, steps._entry(place, target, drafts, f"key-{next(keys)}", None, place.tools.now()))
+        )
         return driver.do(steps.completed(place, steps.Open(begun, plan), ANSWER))
 
     return turn
@@ -105,7 +107,7 @@ def statements_of(store: convo.Store) -> list[tuple[str, Any]]:
     for _ in range(500):
         turn()
     engines = runner_of(store).engines
-    engine = engines.reading if engines.alone else engines.writing
+    engine = engines.reading if engines.reading.dialect.name == "postgresql" else engines.writing
     found: list[tuple[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:  # noqa: FBT001

@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import os
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -194,6 +195,30 @@ def _check_accounts(case: Case, request: Request) -> None:
             assert sent["role"] == one.role
             assert one.how == "repaired" or sent["role"] == roles[one.position]
             assert ("audio" in sent) == (one.how == "reference")
+            if one.how in ("text", "transcript"):
+                _check_words(case.history[one.position - 1], sent)
+
+
+def _check_words(message: Message, sent: dict[str, Any]) -> None:
+    """What was written or said is in what is sent as text."""
+    said = message.raw.get("audio")
+    words = [
+        *_texts(message.raw.get("content")),
+        message.raw.get("refusal"),
+        said.get("transcript") if isinstance(said, dict) else "",
+    ]
+    found = [*_texts(sent["content"] if "content" in sent else ""), sent.get("refusal", "")]
+    for text in words:
+        if isinstance(text, str):
+            assert any(_well_formed(text) in other for other in found)
+
+
+def _texts(content: Any) -> list[str]:
+    return [part.get("text") or part.get("refusal") or "" for part in content] if isinstance(content, list) else [content or ""]
+
+
+def _well_formed(text: str) -> str:
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def _check_bytes(case: Case, request: Request) -> None:

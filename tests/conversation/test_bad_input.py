@@ -108,12 +108,13 @@ def test_a_deleted_conversation_is_gone_for_its_handles(world: World) -> None:
     chat.add("Hello")
     handle = store.get(chat.id)
     store.delete(chat.id)
-    for call in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: handle.add("x"),
         lambda: handle.update(title="x"),
         lambda: handle.send(world.client, "x", **TEXT),
         lambda: store.delete(chat.id),
-    ):
+    )
+    for call in calls:
         with pytest.raises(convo.ConversationNotFound):
             call()
 
