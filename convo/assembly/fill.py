@@ -1,0 +1,37 @@
+"""From a plan to a request: the bytes go where they belong, as base64. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pybase64
+
+from convo.assembly.request import Request
+from convo.errors import BlobNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from convo.assembly.plan import Plan
+
+
+def fill(plan: Plan, blobs: Mapping[str, bytes]) -> Request:
+    """Put the bytes in. Raises `BlobNotFound` for bytes that `plan.blobs` names and `blobs` lacks."""
+    if missing := set(plan.blobs) - blobs.keys():
+        raise BlobNotFound(min(missing))
+    messages = list(plan.wires)
+    for index in plan.with_media:
+        messages[index] = _filled(messages[index], blobs)
+    return Request({**plan.arguments, "messages": messages}, plan)
+
+
+def _filled(value: Any, blobs: Mapping[str, bytes]) -> Any:
+    if isinstance(value, list):
+        return [_filled(child, blobs) for child in value]
+    if not isinstance(value, dict):
+        return value
+    found = value.get("$blob")
+    if found is None:
+        return {key: _filled(child, blobs) if isinstance(child, dict | list) else child for key, child in value.items()}
+    text = pybase64.b64encode_as_string(blobs[found])
+    return f"data:{value['type']};base64,{text}" if "type" in value else text
