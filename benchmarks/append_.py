@@ -21,6 +21,7 @@ from benchmarks.side_by_side import compare
 from convo.content import message_draft
 from convo.history import History
 from convo.memory import Memory
+from convo.steps import ending
 from convo.steps import exchange as steps
 from convo.steps.requests import Opened, planned, target_of
 from convo.store import exchanges
@@ -94,7 +95,7 @@ def turn_of(store: convo.Store) -> Callable[[], object]:
         begun: Any = driver.do(
             steps._begun(place, steps._entry(place, target, drafts, f"key-{next(keys)}", None, place.tools.now()))
         )
-        return driver.do(steps.completed(place, steps.Open(begun, plan), ANSWER))
+        return driver.do(ending.completed(place, ending.Open(begun, plan), ANSWER))
 
     return turn
 

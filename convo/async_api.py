@@ -12,11 +12,12 @@ from convo.edges import Seen, check_client, check_owner, check_whole, ids_of, pe
 from convo.errors import CallClosed
 from convo.models import Catalogue
 from convo.protocol import LEASE
+from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
 from convo.steps import log as log_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
-from convo.steps.effects import Told, Upgrade, Work, read
+from convo.steps.effects import Finish, Pause, Told, Upgrade, Work, finish, read
 from convo.steps.log import UNSET
 from convo.steps.place import Place, Tools
 from convo.store import async_engine as engines
@@ -56,6 +57,7 @@ class _AsyncDriver:
         self.runner = runner
         self.tools = tools
         self.heartbeat = AsyncHeartbeat(self._renew)
+        self._shield = engines.Shield()
         self.checked = checked
         self._checking = asyncio.Lock()
 
@@ -64,7 +66,9 @@ class _AsyncDriver:
         if not self.checked:
             async with self._checking:
                 if not self.checked:
-                    await self._perform_all(store_steps.ready(self.runner.place, creates=self.runner.creates))
+                    await self._perform_all(
+                        store_steps.ready(self.runner.place, creates=self.runner.creates and self.tools.writable)
+                    )
                     self.checked = True
         return await self._perform_all(steps)
 
@@ -92,6 +96,11 @@ class _AsyncDriver:
             return await self.runner.run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
         if isinstance(effect, Upgrade):
             return await self.runner.upgrade()
+        if isinstance(effect, Pause):
+            return await asyncio.sleep(effect.seconds)
+        if isinstance(effect, Finish):
+            with self.heartbeat.keeping(effect.lease):
+                return await self._shield.run(self._perform_all(effect.steps))
         with self.heartbeat.keeping(effect.lease):
             raw = await effect.client.chat.completions.with_raw_response.create(**effect.request)
             return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
@@ -305,7 +314,7 @@ class AsyncConversation(Seen):
 
     async def record(self, answer: object, request: Request | None = None) -> Reply:
         """Store an answer, once. It was not protected while it ran: see `exchange`."""
-        return await self._driver.do(exchange_steps.record(self._place, answer, request))
+        return await self._driver.do(ending_steps.record(self._place, answer, request))
 
     async def send(
         self,
@@ -352,7 +361,7 @@ class AsyncConversation(Seen):
 
     async def abandon(self, exchange: UUID | Pending) -> None:
         """Give up an exchange that waits; its answer no longer counts. Raises `ExchangeNotFound`."""
-        await self._driver.do(exchange_steps.abandon(self._place, exchange))
+        await self._driver.do(ending_steps.abandon(self._place, exchange))
 
     async def transcript(self) -> str:
         """Give the conversation as plain text, one paragraph a message."""
@@ -370,7 +379,7 @@ class AsyncExchange:
         self._driver = driver
         self._place = place
         self._request = request
-        self._open: exchange_steps.Open | None = None
+        self._open: ending_steps.Open | None = None
         self._lease: Lease | None = None
 
     async def __aenter__(self) -> Self:
@@ -384,13 +393,15 @@ class AsyncExchange:
         if current is None:
             return
         if error is None:
-            await self._driver.do(exchange_steps.abandon(self._place, current.begun.id))
+            await self._driver.do(ending_steps.abandon(self._place, current.begun.id))
         else:
-            await self._driver.do(exchange_steps.failed(self._place, current, error))
+            await self._driver.do(ending_steps.failed(self._place, current, error))
 
     async def record(self, answer: object) -> Reply:
         """Store the answer and end the exchange. Raises `AnswerError`, and `ExchangeLost` when it came too late."""
-        reply = await self._driver.do(exchange_steps.completed(self._place, self._current(), answer))
+        current = self._current()
+        steps = ending_steps.completed(self._place, current, answer)
+        reply = await self._driver.do(finish(steps, current.lease(self._place)))
         self._close()
         return reply
 
@@ -401,12 +412,12 @@ class AsyncExchange:
             return None
         return await self._driver.do(request_steps.filled(self._place, current.plan))
 
-    def _current(self) -> exchange_steps.Open:
+    def _current(self) -> ending_steps.Open:
         if self._open is None:
             raise CallClosed(self._request)
         return self._open
 
-    def _close(self) -> exchange_steps.Open | None:
+    def _close(self) -> ending_steps.Open | None:
         current, self._open = self._open, None
         if self._lease is not None:
             self._driver.heartbeat.drop(self._lease)

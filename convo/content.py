@@ -191,7 +191,7 @@ def _with_reference(draft: Draft, body: Mapping[str, Any]) -> Draft:
     remote = audio.get("id")
     return attrs.evolve(
         draft,
-        audio_id=remote if isinstance(remote, str) else None,
+        audio_id=remote if isinstance(remote, str) and remote.isprintable() and remote else None,
         audio_expires=expiry_micros(audio.get("expires_at")),
     )
 

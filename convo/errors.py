@@ -76,6 +76,8 @@ class ConvoError(Exception):
     code: ClassVar[str] = "convo_error"
     retryable: bool = False
     committed: Committed = "no"
+    answer: Any = None
+    """The answer of the API that could not be stored, where there is one: it was billed; `record()` stores it later."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by what the error holds: its constructor takes facts, and `args` is the message."""
@@ -527,3 +529,9 @@ class StoreFailed(StoreError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the database failed ({reason}); the cause is attached")
+        self.reason = reason
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether a unique key was taken: SQLSTATE 23505, or SQLite's constraint error."""
+        return self.reason in ("23505", "SQLITE_CONSTRAINT")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,9 +22,13 @@ class Heartbeat:
     def __init__(self, renew: Callable[[Lease], object], every: float = RENEW_EVERY) -> None:
         self._renew = renew
         self._every = every
+        self._begin()
+
+    def _begin(self) -> None:
         self._held: dict[int, Lease] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
 
     @contextmanager
     def keeping(self, lease: Lease) -> Iterator[None]:
@@ -36,6 +41,8 @@ class Heartbeat:
 
     def hold(self, lease: Lease) -> None:
         """Begin to renew a lease."""
+        if self._pid != os.getpid():
+            self._begin()  # a fork: the leases, and the thread, are the parent's
         with self._changed:
             self._held[id(lease)] = lease
             if self._thread is None or not self._thread.is_alive():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import attrs
 
-from convo.canonical import decode, encode
-
 
 @attrs.frozen
 class Memory:
@@ -24,16 +22,6 @@ class Memory:
     def horizon(self) -> int:
         """The later of the two horizons."""
         return max(self.expired_through, self.refused_through)
-
-    def to_text(self) -> str:
-        """Give the canonical text that the store keeps."""
-        return encode(attrs.asdict(self))
-
-    @classmethod
-    def from_text(cls, text: str | None) -> Memory:
-        """Read what `to_text` wrote; fields of a newer convo are passed over, None gives an empty memory."""
-        known = {field.name for field in attrs.fields(cls)}
-        return cls(**{name: value for name, value in (decode(text) if text else {}).items() if name in known})
 
 
 SKEW_TOLERANCE = 2

@@ -58,7 +58,10 @@ class Step(Enum):
 
 @attrs.frozen
 class Known:
-    """What is known of an exchange that was begun before. `lease_until` is in microseconds, None when not pending."""
+    """What is known of an exchange that was begun before. `lease_until` is in microseconds, None when not pending.
+
+    `position` is that of its reply.
+    """
 
     id: UUID
     key: str | None
@@ -68,6 +71,7 @@ class Known:
     lease_until: int | None
     asked_first: int
     asked_last: int
+    position: int | None = None
 
 
 def is_alive(known: Known, now: int) -> bool:

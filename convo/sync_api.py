@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
@@ -12,11 +13,12 @@ from convo.errors import CallClosed
 from convo.heartbeat import Heartbeat
 from convo.models import Catalogue
 from convo.protocol import LEASE
+from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
 from convo.steps import log as log_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
-from convo.steps.effects import Told, Upgrade, Work, read
+from convo.steps.effects import Finish, Pause, Told, Upgrade, Work, finish, read
 from convo.steps.log import UNSET
 from convo.steps.place import Place, Tools
 from convo.store import engine as engines
@@ -60,7 +62,8 @@ class _Driver:
         if not self.checked:
             with self._checking:
                 if not self.checked:
-                    self._perform_all(store_steps.ready(self.runner.place, creates=self.runner.creates))
+                    creates = self.runner.creates and self.tools.writable
+                    self._perform_all(store_steps.ready(self.runner.place, creates=creates))
                     self.checked = True
         return self._perform_all(steps)
 
@@ -88,6 +91,11 @@ class _Driver:
             return self.runner.run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
         if isinstance(effect, Upgrade):
             return self.runner.upgrade()
+        if isinstance(effect, Pause):
+            return time.sleep(effect.seconds)
+        if isinstance(effect, Finish):
+            with self.heartbeat.keeping(effect.lease):
+                return self._perform_all(effect.steps)
         with self.heartbeat.keeping(effect.lease):
             raw = effect.client.chat.completions.with_raw_response.create(**effect.request)
             return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
@@ -299,7 +307,7 @@ class Conversation(Seen):
 
     def record(self, answer: object, request: Request | None = None) -> Reply:
         """Store an answer, once. It was not protected while it ran: see `exchange`."""
-        return self._driver.do(exchange_steps.record(self._place, answer, request))
+        return self._driver.do(ending_steps.record(self._place, answer, request))
 
     def send(
         self,
@@ -344,7 +352,7 @@ class Conversation(Seen):
 
     def abandon(self, exchange: UUID | Pending) -> None:
         """Give up an exchange that waits; its answer no longer counts. Raises `ExchangeNotFound`."""
-        self._driver.do(exchange_steps.abandon(self._place, exchange))
+        self._driver.do(ending_steps.abandon(self._place, exchange))
 
     def transcript(self) -> str:
         """Give the conversation as plain text, one paragraph a message."""
@@ -362,7 +370,7 @@ class Exchange:
         self._driver = driver
         self._place = place
         self._request = request
-        self._open: exchange_steps.Open | None = None
+        self._open: ending_steps.Open | None = None
         self._lease: Lease | None = None
 
     def __enter__(self) -> Self:
@@ -376,13 +384,15 @@ class Exchange:
         if current is None:
             return
         if error is None:
-            self._driver.do(exchange_steps.abandon(self._place, current.begun.id))
+            self._driver.do(ending_steps.abandon(self._place, current.begun.id))
         else:
-            self._driver.do(exchange_steps.failed(self._place, current, error))
+            self._driver.do(ending_steps.failed(self._place, current, error))
 
     def record(self, answer: object) -> Reply:
         """Store the answer and end the exchange. Raises `AnswerError`, and `ExchangeLost` when it came too late."""
-        reply = self._driver.do(exchange_steps.completed(self._place, self._current(), answer))
+        current = self._current()
+        steps = ending_steps.completed(self._place, current, answer)
+        reply = self._driver.do(finish(steps, current.lease(self._place)))
         self._close()
         return reply
 
@@ -393,12 +403,12 @@ class Exchange:
             return None
         return self._driver.do(request_steps.filled(self._place, current.plan))
 
-    def _current(self) -> exchange_steps.Open:
+    def _current(self) -> ending_steps.Open:
         if self._open is None:
             raise CallClosed(self._request)
         return self._open
 
-    def _close(self) -> exchange_steps.Open | None:
+    def _close(self) -> ending_steps.Open | None:
         current, self._open = self._open, None
         if self._lease is not None:
             self._driver.heartbeat.drop(self._lease)

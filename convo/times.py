@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from convo.errors import NaiveTime
+from convo.errors import InputError, NaiveTime
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 
 
 def to_micros(moment: datetime, what: str = "the time") -> int:
-    """Give an aware datetime in microseconds. Raises `NaiveTime` for one without a zone."""
+    """Give an aware datetime in microseconds.
+
+    Raises `NaiveTime` for one without a zone, `InputError` for one outside the years 2 to 9998, which not every
+    driver and every time zone can hold.
+    """
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise NaiveTime(what)
+    if not 2 <= moment.year <= 9998:  # noqa: PLR2004 - named in the docstring
+        reason = f"{what} is in the year {moment.year}; pass one from 2 to 9998"
+        raise InputError(reason)
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 

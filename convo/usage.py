@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _PER = -6
 """Prices are for 10**6 tokens."""
 _PICO = 12
-_MOST = 2**63
-"""Counts from here on do not fit a database's integer, and are no counts of tokens."""
+_MOST = 10**12
+"""Tokens that no call has: a larger count is a mistake of a server, and would not fit a 64-bit sum of costs."""
 _EXACT = decimal.Context(prec=60, rounding=decimal.ROUND_HALF_EVEN)
 """Our own, so that a caller's decimal context changes no bill: 60 digits hold any count times any price."""
 
@@ -131,10 +131,11 @@ class Cost:
 
     @property
     def picos(self) -> int | None:
-        """The amount in units of 10**-12, to be stored in a 64-bit integer; exact for every cost that `price` gives."""
+        """The amount in units of 10**-12, to be stored in a 64-bit integer; exact, and None for one that does not fit."""
         if self.amount is None:
             return None
-        return int(_EXACT.to_integral_value(_EXACT.scaleb(self.amount, _PICO)))
+        found = int(_EXACT.to_integral_value(_EXACT.scaleb(self.amount, _PICO)))
+        return found if abs(found) < 1 << 63 else None
 
     @classmethod
     def from_picos(cls, picos: int | None, *, currency: str = "USD", table: str = "") -> Cost:

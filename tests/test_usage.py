@@ -235,8 +235,13 @@ def test_a_callers_decimal_context_changes_no_bill() -> None:
     assert cost.amount == Decimal("0.021563")
 
 
+def test_a_cost_that_no_database_holds_is_stored_as_unknown() -> None:
+    assert Cost(amount=Decimal(10**7)).picos is None
+    assert Cost(amount=Decimal(9 * 10**6)).picos == 9 * 10**18
+
+
 @given(
-    st.integers(0, 10**12), st.integers(0, 10**12), st.decimals(0, 1000, places=6), st.decimals(0, 1000, places=6),
+    st.integers(0, 10**9), st.integers(0, 10**9), st.decimals(0, 1000, places=6), st.decimals(0, 1000, places=6),
 )  # fmt: skip
 def test_costs_are_exact(said: int, heard: int, rate: Decimal, other: Decimal) -> None:
     """A bill is whole numbers times prices; storage in units of 10**-12 loses nothing."""

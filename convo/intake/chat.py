@@ -59,6 +59,15 @@ def read_chat(answer: object, *, asked: Mapping[str, Any], origin: Origin | None
     )
 
 
+def unreadable(answer: object) -> tuple[str | None, Usage]:
+    """Give what can be kept of an answer that `read_chat` refuses: its text, None where it has none, and its usage."""
+    try:
+        body = _as_dict(answer)
+        return encode(body), Usage.from_chat(_mapping_or_none(body.get("usage")))
+    except (ConvoError, TypeError, ValueError, RecursionError):
+        return None, Usage()
+
+
 def _as_dict(answer: object) -> Mapping[str, Any]:
     dump = getattr(answer, "to_dict", None)
     if callable(dump):

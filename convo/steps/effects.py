@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from convo.errors import StoreFailed, StoreUnavailable
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -59,7 +61,22 @@ class Upgrade:
     """Make the tables, or bring them up to date."""
 
 
-Effect = Work | Ask | Upgrade
+@attrs.frozen
+class Finish:
+    """Perform steps to their end even when the caller is cancelled, and keep the lease alive meanwhile."""
+
+    steps: Steps[Any]
+    lease: Lease
+
+
+@attrs.frozen
+class Pause:
+    """Wait before another try."""
+
+    seconds: float
+
+
+Effect = Work | Ask | Upgrade | Finish | Pause
 Steps = Generator[Effect, Any, T]
 
 
@@ -81,9 +98,33 @@ def write_one(function: Callable[..., T], *arguments: Any, **named: Any) -> Step
     return result
 
 
+def unless_taken(function: Callable[..., T | None], *arguments: Any) -> Steps[T | None]:
+    """Write by one statement; None when its key was taken at the same moment, or when the connection broke and it may be."""
+    try:
+        return (yield from write_one(function, *arguments))
+    except StoreFailed as error:
+        if not error.is_duplicate:
+            raise
+    except StoreUnavailable as error:
+        if error.committed == "no":
+            raise
+    return None
+
+
 def upgrade() -> Steps[None]:
     """Make the tables, or bring them up to date."""
     yield Upgrade()
+
+
+def finish(steps: Steps[T], lease: Lease) -> Steps[T]:
+    """Perform steps to their end even when the caller is cancelled."""
+    result: T = yield Finish(steps, lease)
+    return result
+
+
+def pause(seconds: float) -> Steps[None]:
+    """Wait before another try."""
+    yield Pause(seconds)
 
 
 def ask(client: Any, request: Request, lease: Lease) -> Steps[Told]:

@@ -10,7 +10,7 @@ from convo.content import message_draft, tool_draft
 from convo.errors import AudioNotLoaded, ConflictError, ConversationNotFound, KeyMismatch, StaleHead, ToolCallNotFound
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key, hash_of
-from convo.steps.effects import read, write, write_one
+from convo.steps.effects import read, unless_taken, write, write_one
 from convo.store import blobs, conversations, exchanges, log
 from convo.store.append import Entry, Guard, append
 from convo.times import to_micros
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from convo.steps.effects import Steps
     from convo.steps.place import Place
 
+RECENT = 50
+"""Messages at the end of a log in which a call is looked for before all the others."""
 UNSET: Any = object()
 """The default of an argument for which None means something."""
 
@@ -42,10 +44,11 @@ def add(
 def tool_output(place: Place, call_id: str, output: object, *, error: bool, key: str | None) -> Steps[Message]:
     """Store the result of a tool call. Raises `ToolCallNotFound` for a call that the log does not hold."""
     draft = tool_draft(call_id, output, error=error)
-    history = yield from read(log.load, place.owner, place.found.branch, media="user")
-    if not any(call.id == call_id for message in history if message.role == "assistant" for call in message.tool_calls):
-        raise ToolCallNotFound(call_id)
-    return (yield from _add(place, draft, key, None))
+    for last in (RECENT, None):
+        history = yield from read(log.load, place.owner, place.found.branch, last=last, media="user")
+        if any(call.id == call_id for message in history if message.role == "assistant" for call in message.tool_calls):
+            return (yield from _add(place, draft, key, None))
+    raise ToolCallNotFound(call_id)
 
 
 def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> Steps[Message]:
@@ -56,7 +59,7 @@ def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> S
     entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected)
     if key is not None:
         entry = attrs.evolve(entry, exchange_id=place.tools.new_id(), exchange=_added(place, draft, key, now))
-    head = yield from write_one(append, Guard.ADD, entry)
+    head = yield from (write_one if key is None else unless_taken)(append, Guard.ADD, entry)
     if head is None:
         return (yield from _added_before(place, draft, key, expected))
     place.moved(head)

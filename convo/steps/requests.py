@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly import Plan, Request, Target, fill, plan
-from convo.errors import UnsupportedApi
+from convo.errors import InputError, UnsupportedApi
 from convo.history import History
 from convo.memory import Memory
 from convo.origin import Origin
@@ -41,20 +41,25 @@ class Opened:
 def open_turn(
     connection: Connection, owner: str, conversation: UUID, branch: UUID, target: Target, key: str | None
 ) -> Opened:  # fmt: skip
-    """Read what a request is made of, in one transaction."""
+    """Read what a request is made of."""
+    known = exchanges.by_key(connection, owner, conversation, key)  # first: who takes over must see its messages
     history = log.load(connection, owner, branch, media="user")
     refers = target.may_refer and [message for message in history.messages if message.audio_id]
     return Opened(
         history,
         memories.get(connection, owner, branch, target.origin, target.model.family) if refers else Memory(),
-        exchanges.by_key(connection, owner, conversation, key),
+        known,
     )
 
 
 def target_of(place: Place, model: str, api: str, client: Any, origin: str | None, arguments: Mapping[str, Any]) -> Target:
-    """Give the target of a call. Raises `UnsupportedApi`."""
+    """Give the target of a call. Raises `UnsupportedApi`, `InputError` for a model or an origin that is no plain text."""
     if api not in APIS:
         raise UnsupportedApi(api, APIS)
+    for name, value in (("model", model), ("origin", origin or "")):
+        if not value.isprintable():
+            reason = f"{name}={value!r} is no plain text"
+            raise InputError(reason)
     where = str(Origin.of(client)) if client is not None else origin or ""
     return Target(place.tools.catalogue.lookup(model), where, arguments)
 

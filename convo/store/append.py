@@ -7,7 +7,7 @@ never split by another writer. SQLite has one writer at a time anyway: there it 
 from __future__ import annotations
 
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ import attrs
 import sqlalchemy as sa
 
 from convo.canonical import digest
-from convo.store import tables
+from convo.store import memories, tables
+from convo.store.log import END
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _key_is_known() -> sa.Exists:
 def _values_of_move(entry: Entry) -> dict[str, Any]:
     return {
         "owner": entry.owner, "branch": entry.branch, "count": len(entry.drafts), "exchange_id": entry.exchange_id,
-        "attempt": entry.attempt, "lease_until": entry.lease_until, "expected": entry.expected,
+        "attempt": entry.attempt, "lease_until": entry.lease_until, "expected": min(entry.expected or 0, END),
         "conversation": entry.exchange.get("conversation"), "key": entry.exchange.get("key"),
     }  # fmt: skip
 
@@ -164,7 +165,7 @@ def append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int |
     _insert_attachment().many(connection, ({**row, "position": before + place} for place, row in _attachment_rows(entry)))
     _step_exchange(connection, guard, entry, head)
     if entry.memory is not None:
-        _upsert_memory()(connection, **entry.memory)
+        memories.put(connection, entry.memory)
     return head
 
 
@@ -215,17 +216,6 @@ def _update_exchange(columns: tuple[str, ...]) -> Statement:
     return Statement("end an exchange", build)
 
 
-@cache
-def _upsert_memory() -> Statement:
-    def build() -> Any:
-        from sqlalchemy.dialects import sqlite
-
-        insert = sqlite.insert(tables.memory)
-        return insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={"body": insert.excluded.body})
-
-    return Statement("remember what assembly has to", build)
-
-
 # --- PostgreSQL ------------------------------------------------------------------------------------
 
 
@@ -244,6 +234,10 @@ def _append_at_once(connection: Connection, guard: Guard, entry: Entry) -> int |
     return None if found is None else int(found[0])
 
 
+SHAPES = 256
+"""Statements that are kept: they differ by what messages hold, and by how many pieces of media."""
+
+
 @attrs.frozen
 class _Shape:
     """What the text of the statement depends on: the columns of each row, and to which message media belong."""
@@ -257,7 +251,7 @@ class _Shape:
     memory: tuple[str, ...]
 
 
-@cache
+@lru_cache(SHAPES)
 def _names(shape: _Shape) -> tuple[str, ...]:
     """Give the parameters of all rows in their order; a value that rows share comes again under the same name."""
     return tuple(
@@ -272,7 +266,7 @@ def _names(shape: _Shape) -> tuple[str, ...]:
     )
 
 
-@cache
+@lru_cache(SHAPES)
 def _whole(shape: _Shape) -> Statement:
     def build() -> Any:
         moved = _move(shape.guard, keyed=shape.keyed, expecting=shape.expecting).cte("moved")
@@ -330,4 +324,4 @@ def _memory_part(shape: _Shape, moved: sa.CTE) -> Any:
 
     values = [_bind("r_", tables.memory.c[name]).label(name) for name in shape.memory]
     insert = postgresql.insert(tables.memory).from_select(list(shape.memory), sa.select(*values).select_from(moved))
-    return insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={"body": insert.excluded.body})
+    return memories.growing(insert, sa.func.greatest)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Shield:
+class Shield:
     """Runs coroutines as tasks that outlive a cancelled caller, on one event loop."""
 
     def __init__(self) -> None:
@@ -61,11 +61,18 @@ class _Shield:
             raise WrongEventLoop
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await the work; when the caller is cancelled it goes on to its end."""
+        """Await the work. When the caller is cancelled it goes on to its end, and the caller learns of it then.
+
+        So what a caller does because it was cancelled cannot overtake what it had begun before.
+        """
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -88,7 +95,7 @@ class AsyncRunner:
         self.engines = engines
         self._pid = os.getpid()
         self._closed = False
-        self._shield = _Shield()
+        self._shield = Shield()
 
     async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
         """Run one unit of work; raises errors of convo only. A cancelled caller does not interrupt it."""
@@ -103,7 +110,7 @@ class AsyncRunner:
 
     async def _tried(self, mode: Mode, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
         started = time.monotonic()
-        with typed_errors(self.place):
+        with typed_errors(self.place, "no" if mode == "read" else "unknown"):
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     async with self.engines.open(mode) as connection:
@@ -137,7 +144,7 @@ class ThreadRunner:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._closed = False
-        self._shield = _Shield()
+        self._shield = Shield()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="convo-sqlite")
 
     @property
@@ -162,6 +169,8 @@ class ThreadRunner:
 
     async def upgrade(self) -> None:
         """Make the tables, or bring them up to date."""
+        if self._closed:
+            raise StoreClosed
         await self._shield.run(self._in_thread(self._runner.upgrade))
 
     def must_exist(self) -> None:

@@ -91,6 +91,32 @@ WHOLE = "READ COMMITTED"
 
 
 @attrs.frozen
+class CallersSqlite:
+    """A caller's engine, on which a writing transaction is begun by us: as it is set up, it might begin none."""
+
+    engine: Engine
+
+    @contextmanager
+    def open(self, mode: Mode) -> Iterator[Connection]:
+        """Give the context in which a unit of work has its connection, and which commits at its end."""
+        with self.engine.begin() as connection:
+            if mode != "read":
+                _really_begin(connection)
+            yield connection
+
+    @property
+    def reading(self) -> Engine:
+        """The engine."""
+        return self.engine
+
+    writing = reading
+
+    def both(self) -> set[Engine]:
+        """Give the engine."""
+        return {self.engine}
+
+
+@attrs.frozen
 class CallersPostgres:
     """A caller's engine, on whose connections we choose the isolation: a level set on an engine would lose to the caller's."""
 
@@ -116,17 +142,19 @@ class CallersPostgres:
         return {self.engine}
 
 
+AnyEngines = Engines[Engine] | CallersSqlite | CallersPostgres
+
+
 def level_of(mode: Mode) -> Any:
     """Give the isolation level for a mode."""
     return WHOLE if mode == "write" else ALONE["isolation_level"]
 
 
-def callers_engines(engine: Engine, options: Mapping[str, Any]) -> Engines[Engine] | CallersPostgres:
+def callers_engines(engine: Engine, options: Mapping[str, Any]) -> AnyEngines:
     """Give a caller's engine for each mode; its own settings, pool and events stay as they are."""
     check_dialect(engine.url, options)
     if engine.dialect.name != "postgresql":
-        whole = engine.execution_options(**options)
-        return Engines(whole, whole, alone=False)
+        return CallersSqlite(engine.execution_options(**options))
     return CallersPostgres(engine.execution_options(**options))
 
 
@@ -237,9 +265,7 @@ class Runner:
     says that the tables may be made when they are missing: in a file that a URL names, not in a caller's database.
     """
 
-    def __init__(
-        self, engines: Engines[Engine] | CallersPostgres, *, place: str, owned: bool = True, creates: bool = False
-    ) -> None:
+    def __init__(self, engines: AnyEngines, *, place: str, owned: bool = True, creates: bool = False) -> None:
         self.place = place
         self.creates = creates
         self._owned = owned
@@ -251,7 +277,7 @@ class Runner:
         """Run one unit of work; raises errors of convo only, after at most `ATTEMPTS` tries where that is safe."""
         self._check_ready()
         started = time.monotonic()
-        with typed_errors(self.place):
+        with typed_errors(self.place, "no" if mode == "read" else "unknown"):
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     with self.engines.open(mode) as connection:
@@ -306,10 +332,11 @@ class Within:
 
     def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
         """Run one unit of work; the caller commits."""
+        del mode
         if self._closed:
             raise StoreClosed
         with typed_errors(self.place):
-            _really_begin(self._connection, mode)
+            _really_begin(self._connection)
             with self._connection.begin_nested():
                 return work(self._connection, *arguments, **named)
 
@@ -325,13 +352,16 @@ class Within:
         self._closed = True
 
 
-def _really_begin(connection: Connection, mode: Mode) -> None:
-    """Python's sqlite3 begins no transaction for a savepoint: without this its release would commit."""
+def _really_begin(connection: Connection) -> None:
+    """Python's sqlite3 begins no transaction for a savepoint: without this its release would commit.
+
+    A transaction that begins by reading cannot write once another writer was there: it takes the lock at once.
+    """
     if connection.dialect.name != "sqlite":
         return
     raw: Any = connection.connection.driver_connection
     if not raw.in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode != "read" else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def runner_for(source: str | URL | Engine, *, schema: str | None, durability: Durability) -> Runner:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from convo.errors import ConversationNotFound, ExchangeLost, ExchangeNotFound, StaleHead
 from convo.protocol import Known, Step, in_progress, is_alive, step_for
-from convo.store import tables
+from convo.store import memories, tables
 from convo.store.append import Entry, Guard, append
 from convo.store.log import head_of
 from convo.store.statements import Statement, micros
@@ -53,11 +53,14 @@ def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known:
     """
     if _lock.one(connection, owner=entry.owner, branch=entry.branch) is None:
         raise ConversationNotFound(entry.exchange.get("conversation"))
+    pending = _pending(connection, entry.owner, entry.branch)
+    if pending is not None and pending.id == entry.exchange_id:
+        return _begun_before(connection, entry, pending)
     known = by_key(connection, entry.owner, entry.exchange["conversation"], entry.exchange.get("key"))
     step = step_for(known, entry.exchange["hash"], entry.now)
     if step is Step.REPLAY and known is not None:
         return known
-    _clear_the_way(connection, entry, known)
+    _clear_the_way(connection, entry, pending, known)
     if step is Step.TAKE_OVER and known is not None:
         return _take_over(connection, entry, known)
     begun = begin(connection, entry)
@@ -66,8 +69,13 @@ def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known:
     return begun
 
 
-def _clear_the_way(connection: Connection, entry: Entry, known: Known | None) -> None:
-    pending = _pending(connection, entry.owner, entry.branch)
+def _begun_before(connection: Connection, entry: Entry, own: Known) -> Begun:
+    """Our own begin, whose confirmation was lost."""
+    head = head_of(connection, entry.owner, entry.branch) or 0
+    return Begun(own.id, own.attempt, head, (own.asked_first, own.asked_last))
+
+
+def _clear_the_way(connection: Connection, entry: Entry, pending: Known | None, known: Known | None) -> None:
     if pending is None or (known is not None and pending.id == known.id):
         return
     if is_alive(pending, entry.now):
@@ -157,10 +165,16 @@ def keep_late(connection: Connection, entry: Entry, late_id: UUID) -> ExchangeLo
     return ExchangeLost(entry.exchange_id, known.status if known else "gone")
 
 
-def fail(connection: Connection, owner: str, branch: UUID, exchange: UUID, attempt: int, now: int, error: str) -> None:
+def fail(
+    connection: Connection, owner: str, branch: UUID, exchange: UUID, attempt: int, now: int, columns: Mapping[str, Any],
+    memory: Mapping[str, Any] | None,
+) -> None:  # fmt: skip
     """End an exchange without a reply, if this attempt still counts; the messages that asked stay in the log."""
-    if _release.one(connection, key_owner=owner, key_branch=branch, key_exchange=exchange, key_attempt=attempt) is not None:
-        end(connection, owner, exchange, {"status": "failed", "error": error[:200], "finished_at": now})
+    if _release.one(connection, key_owner=owner, key_branch=branch, key_exchange=exchange, key_attempt=attempt) is None:
+        return
+    end(connection, owner, exchange, {**columns, "status": "failed", "finished_at": now})
+    if memory is not None:
+        memories.put(connection, memory)
 
 
 def abandon(connection: Connection, owner: str, branch: UUID, exchange: UUID, now: int) -> None:
@@ -213,7 +227,7 @@ def _insert(columns: tuple[str, ...]) -> Statement:
 
 def _select() -> sa.Select[Any]:
     lease = sa.case((_B.pending == _X.id, micros(_B.lease_until)), else_=sa.null())
-    columns = (_X.id, _X.key, _X.hash, _X.status, _X.attempt, lease, _X.asked_first, _X.asked_last)
+    columns = (_X.id, _X.key, _X.hash, _X.status, _X.attempt, lease, _X.asked_first, _X.asked_last, _X.position)
     return sa.select(*columns).join_from(tables.exchange, tables.branch, (_B.owner == _X.owner) & (_B.id == _X.branch))
 
 

@@ -88,7 +88,10 @@ def may_retry(error: BaseException) -> bool:
 
 
 def typed(error: Exception, committed: Committed = "no") -> StoreError:
-    """Give the error of convo for one of a database. Its message holds nothing that was stored."""
+    """Give the error of convo for one of a database. Its message holds nothing that was stored.
+
+    `committed` is what is known of the work when the connection breaks in it.
+    """
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return PoolExhausted()
     code = code_of(error)
@@ -96,20 +99,24 @@ def typed(error: Exception, committed: Committed = "no") -> StoreError:
     if make is not None:
         return make()
     if is_lost(error):
-        return StoreUnavailable("unknown" if committed == "unknown" else "no")
+        connected = not (isinstance(error, sqlalchemy.exc.DBAPIError) and _never_connected(error))
+        return StoreUnavailable(committed if connected else "no")
     return StoreFailed(code or type(error).__name__)
 
 
 @contextmanager
-def typed_errors(place: str = "") -> Iterator[None]:
-    """Turn every error of the database inside the block into one of convo, the original as its cause."""
+def typed_errors(place: str = "", committed: Committed = "no") -> Iterator[None]:
+    """Turn every error of the database inside the block into one of convo, the original as its cause.
+
+    `committed` is what is known of the block's work when the connection breaks in it.
+    """
     try:
         yield
     except ConvoError:
         raise
     except Exception as error:
         if isinstance(error, sqlalchemy.exc.SQLAlchemyError | OSError) or code_of(error):
-            raise _placed(typed(error), place) from error
+            raise _placed(typed(error, committed), place) from error
         raise
 
 

@@ -1,8 +1,8 @@
-"""The memory of assembly: one row per branch, origin and model family."""
+"""The memory of assembly: one row per branch, origin and model family, whose horizons only grow."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -11,24 +11,51 @@ from convo.store import tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from sqlalchemy.engine import Connection
 
 _R = tables.memory.c
 
-_body = Statement(
-    "what assembly remembers",
-    lambda: sa.select(_R.body).where(
-        _R.owner == sa.bindparam("owner"),
-        _R.branch == sa.bindparam("branch"),
-        _R.origin == sa.bindparam("origin"),
-        _R.family == sa.bindparam("family"),
-    ),
-)
+
+def _select() -> sa.Select[Any]:
+    where = [_R[name] == sa.bindparam(name) for name in ("owner", "branch", "origin", "family")]
+    return sa.select(_R.expired_through, _R.refused_through, _R.skew).where(*where)
+
+
+def growing(insert: Any, larger: Any) -> Any:
+    """Give the upsert of an insert of a memory: horizons never go back. `larger` is the greater of two values in SQL."""
+    new = insert.excluded
+    grown = {name: larger(_R[name], new[name]) for name in ("expired_through", "refused_through")}
+    return insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={**grown, "skew": new.skew})
+
+
+def _upsert_on_sqlite() -> Any:
+    from sqlalchemy.dialects import sqlite
+
+    return growing(sqlite.insert(tables.memory), sa.func.max)
+
+
+def _upsert_on_postgresql() -> Any:
+    from sqlalchemy.dialects import postgresql
+
+    return growing(postgresql.insert(tables.memory), sa.func.greatest)
+
+
+_row = Statement("what assembly remembers", _select)
+_upserts = {
+    "sqlite": Statement("remember what assembly has to", _upsert_on_sqlite),
+    "postgresql": Statement("remember what assembly has to", _upsert_on_postgresql),
+}
 
 
 def get(connection: Connection, owner: str, branch: UUID, origin: str, family: str) -> Memory:
     """Give the memory, an empty one where nothing had to be remembered."""
-    row = _body.one(connection, owner=owner, branch=branch, origin=origin, family=family)
-    return Memory.from_text(row[0] if row else None)
+    row = _row.one(connection, owner=owner, branch=branch, origin=origin, family=family)
+    return Memory(*row) if row else Memory()
+
+
+def put(connection: Connection, memory: Mapping[str, Any]) -> None:
+    """Store a row of memory; what is there already only grows."""
+    _upserts[connection.dialect.name](connection, **memory)

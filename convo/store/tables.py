@@ -92,6 +92,14 @@ message = sa.Table(
     sa.Column("metadata", sa.Text, comment="canonical JSON"),
     sa.PrimaryKeyConstraint("owner", "branch", "position"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
+    sa.Index(
+        "ix_convo_message_instructions",
+        "owner",
+        "branch",
+        "position",
+        sqlite_where=sa.text("kind = 'instructions'"),
+        postgresql_where=sa.text("kind = 'instructions'"),
+    ),
     comment="the log",
 )
 
@@ -204,7 +212,9 @@ memory = sa.Table(
     sa.Column("branch", Id, nullable=False),
     sa.Column("origin", sa.Text, nullable=False),
     sa.Column("family", sa.Text, nullable=False),
-    sa.Column("body", sa.Text, nullable=False, comment="canonical JSON"),
+    sa.Column("expired_through", sa.BigInteger, nullable=False, comment="microseconds since 1970; only grows"),
+    sa.Column("refused_through", sa.BigInteger, nullable=False, comment="microseconds since 1970; only grows"),
+    sa.Column("skew", sa.BigInteger, nullable=False, comment="seconds by which the clock of the API is ahead"),
     sa.PrimaryKeyConstraint("owner", "branch", "origin", "family"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     comment="what assembly must remember to keep the prefix stable",

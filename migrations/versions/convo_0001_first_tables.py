@@ -140,7 +140,9 @@ def upgrade() -> None:
         sa.Column("branch", ID, nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("family", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False, comment="canonical JSON"),
+        sa.Column("expired_through", sa.BigInteger(), nullable=False, comment="microseconds since 1970; only grows"),
+        sa.Column("refused_through", sa.BigInteger(), nullable=False, comment="microseconds since 1970; only grows"),
+        sa.Column("skew", sa.BigInteger(), nullable=False, comment="seconds by which the clock of the API is ahead"),
         sa.PrimaryKeyConstraint("owner", "branch", "origin", "family", name="pk_convo_memory"),
         sa.ForeignKeyConstraint(
             ["owner", "branch"],
@@ -181,6 +183,13 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         comment="the log",
+    )
+    op.create_index(
+        "ix_convo_message_instructions",
+        "convo_message",
+        ["owner", "branch", "position"],
+        sqlite_where=sa.text("kind = 'instructions'"),
+        postgresql_where=sa.text("kind = 'instructions'"),
     )
     op.create_table(
         "convo_segment",

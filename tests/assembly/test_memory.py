@@ -12,19 +12,10 @@ from convo.origin import Origin
 # --- memory ----------------------------------------------------------------------------------------
 
 
-def test_memory_survives_its_text() -> None:
-    memory = Memory(expired_through=253_402_300_799_999_999, refused_through=5, skew=-90)
-    assert Memory.from_text(memory.to_text()) == memory
-    assert memory.horizon == 253_402_300_799_999_999
+def test_the_horizon_is_the_later_of_the_two() -> None:
+    assert Memory(expired_through=7, refused_through=5).horizon == 7
+    assert Memory(expired_through=5, refused_through=7).horizon == 7
     assert Memory().horizon == 0
-
-
-def test_no_text_is_an_empty_memory() -> None:
-    assert Memory.from_text(None) == Memory.from_text("") == Memory.from_text("{}") == Memory()
-
-
-def test_what_a_newer_version_remembers_is_passed_over() -> None:
-    assert Memory.from_text('{"skew":5,"of_tomorrow":[1]}') == Memory(skew=5)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_after_its_lease_a_pending_exchange_gives_way(world: World, clock: Fixed
 
 
 def test_an_answer_after_a_take_over_of_the_same_key_is_kept_beside_the_log(world: World, clock: FixedClock) -> None:
-    from convo.steps import exchange as steps
+    from convo.steps import ending
 
     chat = world.open().create()
     place = chat._place
@@ -136,12 +136,13 @@ def test_an_answer_after_a_take_over_of_the_same_key_is_kept_beside_the_log(worl
     clock.advance(LEASE_SECONDS + 1)
     reply = chat.send(world.client, "Hello", **TEXT, key="k")
     with pytest.raises(convo.ExchangeLost):
-        resolved(chat, chat._driver.do(steps.completed(place, first, answer("Too late."))))
+        resolved(chat, chat._driver.do(ending.completed(place, first, answer("Too late."))))
     assert [m.text for m in chat.history()] == ["Hello", reply.text]
 
 
 def _begin_with_key(place: Any, client: Any, key: str) -> Any:
     from convo.content import message_draft
+    from convo.steps import ending
     from convo.steps import exchange as steps
     from convo.steps.requests import opened, planned, target_of
 
@@ -151,7 +152,7 @@ def _begin_with_key(place: Any, client: Any, key: str) -> Any:
     plan = planned(place, start, drafts, target, None, place.tools.now())
     entry = steps._entry(place, target, drafts, key, None, place.tools.now())
     begun: Any = yield from steps._begun(place, entry)
-    return steps.Open(begun, plan)
+    return ending.Open(begun, plan)
 
 
 def test_while_it_waits_the_lease_is_renewed(world: World, clock: FixedClock) -> None:

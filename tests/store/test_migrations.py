@@ -120,11 +120,15 @@ def _table(inspector: sa.Inspector, name: str, dialect: sa.Dialect) -> dict[str,
         "columns": columns,
         "primary key": inspector.get_pk_constraint(name),
         "foreign keys": sorted(map(_foreign_key, inspector.get_foreign_keys(name)), key=str),
-        "indexes": sorted(inspector.get_indexes(name), key=str),
+        "indexes": sorted(map(_index, inspector.get_indexes(name)), key=str),
         "unique": sorted(inspector.get_unique_constraints(name), key=str),
         "checks": inspector.get_check_constraints(name),
         "comment": inspector.get_table_comment(name)["text"] if dialect.supports_comments else None,
     }
+
+
+def _index(found: Any) -> dict[str, Any]:
+    return {**found, "dialect_options": {name: str(value) for name, value in found.get("dialect_options", {}).items()}}
 
 
 def _foreign_key(found: Any) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""What an exchange writes of an answer: columns of its row, and the memory that assembly needs."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.canonical import decode, encode, printable
+from convo.intake import Answer, read_chat
+from convo.memory import with_skew
+from convo.origin import Origin
+from convo.store.totals import usage_columns
+from convo.times import to_micros
+from convo.usage import price
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convo.assembly import Plan, Target
+    from convo.models import Model
+    from convo.recovery import Recovery
+    from convo.steps.effects import Told
+    from convo.steps.place import Place
+
+
+def answer_of(plan: Plan, answer: object, told: Told | None) -> Answer:
+    """Read an answer to a plan. Raises `AnswerError`."""
+    origin = origin_of(plan.target)
+    return read_chat(answer, asked=plan.arguments, origin=origin.told(told.headers) if origin and told else origin)
+
+
+def origin_of(target: Target | None) -> Origin | None:
+    """Give the origin of a target, None where it is not known."""
+    return Origin.parse(target.origin) if target is not None and target.origin else None
+
+
+def done_row(plan: Plan, answer: Answer, told: Told | None, steps: Sequence[Recovery], table: str, now: int) -> dict[str, Any]:
+    """Give the columns of an exchange that is done."""
+    return {
+        **answer_columns(answer, plan.target.model, table, now),
+        "status": "done",
+        "seen": plan.history.head,
+        "request_id": printable(told.headers.get("x-request-id", ""), 200) or None if told else None,
+        "recovered": encode([attrs.asdict(step) for step in steps]) if steps else None,
+        "error": None,
+    }
+
+
+def answer_columns(answer: Answer, model: Model, table: str, now: int) -> dict[str, Any]:
+    """Give the columns that say what an answer was, used and cost."""
+    cost = price(answer.usage, model.prices, table=table)
+    audio = answer.draft.media[0] if answer.draft.media else None
+    return {
+        "answered_by": answer.model and printable(answer.model, 200),
+        "finished_at": now,
+        "finish_reason": answer.finish_reason and printable(answer.finish_reason, 100),
+        "raw": answer.raw,
+        "voice": audio.voice if audio else None,
+        "format": audio.format if audio else None,
+        "spoken": audio is not None,
+        **usage_columns(answer.usage, cost),
+    }
+
+
+def memory_row(place: Place, plan: Plan, told: Told | None) -> dict[str, Any] | None:
+    """The memory to write, None when it has not changed and nothing has to be remembered."""
+    memory = plan.memory if told is None else with_skew(plan.memory, _skew(told))
+    target = plan.target
+    if memory == plan.remembered or not target.may_refer:
+        return None
+    where = {"owner": place.owner, "branch": place.found.branch, "origin": target.origin, "family": target.model.family}
+    return where | attrs.asdict(memory)
+
+
+def _skew(told: Told) -> float:
+    """How far the API's clock is ahead of ours, in seconds; 0 where it does not say."""
+    try:
+        moment = parsedate_to_datetime(told.headers["date"])
+        return (to_micros(moment) - told.at) / 1_000_000
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+
+
+def whole_raw(raw: str, body: str) -> str:
+    """Give the text of a whole answer again: `raw` has it without its message, `body` is the message."""
+    answer = decode(raw)
+    answer["choices"][0]["message"] = decode(body)
+    return encode(answer)

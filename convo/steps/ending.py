@@ -1,0 +1,191 @@
+"""Steps at the end of an exchange: its reply enters the log, or it fails; an answer that was billed is not let go of."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from convo.canonical import encode, printable
+from convo.errors import AnswerError, ConversationNotFound, ConvoError, ExchangeNotFound, StoreError
+from convo.ids import as_uuid
+from convo.intake import read_chat, unreadable
+from convo.protocol import hash_of
+from convo.reply import Reply, reply_of
+from convo.steps.columns import answer_columns, answer_of, done_row, memory_row, origin_of, whole_raw
+from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
+from convo.steps.log import put_media
+from convo.store import blobs, exchanges, log
+from convo.store.append import Entry
+from convo.store.totals import usage_columns
+from convo.usage import price
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from uuid import UUID
+
+    from convo.assembly import Plan, Request
+    from convo.recovery import Recovery
+    from convo.steps.effects import Steps, Told
+    from convo.steps.place import Place
+    from convo.store.exchanges import Begun
+
+T = TypeVar("T")
+
+PAUSES = (0.05, 0.1, 0.2, 0.5, 1, 1, 2, 2, 4)
+"""Seconds between tries to store an answer: eleven in all, well within a lease."""
+
+
+@attrs.define
+class Open:
+    """An exchange between its begin and its end: the plan that was last sent, and what was degraded on the way."""
+
+    begun: Begun
+    plan: Plan
+    recovered: list[Recovery] = attrs.field(factory=list)
+
+    def lease(self, place: Place) -> Lease:
+        """Give what has to be kept alive."""
+        return Lease(place.owner, place.found.branch, self.begun.id, self.begun.attempt)
+
+
+def ended(place: Place, current: Open, told: Told) -> Steps[Reply]:
+    """Record what came back; an answer that is none ends the exchange, with what it used."""
+    try:
+        return (yield from completed(place, current, told.answer, told))
+    except AnswerError:
+        yield from _ended_unread(place, current, told)
+        raise
+
+
+def completed(place: Place, current: Open, answer: object, told: Told | None = None) -> Steps[Reply]:
+    """Record the answer and end the exchange.
+
+    Raises `AnswerError`, and `ExchangeLost` when it came too late. While the store may work later it is tried again;
+    an error that is raised after all carries the answer.
+    """
+    try:
+        return (yield from _persisted(lambda: _completed(place, current, answer, told)))
+    except (AnswerError, StoreError, ConversationNotFound) as error:
+        error.answer = answer
+        raise
+
+
+def _persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
+    for seconds in PAUSES:
+        try:
+            return (yield from steps())
+        except StoreError as error:
+            if not error.retryable:
+                raise
+        yield from pause(seconds)
+    return (yield from steps())
+
+
+def _completed(place: Place, current: Open, answer: object, told: Told | None) -> Steps[Reply]:
+    now = place.tools.now()
+    found = answer_of(current.plan, answer, told)
+    yield from put_media(place, [found.draft], now)
+    row = done_row(current.plan, found, told, current.recovered, place.tools.catalogue.table, now)
+    entry = Entry(
+        place.owner, place.found.branch, now, (found.draft,), exchange_id=current.begun.id, attempt=current.begun.attempt,
+        exchange=row, memory=memory_row(place, current.plan, told),
+    )  # fmt: skip
+    head = yield from write_one(exchanges.complete, entry)
+    if head is None:
+        return (yield from _too_late(place, entry, row))
+    place.moved(head)
+    return reply_of(found.draft.at(head, now), {**row, "id": current.begun.id}, replayed=False)
+
+
+def _too_late(place: Place, entry: Entry, row: Mapping[str, Any]) -> Steps[Reply]:
+    """The attempt no longer counts: because its own first commit was never confirmed, or because another took over."""
+    assert entry.exchange_id is not None  # noqa: S101 - an exchange that ends has begun
+    try:
+        stored = yield from read(exchanges.row_of, place.owner, entry.exchange_id)
+    except ExchangeNotFound as error:
+        raise ConversationNotFound(place.found.id) from error
+    if stored["status"] == "done" and stored["attempt"] == entry.attempt and stored["raw"] == row["raw"]:
+        return (yield from replay(place, entry.exchange_id))
+    whole = attrs.evolve(entry, exchange={**row, "raw": whole_raw(row["raw"], entry.drafts[0].body)})
+    raise (yield from write(exchanges.keep_late, whole, place.tools.new_id()))
+
+
+def failed(place: Place, current: Open, error: BaseException) -> Steps[None]:
+    """End the exchange without a reply; what was refused on the way is remembered."""
+    code = getattr(error, "code", None) or type(error).__name__
+    memory = memory_row(place, current.plan, None)
+    yield from _ended(place, current.begun.id, current.begun.attempt, {"error": printable(str(code), 100)}, memory)
+
+
+def _ended_unread(place: Place, current: Open, told: Told) -> Steps[None]:
+    raw, usage = unreadable(told.answer)
+    cost = price(usage, current.plan.target.model.prices, table=place.tools.catalogue.table)
+    columns = {"error": AnswerError.code, "raw": raw, **usage_columns(usage, cost)}
+    yield from _ended(place, current.begun.id, current.begun.attempt, columns, memory_row(place, current.plan, told))
+
+
+def withdrawn(place: Place, exchange: UUID, error: BaseException) -> Steps[None]:
+    """End an exchange of which it is not known whether it began."""
+    yield from _ended(place, exchange, 1, {"error": printable(type(error).__name__, 100)}, None)
+
+
+def _ended(
+    place: Place, exchange: UUID, attempt: int, columns: Mapping[str, Any], memory: Mapping[str, Any] | None
+) -> Steps[None]:
+    """A database that cannot be reached is no second error: the lease runs out."""
+    now = place.tools.now()
+    with suppress(ConvoError):
+        yield from write(exchanges.fail, place.owner, place.found.branch, exchange, attempt, now, columns, memory)
+
+
+def abandon(place: Place, exchange: Any) -> Steps[None]:
+    """Give up an exchange that waits for its answer. Raises `ExchangeNotFound`."""
+    place.tools.check_writable()
+    identifier = as_uuid(getattr(exchange, "id", exchange), ExchangeNotFound)
+    yield from write(exchanges.give_up, place.owner, place.found.branch, identifier, place.tools.now())
+
+
+# --- without a begin -------------------------------------------------------------------------------
+
+
+def record(place: Place, answer: object, request: Request | None) -> Steps[Reply]:
+    """Record an answer whose exchange was not begun, once; the same answer again gives the recorded reply."""
+    place.tools.check_writable()
+    now = place.tools.now()
+    target = request.plan.target if request is not None else None
+    found = read_chat(answer, asked=dict(request) if request is not None else {}, origin=origin_of(target))
+    yield from put_media(place, [found.draft], now)
+    catalogue = place.tools.catalogue
+    seen = request.plan.history.head if request is not None else None
+    draft, key = found.draft, f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
+    row = {
+        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "status": "done", "attempt": 1, "api": "chat",
+        "model": draft.model or "", "origin": target.origin if target else "", "started_at": now,
+        "asked_first": 1, "asked_last": 0,
+        **answer_columns(found, catalogue.lookup(draft.model or ""), catalogue.table, now),
+        "seen": seen,
+    }  # fmt: skip
+    memory = memory_row(place, request.plan, None) if request is not None else None
+    entry = Entry(place.owner, place.found.branch, now, (draft,), exchange_id=place.tools.new_id(), exchange=row, memory=memory)
+    head = yield from unless_taken(exchanges.record, entry)
+    if head is None:
+        known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
+        assert known is not None  # noqa: S101 - the key is why nothing was recorded
+        return (yield from replay(place, known.id))
+    place.moved(head)
+    return reply_of(draft.at(head, now), {**row, "id": entry.exchange_id}, replayed=False)
+
+
+def replay(place: Place, exchange: UUID) -> Steps[Reply]:
+    """Give the reply of an exchange that is done, with the bytes of its audio."""
+    row = yield from read(exchanges.row_of, place.owner, exchange)
+    message = yield from read(log.one, place.owner, row["branch"], row["position"])
+    assert message is not None  # noqa: S101 - the log only grows
+    pieces = []
+    for piece in message.media:
+        data = yield from read(blobs.get, place.owner, piece.digest)
+        pieces.append(attrs.evolve(piece, data=data))
+    return reply_of(attrs.evolve(message, media=tuple(pieces)), row, replayed=True)
