@@ -87,6 +87,8 @@ class Model:
     """Whether it takes and gives audio in conversations through its `apis`."""
     images: bool | None = None
     """Whether it takes images."""
+    structured: bool | None = None
+    """Whether it takes structured outputs, a `response_format` with a JSON schema."""
     context: int | None = None
     """Tokens, input and output together."""
     max_output: int | None = None
@@ -159,7 +161,8 @@ _KINDS = ("text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in
 _DATE = (dt.date,)
 _DOCUMENT = {"name": (str,), "date": _DATE, "models": (dict,)}
 _MODEL = {
-    "family": (str,), "audio": (bool,), "images": (bool,), "context": (int,), "max_output": (int,), "apis": (list,),
+    "family": (str,), "audio": (bool,), "images": (bool,), "structured": (bool,), "context": (int,),
+    "max_output": (int,), "apis": (list,),
     "prices": (dict,), "shutdown": _DATE, "successor": (str,), "sources": (list,),
 }  # fmt: skip
 _PRICES = {**dict.fromkeys(_KINDS, (Decimal, int)), "currency": (str,), "source": (str,), "date": _DATE}

@@ -33,6 +33,7 @@ def shaped(target: Target, policy: Policy, *, has_audio: bool) -> tuple[dict[str
     """
     given = dict(target.arguments)
     _check_limits(given)
+    _check_response_format(given.get("response_format"), target)
     audio = {name: given.pop(name) for name in AUDIO_ARGUMENTS if name in given}
     if not target.takes_audio:
         return given, [f"{target.model.name} takes no audio: {', '.join(audio)} not sent"] if audio else []
@@ -106,6 +107,11 @@ def _check_limits(given: Mapping[str, Any]) -> None:
             raise ConflictingArguments(f"{name}= needs {needed}=; pass both or neither")
     _check_tools(given.get("tools"))
     _check_metadata(given.get("metadata"))
+
+
+def _check_response_format(wanted: Any, target: Target) -> None:
+    if target.model.structured is False and isinstance(wanted, Mapping) and wanted.get("type") == "json_schema":
+        raise ConflictingArguments(f"{target.model.name} gives no structured outputs; leave response_format out")
 
 
 def _check_tools(tools: Any) -> None:

@@ -218,3 +218,10 @@ def test_model_and_messages_are_not_the_callers_to_give() -> None:
 def test_everything_else_goes_as_it_is() -> None:
     given = {"temperature": 0.5, "seed": 7, "store": True, "an_argument_of_tomorrow": {"deep": [1]}, "extra_headers": {"x": "y"}}
     assert arguments(log(asked(), answered(content="Yes."), asked("Why?")), "gpt-5.5", **given) == given
+
+
+def test_a_model_without_structured_outputs_is_not_asked_for_them() -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}
+    with pytest.raises(ConflictingArguments, match="structured outputs"):
+        arguments(response_format=schema)
+    assert arguments(model="gpt-4.1", response_format=schema)["response_format"] == schema
