@@ -69,7 +69,7 @@ def append(connection: Connection, guard: Guard, entry: Entry) -> int | None:
 _B, _M, _A, _X = tables.branch.c, tables.message.c, tables.attachment.c, tables.exchange.c
 
 
-def _move(guard: Guard, *, keyed: bool, expecting: bool) -> sa.Update:
+def _move(guard: Guard, *, keyed: bool, expecting: bool, instructs: bool) -> sa.Update:
     count = sa.bindparam("count", type_=sa.BigInteger)
     statement = sa.update(tables.branch).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
     if guard is Guard.BEGIN:
@@ -82,6 +82,8 @@ def _move(guard: Guard, *, keyed: bool, expecting: bool) -> sa.Update:
     elif guard is Guard.COMPLETE:
         statement = statement.where(_B.pending == sa.bindparam("exchange_id"), _B.attempt == sa.bindparam("attempt"))
         statement = statement.values(pending=sa.null(), lease_until=sa.null())
+    if instructs:
+        statement = statement.values(instructions=_B.head + sa.bindparam("instructing", type_=sa.BigInteger))
     if expecting:
         statement = statement.where(_B.head == sa.bindparam("expected"))
     if keyed:
@@ -102,7 +104,13 @@ def _values_of_move(entry: Entry) -> dict[str, Any]:
         "owner": entry.owner, "branch": entry.branch, "count": len(entry.drafts), "exchange_id": entry.exchange_id,
         "attempt": entry.attempt, "lease_until": entry.lease_until, "expected": min(entry.expected or 0, END),
         "conversation": entry.exchange.get("conversation"), "key": entry.exchange.get("key"),
+        "instructing": _instructing(entry),
     }  # fmt: skip
+
+
+def _instructing(entry: Entry) -> int:
+    """The place, from 1, of the last instructions among the drafts; 0 for none."""
+    return max((place for place, draft in enumerate(entry.drafts, 1) if draft.kind == "instructions"), default=0)
 
 
 def _is_keyed(guard: Guard, entry: Entry) -> bool:
@@ -154,7 +162,8 @@ def _exchange_row(guard: Guard, entry: Entry) -> dict[str, Any]:
 
 def append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int | None:
     """Append in a transaction, one statement after the other: on SQLite, and on PostgreSQL where many messages enter."""
-    moved = _step_move(guard, _is_keyed(guard, entry), entry.expected is not None).one(connection, **_values_of_move(entry))
+    move = _step_move(guard, _is_keyed(guard, entry), entry.expected is not None, _instructing(entry) > 0)
+    moved = move.one(connection, **_values_of_move(entry))
     if moved is None:
         return None
     head: int = moved[0]
@@ -184,8 +193,8 @@ def _step_exchange(connection: Connection, guard: Guard, entry: Entry, head: int
 
 
 @cache
-def _step_move(guard: Guard, keyed: bool, expecting: bool) -> Statement:  # noqa: FBT001 - keys of the cache
-    return Statement("move the head of a branch", lambda: _move(guard, keyed=keyed, expecting=expecting))
+def _step_move(guard: Guard, keyed: bool, expecting: bool, instructs: bool) -> Statement:  # noqa: FBT001 - keys of the cache
+    return Statement("move the head of a branch", lambda: _move(guard, keyed=keyed, expecting=expecting, instructs=instructs))
 
 
 @cache
@@ -224,8 +233,8 @@ def _append_at_once(connection: Connection, guard: Guard, entry: Entry) -> int |
     attachments = _attachment_rows(entry)
     exchange = _exchange_row(guard, entry) if entry.exchange else {}
     shape = _Shape(
-        guard, _is_keyed(guard, entry), entry.expected is not None, tuple(tuple(row) for row in messages),
-        tuple((place, tuple(row)) for place, row in attachments), tuple(exchange), tuple(entry.memory or ()),
+        guard, _is_keyed(guard, entry), entry.expected is not None, _instructing(entry) > 0,
+        tuple(tuple(row) for row in messages), tuple((place, tuple(row)) for place, row in attachments), tuple(exchange), tuple(entry.memory or ()),
     )  # fmt: skip
     values = _values_of_move(entry)
     rows = (*messages, *(row for _, row in attachments), exchange, entry.memory or {})
@@ -245,6 +254,7 @@ class _Shape:
     guard: Guard
     keyed: bool
     expecting: bool
+    instructs: bool
     messages: tuple[tuple[str, ...], ...]
     media: tuple[tuple[int, tuple[str, ...]], ...]
     exchange: tuple[str, ...]
@@ -269,7 +279,7 @@ def _names(shape: _Shape) -> tuple[str, ...]:
 @lru_cache(SHAPES)
 def _whole(shape: _Shape) -> Statement:
     def build() -> Any:
-        moved = _move(shape.guard, keyed=shape.keyed, expecting=shape.expecting).cte("moved")
+        moved = _move(shape.guard, keyed=shape.keyed, expecting=shape.expecting, instructs=shape.instructs).cte("moved")
         before = moved.c.head - len(shape.messages)
         parts: list[Any] = [
             _row(tables.message, columns, f"m{place}_", before + place, moved).cte(f"message_{place}")

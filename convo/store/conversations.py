@@ -43,15 +43,14 @@ class Found:
 
 
 def _select() -> sa.Select[Any]:
-    columns = (_C.owner, _C.id, _C.branch, _C.key, _C.title, _C.metadata, _latest_instructions(), _B.head, micros(_C.created_at))
+    columns = (_C.owner, _C.id, _C.branch, _C.key, _C.title, _C.metadata, _instructions(), _B.head, micros(_C.created_at))
     return sa.select(*columns).join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
 
 
-def _latest_instructions() -> Any:
-    line = (_S.owner == _C.owner) & (_S.branch == _C.branch)
-    rows = (_M.owner == _S.owner) & (_M.branch == _S.source) & _M.position.between(_S.first, _S.last)
-    found = sa.select(_M.body).where(line, rows, _M.kind == "instructions").order_by(_M.position.desc()).limit(1)
-    return found.correlate(tables.conversation).scalar_subquery()
+def _instructions() -> Any:
+    line = (_S.owner == _B.owner) & (_S.branch == _B.id) & _B.instructions.between(_S.first, _S.last)
+    row = (_M.owner == _S.owner) & (_M.branch == _S.source) & (_M.position == _B.instructions)
+    return sa.select(_M.body).where(line, row).correlate(tables.branch).scalar_subquery()
 
 
 def _found(row: Sequence[Any]) -> Found:
@@ -114,7 +113,16 @@ def create(
         assert key is not None  # noqa: S101 - only a key can be taken
         return get(connection, owner, key=key)
     _insert_branch(
-        connection, owner=owner, id=branch, conversation=id_, head=0, pending=None, attempt=0, lease_until=None, created_at=now
+        connection,
+        owner=owner,
+        id=branch,
+        conversation=id_,
+        head=0,
+        instructions=None,
+        pending=None,
+        attempt=0,
+        lease_until=None,
+        created_at=now,
     )
     _insert_segment(connection, owner=owner, branch=branch, first=1, last=END, source=branch)
     if drafts:

@@ -43,6 +43,7 @@ branch = sa.Table(
     sa.Column("id", Id, nullable=False),
     sa.Column("conversation", Id, nullable=False),
     sa.Column("head", sa.BigInteger, nullable=False, comment="position of the last message, 0 for none"),
+    sa.Column("instructions", sa.BigInteger, comment="position of the instructions in force"),
     sa.Column("pending", Id, comment="the exchange that waits for its answer"),
     sa.Column("attempt", sa.Integer, nullable=False, comment="of the pending exchange: the fencing token"),
     sa.Column("lease_until", Instant, comment="until when its worker is taken to be alive"),
@@ -92,14 +93,6 @@ message = sa.Table(
     sa.Column("metadata", sa.Text, comment="canonical JSON"),
     sa.PrimaryKeyConstraint("owner", "branch", "position"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
-    sa.Index(
-        "ix_convo_message_instructions",
-        "owner",
-        "branch",
-        "position",
-        sqlite_where=sa.text("kind = 'instructions'"),
-        postgresql_where=sa.text("kind = 'instructions'"),
-    ),
     comment="the log",
 )
 

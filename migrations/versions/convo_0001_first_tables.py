@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("conversation", ID, nullable=False),
         sa.Column("head", sa.BigInteger(), nullable=False, comment="position of the last message, 0 for none"),
+        sa.Column("instructions", sa.BigInteger(), comment="position of the instructions in force"),
         sa.Column("pending", ID, comment="the exchange that waits for its answer"),
         sa.Column("attempt", sa.Integer(), nullable=False, comment="of the pending exchange: the fencing token"),
         sa.Column("lease_until", INSTANT, comment="until when its worker is taken to be alive"),
@@ -183,13 +184,6 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         comment="the log",
-    )
-    op.create_index(
-        "ix_convo_message_instructions",
-        "convo_message",
-        ["owner", "branch", "position"],
-        sqlite_where=sa.text("kind = 'instructions'"),
-        postgresql_where=sa.text("kind = 'instructions'"),
     )
     op.create_table(
         "convo_segment",
