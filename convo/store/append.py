@@ -234,7 +234,8 @@ def _append_at_once(connection: Connection, guard: Guard, entry: Entry) -> int |
     exchange = _exchange_row(guard, entry) if entry.exchange else {}
     shape = _Shape(
         guard, _is_keyed(guard, entry), entry.expected is not None, _instructing(entry) > 0,
-        tuple(tuple(row) for row in messages), tuple((place, tuple(row)) for place, row in attachments), tuple(exchange), tuple(entry.memory or ()),
+        tuple(tuple(row) for row in messages), tuple((place, tuple(row)) for place, row in attachments),
+        tuple(exchange), tuple(entry.memory or ()),
     )  # fmt: skip
     values = _values_of_move(entry)
     rows = (*messages, *(row for _, row in attachments), exchange, entry.memory or {})
