@@ -86,11 +86,13 @@ class Scene:
             return "text model"
         if message.audio_expires is None:
             return "no expiry"
+        if message.audio_expires <= self.cutoff:
+            return "expired"
         source = (message.audio_origin, message.model)
         strange = self._strangers.get(source)
         if strange is None:
             strange = self._strangers[source] = self._why_strange(*source)
-        return strange or self._why_too_old(message.audio_expires) or ("" if self.policy.references else "policy")
+        return strange or self._why_given_up(message.audio_expires) or ("" if self.policy.references else "policy")
 
     def _why_strange(self, origin: str | None, model: str | None) -> str:
         if not self.target.origin:
@@ -99,9 +101,7 @@ class Scene:
             return "origin"
         return "" if model is not None and self.family_of(model) == self.target.model.family else "family"
 
-    def _why_too_old(self, expires: int) -> str:
-        if expires <= self.cutoff:
-            return "expired"
+    def _why_given_up(self, expires: int) -> str:
         if expires <= self.memory.refused_through:
             return "refused"
         return "flipped" if expires <= self.memory.expired_through else ""
