@@ -20,7 +20,6 @@ from convo.times import expiry_micros
 if TYPE_CHECKING:
     from convo.messages import Kind
 
-Content = "str | Audio | Image | File | Mapping[str, Any]"
 
 MAX_STRING = 10_485_760
 """Characters in one string of a request, from the API's own error message."""
@@ -85,8 +84,11 @@ def tool_draft(call_id: str, output: object, *, error: bool = False) -> Draft:
 
 
 def message_drafts(messages: Iterable[object]) -> list[Draft]:
-    """Give the drafts of a list of Chat Completions messages (dicts, or values of the SDK)."""
-    return [message_draft([_mapping(message)]) for message in messages]
+    """Give the drafts of a list of Chat Completions messages (dicts, or values of the SDK). Raises `InvalidContent`."""
+    found = None if isinstance(messages, str | Mapping) else [_mapping(message) for message in messages]
+    if found is None or not all(isinstance(message, Mapping) and "role" in message for message in found):
+        raise InvalidContent("messages= holds something that is no message", "pass a list of dicts with role and content")
+    return [message_draft([message]) for message in found]
 
 
 def _mapping(message: object) -> object:

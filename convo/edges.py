@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.checks import check_type
 from convo.errors import ConflictingArguments, InputError
 from convo.ids import uuid7
 from convo.times import from_micros, to_micros
@@ -37,6 +38,7 @@ def ids_of(clock: Callable[[], datetime]) -> Callable[[], UUID]:
 
 def check_owner(owner: str) -> str:
     """Give an owner back. Raises `InputError` for one that no database can index."""
+    check_type(owner, str, "owner", "text; write a number as text")
     if len(owner) > MAX_OWNER or not owner.isprintable():
         reason = f"an owner is at most {MAX_OWNER} printable characters, '' when there is only one"
         raise InputError(reason)

@@ -37,6 +37,7 @@
     │   ├── StoreClosed                    the store was closed
     │   ├── ReadOnlyView                   `everyone()` only reads
     │   ├── HeldTransaction                a model call inside the caller's transaction
+    │   ├── TransactionOver                a store inside a transaction that has ended
     │   ├── WrongEventLoop                 an async store used in a second event loop
     │   └── MissingDependency (ImportError)  an optional package is not installed
     └── StoreError (OSError)               the database
@@ -222,8 +223,8 @@ class TranscriptMissing(RequestError):
 
     def __init__(self, position: int, reason: str) -> None:
         super().__init__(
-            f"the audio of message {position} must be sent as text ({reason}) and has no transcript; pass "
-            "Audio.open(..., transcript=...) when it is added, or Policy(missing_transcript='placeholder' or 'omit')"
+            f"the audio of message {position} must be sent as text ({reason}) and has no transcript; add recordings with "
+            "Audio.open(..., transcript=...), or send with Policy(missing_transcript='placeholder' or 'omit')"
         )
         self.position = position
 
@@ -320,7 +321,10 @@ class ConflictError(ConvoError, RuntimeError):
 
 
 class TurnInProgress(ConflictError):
-    """Another exchange is pending on this conversation. `retry_after` is in seconds."""
+    """Another exchange is pending on this conversation.
+
+    `retry_after` is in seconds: what is left of its lease, by when it has ended or may be taken over; most end sooner.
+    """
 
     retryable = True
 
@@ -369,7 +373,7 @@ class CallClosed(ConflictError):
     """The exchange was already recorded, failed or left."""
 
     def __init__(self, exchange: object) -> None:
-        super().__init__(f"exchange {exchange} is closed; begin another with chat.exchange(request)")
+        super().__init__(f"exchange {exchange} is not open; use it inside: with chat.exchange(request) as call")
         self.exchange = exchange
 
 
@@ -391,7 +395,7 @@ class ReadOnlyView(UsageError):
     """`everyone()` and read-only stores only read."""
 
     def __init__(self) -> None:
-        super().__init__("this view of the store only reads; write through store.owned_by(owner)")
+        super().__init__("this view of the store only reads; write through the store that everyone() was called on")
 
 
 class HeldTransaction(UsageError):
@@ -401,6 +405,13 @@ class HeldTransaction(UsageError):
         super().__init__(
             f"{call} would hold your transaction while the model answers; call it on the store itself, outside of within()"
         )
+
+
+class TransactionOver(UsageError):
+    """A store inside a transaction that has ended, or a conversation that came from one."""
+
+    def __init__(self) -> None:
+        super().__init__("the transaction that this was used in has ended; get the conversation again with store.get(id)")
 
 
 class WrongEventLoop(UsageError):

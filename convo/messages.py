@@ -38,7 +38,7 @@ class Media:
     duration: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
-    transcript: str | None = None
+    transcript: str | None = attrs.field(default=None, repr=False)
     voice: str | None = None
     data: bytes | None = attrs.field(default=None, repr=False, eq=False)
 
@@ -49,7 +49,7 @@ class ToolCall:
 
     id: str
     name: str
-    arguments: str
+    arguments: str = attrs.field(repr=False)
     type: Literal["function", "custom"] = "function"
 
 
@@ -61,12 +61,12 @@ class Draft:
     """
 
     role: str
-    body: str
+    body: str = attrs.field(repr=False)
     kind: Kind = "message"
     status: Status = "complete"
     api: str = "chat"
     model: str | None = None
-    text: str = ""
+    text: str = attrs.field(default="", repr=False)
     media: tuple[Media, ...] = ()
     audio_id: str | None = None
     audio_expires: int | None = None
@@ -111,7 +111,7 @@ class Message:
     audio_origin: str | None
     text_tokens: int | None
     audio_tokens: int | None
-    labels: str | None
+    labels: str | None = attrs.field(repr=False)
     media: tuple[Media, ...] = ()
 
     @property

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from convo.canonical import check_text, check_value, encode
+from convo.checks import check_type
 from convo.errors import InvalidMetadata
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_KEYS = 100
 MAX_CHARACTERS = 100_000
@@ -19,6 +18,8 @@ _KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 def encode_metadata(metadata: Mapping[str, Any] | None) -> str | None:
     """Give metadata as canonical text, None for none. Raises `InvalidMetadata`, which names the key."""
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise InvalidMetadata(f"of the type {type(metadata).__name__}", "pass a dict")
     if not metadata:
         return None
     if len(metadata) > MAX_KEYS:
@@ -47,6 +48,7 @@ def check_title(title: str | None) -> str | None:
     """Give a title back, or raise `InvalidMetadata`."""
     if title is None:
         return None
+    check_type(title, str, "title", "text")
     if "\0" in title or len(title) > MAX_TITLE:
         raise InvalidMetadata("title", f"a title is text of at most {MAX_TITLE} characters without NUL")
     return check_text(title, "the title")

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from convo.canonical import digest, encode
+from convo.checks import check_type
 from convo.errors import InputError, KeyMismatch, TurnInProgress
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def check_key(key: str | None) -> str | None:
     """Give a key back. Raises `InputError` for one that no database can index."""
     if key is None:
         return None
+    check_type(key, str, "key", "text")
     if not 0 < len(key) <= MAX_KEY or not key.isprintable():
         reason = f"a key is 1 to {MAX_KEY} printable characters; use an id of your own, such as a request's"
         raise InputError(reason)

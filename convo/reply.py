@@ -37,6 +37,10 @@ class Reply:
     replayed: bool = False
     _answer: str = attrs.field(default="{}", repr=False)
 
+    def __str__(self) -> str:
+        """Give what was said."""
+        return self.text
+
     @property
     def text(self) -> str:
         """What was said, in either form: written text, the transcript of speech, or a refusal."""

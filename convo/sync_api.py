@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
+from convo.checks import check_type
 from convo.edges import Seen, check_client, check_owner, check_whole, ids_of, pending_of, system_clock
 from convo.errors import CallClosed
 from convo.heartbeat import Heartbeat
@@ -129,6 +130,7 @@ class Store:
         catalogue: Catalogue | None = None,
         durability: engines.Durability = "full",
     ) -> None:
+        check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
         tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default())
         self._schema = schema
         self._driver = _Driver(engines.runner_for(url_or_engine, schema=schema, durability=durability), tools)
@@ -209,13 +211,16 @@ class Store:
     ) -> list[Conversation]:
         """List conversations, newest first: those whose metadata holds these values, made in [since, until).
 
-        `after` is the id of the last one of the page before.
+        `after` is the id of the last one of the page before. A value matches exactly: 1 is neither True nor "1".
         """
         steps = store_steps.listed(self._owner, metadata=metadata, since=since, until=until, limit=limit, after=after)
         return [self._conversation(found) for found in self._driver.do(steps)]
 
     def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
-        """Delete a conversation with its messages and exchanges. Raises `ConversationNotFound`."""
+        """Delete a conversation with its messages and exchanges. Raises `ConversationNotFound`.
+
+        The bytes of its audio, images and files stay until a later version collects what nothing refers to.
+        """
         self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
 
     def usage(self) -> Totals:
@@ -364,7 +369,10 @@ class Conversation(Seen):
 
 
 class Exchange:
-    """An exchange around a call that the caller makes. Its lease is renewed until the block ends."""
+    """An exchange around a call that the caller makes. Its lease is renewed until the block ends.
+
+    A block that ends without `record` gives the exchange up.
+    """
 
     def __init__(self, driver: _Driver, place: Place, request: Request) -> None:
         self._driver = driver

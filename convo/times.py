@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from convo.checks import check_type
 from convo.errors import InputError, NaiveTime
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,6 +17,7 @@ def to_micros(moment: datetime, what: str = "the time") -> int:
     Raises `NaiveTime` for one without a zone, `InputError` for one outside the years 2 to 9998, which not every
     driver and every time zone can hold.
     """
+    check_type(moment, datetime, what, "an aware datetime")
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise NaiveTime(what)
     if not 2 <= moment.year <= 9998:  # noqa: PLR2004 - named in the docstring

@@ -86,6 +86,10 @@ class Usage:
             return NotImplemented
         return Usage(**{name: _sum(getattr(self, name), getattr(other, name)) for name in _NAMES})
 
+    def __str__(self) -> str:
+        """Give the tokens that are known, such as `30 in (14 text, 16 audio), 12 out`."""
+        return f"{_told(self, 'input')} in, {_told(self, 'output')} out"
+
     def to_dict(self) -> dict[str, int]:
         """Give the counts that are known, by name: `Usage(**usage.to_dict()) == usage`."""
         return {name: count for name in _NAMES if (count := getattr(self, name)) is not None}
@@ -96,6 +100,13 @@ _NAMES = tuple(field.name for field in attrs.fields(Usage))
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _told(usage: Usage, side: str) -> str:
+    total = getattr(usage, f"{side}_tokens")
+    kinds = ((kind, getattr(usage, f"{side}_{kind}", None)) for kind in ("text", "audio", "image", "cached", "reasoning"))
+    parts = ", ".join(f"{count} {kind}" for kind, count in kinds if count)
+    return f"{'?' if total is None else total}{f' ({parts})' if parts else ''}"
 
 
 def _count(value: object) -> int | None:

@@ -64,7 +64,7 @@ def test_the_contracts_name_the_ring_of_every_module() -> None:
 
 def test_what_the_design_calls_pure_is_in_the_innermost_ring() -> None:
     assert pure_modules() >= {
-        "messages", "history", "policy", "memory", "origin", "canonical", "times", "ids", "content", "extract", "media",
+        "messages", "history", "policy", "memory", "origin", "canonical", "checks", "times", "ids", "content", "extract", "media",
         "metadata", "protocol", "recovery", "reply", "usage", "models", "transcript", "assembly", "intake", "audio",
     }  # fmt: skip
 

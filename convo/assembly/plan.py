@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly.render import Scene, rendered
+from convo.assembly.render import OF_AGE, Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
 from convo.errors import NothingToSend
@@ -94,7 +94,7 @@ def plan(history: History, memory: Memory, policy: Policy, target: Target, now: 
     for step in chain(steps_of(lead)[0], steps):
         wire, how, reason = rendered(step, scene)
         message = step[0]
-        if reason == "expired" and message.audio_expires is not None and message.audio_expires > expired_through:
+        if reason in OF_AGE and message.audio_expires is not None and message.audio_expires > expired_through:
             expired_through = message.audio_expires
         if wire is None:
             omitted.append((message, reason))

@@ -12,6 +12,7 @@ from convo.assembly.repair import MOVED
 from convo.canonical import well_formed
 from convo.errors import TranscriptMissing, UnsupportedMedia
 from convo.origin import Origin
+from convo.policy import MARGIN
 from convo.times import from_micros
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ REASONS = {
     "": "as it is stored",
     "valid": "its id is valid at this API until {expires:%H:%M:%S}",
     "expired": "its id expired at {expires:%Y-%m-%d %H:%M:%S}",
+    "expiring": "its id expires at {expires:%Y-%m-%d %H:%M:%S}, too soon to be sent",
+    "margin": "its id expires at {expires:%Y-%m-%d %H:%M:%S}, and the policy wants a longer margin",
     "no expiry": "the API gave no usable expiry with its id",
     "flipped": "ids of its age went as transcripts before",
     "refused": "the API refused its id, or one of its age, before its time",
@@ -50,6 +53,8 @@ REASONS = {
     "media": "the model takes no {kind}",
     "superseded": "newer instructions are in force",
 }
+OF_AGE = ("expired", "expiring")
+"""Reasons that are remembered, so that what went as a transcript once does so for good."""
 _TELLING = ("", "media", "no transcript", "policy", "text model", "inline")
 """Reasons of the parts of a user's message, the one that is told last."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
@@ -59,14 +64,17 @@ _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 class Scene:
     """What decides about a rendering, besides the message: all that is the same for every message of a request.
 
-    `cutoff` is in microseconds since 1970: a reference must be valid for longer. `open_from` is the position
-    at which the turn to answer begins.
+    `now`, `soon` and `cutoff` are in microseconds since 1970: a reference must be valid for longer than the last, which
+    is `soon` unless the policy has a longer margin. What expires by `soon` is remembered, a policy's wish is not.
+    `open_from` is the position at which the turn to answer begins.
     """
 
     target: Target
     policy: Policy
     memory: Memory
     family_of: Callable[[str], str]
+    now: int
+    soon: int
     cutoff: int
     takes_audio: bool
     open_from: int
@@ -77,8 +85,9 @@ class Scene:
         cls, target: Target, policy: Policy, memory: Memory, now: int, open_from: int, family_of: Callable[[str], str]
     ) -> Scene:
         """Set the scene for a request at `now` (microseconds)."""
-        margin = policy.margin // timedelta(microseconds=1) + abs(memory.skew) * 1_000_000
-        return cls(target, policy, memory, family_of, now + margin, target.takes_audio, open_from)
+        skewed = now + abs(memory.skew) * 1_000_000
+        soon, cutoff = (skewed + margin // timedelta(microseconds=1) for margin in (min(policy.margin, MARGIN), policy.margin))
+        return cls(target, policy, memory, family_of, now, soon, cutoff, target.takes_audio, open_from)
 
     def why_no_reference(self, message: Message) -> str:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
@@ -87,7 +96,7 @@ class Scene:
         if message.audio_expires is None:
             return "no expiry"
         if message.audio_expires <= self.cutoff:
-            return "expired"
+            return self._why_too_old(message.audio_expires)
         source = (message.audio_origin, message.model)
         strange = self._strangers.get(source)
         if strange is None:
@@ -100,6 +109,11 @@ class Scene:
         if origin is None or not Origin.parse(origin).may_be(Origin.parse(self.target.origin)):
             return "origin"
         return "" if model is not None and self.family_of(model) == self.target.model.family else "family"
+
+    def _why_too_old(self, expires: int) -> str:
+        if expires <= self.now:
+            return "expired"
+        return "expiring" if expires <= self.soon else "margin"
 
     def _why_given_up(self, expires: int) -> str:
         if expires <= self.memory.refused_through:

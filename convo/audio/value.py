@@ -34,7 +34,7 @@ class Audio:
     """One of `convo.audio.formats.FORMATS`, as the bytes say; `unknown` for a reply that is none of them."""
     duration: float | None = None
     """Seconds; None for formats that are not measured (all but wav, mp3 and pcm16)."""
-    transcript: str | None = None
+    transcript: str | None = attrs.field(default=None, repr=False)
     """What is said, where the caller or the API told."""
     sample_rate: int | None = None
     """Samples a second of one channel; None like `duration`."""

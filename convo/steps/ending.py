@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from convo.canonical import encode, printable
-from convo.errors import AnswerError, ConversationNotFound, ConvoError, ExchangeNotFound, StoreError
+from convo.errors import AnswerError, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
 from convo.ids import as_uuid
 from convo.intake import read_chat, unreadable
 from convo.protocol import hash_of
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1, 1, 2, 2, 4)
-"""Seconds between tries to store an answer: eleven in all, well within a lease."""
+"""Seconds between tries to store an answer: eleven in all."""
+BUSY = 2
+"""Tries when the database was busy, each of which has waited for its turn already: within a lease together."""
 
 
 @attrs.define
@@ -56,7 +58,7 @@ def ended(place: Place, current: Open, told: Told) -> Steps[Reply]:
     try:
         return (yield from completed(place, current, told.answer, told))
     except AnswerError:
-        yield from _ended_unread(place, current, told)
+        yield from _ended_unread(place, current, told.answer, told)
         raise
 
 
@@ -74,11 +76,13 @@ def completed(place: Place, current: Open, answer: object, told: Told | None = N
 
 
 def _persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
+    busy = 0
     for seconds in PAUSES:
         try:
             return (yield from steps())
         except StoreError as error:
-            if not error.retryable:
+            busy += isinstance(error, StoreBusy)
+            if not error.retryable or busy >= BUSY:
                 raise
         yield from pause(seconds)
     return (yield from steps())
@@ -115,13 +119,16 @@ def _too_late(place: Place, entry: Entry, row: Mapping[str, Any]) -> Steps[Reply
 
 def failed(place: Place, current: Open, error: BaseException) -> Steps[None]:
     """End the exchange without a reply; what was refused on the way is remembered."""
+    if isinstance(error, AnswerError) and error.answer is not None:
+        yield from _ended_unread(place, current, error.answer, None)
+        return
     code = getattr(error, "code", None) or type(error).__name__
     memory = memory_row(place, current.plan, None)
     yield from _ended(place, current.begun.id, current.begun.attempt, {"error": printable(str(code), 100)}, memory)
 
 
-def _ended_unread(place: Place, current: Open, told: Told) -> Steps[None]:
-    raw, usage = unreadable(told.answer)
+def _ended_unread(place: Place, current: Open, answer: object, told: Told | None) -> Steps[None]:
+    raw, usage = unreadable(answer)
     cost = price(usage, current.plan.target.model.prices, table=place.tools.catalogue.table)
     columns = {"error": AnswerError.code, "raw": raw, **usage_columns(usage, cost)}
     yield from _ended(place, current.begun.id, current.begun.attempt, columns, memory_row(place, current.plan, told))
@@ -157,9 +164,12 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     now = place.tools.now()
     target = request.plan.target if request is not None else None
     found = read_chat(answer, asked=dict(request) if request is not None else {}, origin=origin_of(target))
+    seen = request.plan.history.head if request is not None else None
+    before = yield from read(exchanges.recorded, place.owner, place.found.id, found.raw, seen)
+    if before is not None:
+        return (yield from replay(place, before))
     yield from put_media(place, [found.draft], now)
     catalogue = place.tools.catalogue
-    seen = request.plan.history.head if request is not None else None
     draft, key = found.draft, f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
     row = {
         "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "status": "done", "attempt": 1, "api": "chat",

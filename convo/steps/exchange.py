@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convo.assembly import Request
+from convo.checks import check_type
 from convo.content import message_draft
 from convo.errors import ConflictError, KeyMismatch, NotFound, StaleHead, StoreUnavailable
 from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import recovered
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
-from convo.steps.log import put_media
+from convo.steps.log import check_head, put_media
 from convo.steps.requests import filled, opened, planned, target_of
 from convo.store import exchanges
 from convo.store.append import Entry
@@ -19,7 +21,7 @@ from convo.store.exchanges import Begun
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from convo.assembly import Plan, Request, Target
+    from convo.assembly import Plan, Target
     from convo.history import History
     from convo.messages import Draft
     from convo.policy import Policy
@@ -38,6 +40,7 @@ def send(
     """Store what the user said, get the answer, store it. With a key, once."""
     place.tools.check_may_wait("send()")
     check_key(key)
+    check_head(expected_head)
     target = target_of(place, model, api, client, None, arguments)
     drafts = [message_draft(content)] if content else []
     start = yield from opened(place, target, key)
@@ -152,6 +155,7 @@ def try_again(current: Open, error: BaseException) -> bool:
 def begin(place: Place, request: Request) -> Steps[Open]:
     """Begin an exchange for a request that was assembled before; the log may have moved since."""
     place.tools.check_may_wait("exchange()")
+    check_type(request, Request, "exchange()", "the request that chat.request() gave")
     now = place.tools.now()
     begun = yield from _begun(place, _entry(place, request.plan.target, (), None, None, now))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay

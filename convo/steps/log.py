@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.audio import Audio
+from convo.checks import check_type
 from convo.content import message_draft, tool_draft
-from convo.errors import AudioNotLoaded, ConflictError, ConversationNotFound, KeyMismatch, StaleHead, ToolCallNotFound
+from convo.errors import AudioNotLoaded, ConflictError, ConversationNotFound, InputError, KeyMismatch, StaleHead, ToolCallNotFound
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key, hash_of
 from convo.steps.effects import read, unless_taken, write, write_one
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from convo.audio import Audio
     from convo.history import History
     from convo.messages import Draft, Media, Message
     from convo.steps.effects import Steps
@@ -54,6 +55,7 @@ def tool_output(place: Place, call_id: str, output: object, *, error: bool, key:
 def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> Steps[Message]:
     place.tools.check_writable()
     check_key(key)
+    check_head(expected)
     now = place.tools.now()
     yield from put_media(place, [draft], now)
     entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected)
@@ -91,6 +93,11 @@ def _added_before(place: Place, draft: Draft, key: str | None, expected: int | N
     raise ConflictError(reason)
 
 
+def check_head(expected: int | None) -> None:
+    """Raise `InputError` for an expected head that is no position."""
+    check_type(expected, (int, type(None)), "expected_head", "the position of a message")
+
+
 def put_media(place: Place, drafts: Iterable[Draft], now: int) -> Steps[None]:
     """Store the bytes of drafts, each in a transaction of its own, before anything refers to them."""
     pieces: dict[str, Media] = {piece.digest: piece for draft in drafts for piece in draft.media if piece.data is not None}
@@ -120,11 +127,16 @@ def instructions_draft(text: str) -> Draft:
 
 def history(place: Place, last: int | None) -> Steps[History]:
     """Read the log, or its last messages."""
+    check_type(last, (int, type(None)), "last", "a number of messages")
+    if last is not None and last < 0:
+        reason = f"last={last} is negative; pass a number of messages"
+        raise InputError(reason)
     return (yield from read(log.load, place.owner, place.found.branch, last=last))
 
 
 def load(place: Place, audio: Audio) -> Steps[Audio]:
     """Fetch the bytes of stored audio."""
+    check_type(audio, Audio, "load()", "the audio of a message")
     if audio.loaded:
         return audio
     if audio.digest is None:

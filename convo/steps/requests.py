@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly import Plan, Request, Target, fill, plan
+from convo.checks import check_type
 from convo.errors import InputError, UnsupportedApi
 from convo.history import History
 from convo.memory import Memory
@@ -57,6 +58,7 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
     if api not in APIS:
         raise UnsupportedApi(api, APIS)
     for name, value in (("model", model), ("origin", origin or "")):
+        check_type(value, str, name, "text")
         if not value.isprintable():
             reason = f"{name}={value!r} is no plain text"
             raise InputError(reason)
@@ -71,6 +73,7 @@ def opened(place: Place, target: Target, key: str | None = None) -> Steps[Opened
 
 def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target, policy: Policy | None, now: int) -> Plan:
     """Plan the request that answers the log and, after it, drafts that are not in it yet."""
+    check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     first = start.history.head + 1
     added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, first))
     history = History((*start.history.messages, *added), start.history.head + len(added))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convo.checks import check_type
 from convo.content import message_drafts
 from convo.errors import InputError
 from convo.ids import as_uuid
@@ -72,6 +73,8 @@ def listed(
     after: UUID | str | None,
 ) -> Steps[list[Found]]:  # fmt: skip
     """Give a page of conversations, newest first."""
+    check_type(limit, int, "limit", "a number")
+    encode_metadata(metadata)
     for name, value in (metadata or {}).items():
         check_pair(name, value)
     if not 0 < limit <= MAX_PAGE:

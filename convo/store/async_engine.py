@@ -18,7 +18,8 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
-from convo.errors import StoreClosed, WrongEventLoop
+from convo.checks import check_choice, check_type
+from convo.errors import StoreClosed, TransactionOver, WrongEventLoop
 from convo.store import schema as schemas
 from convo.store.engine import (
     ALONE,
@@ -26,6 +27,7 @@ from convo.store.engine import (
     PATIENCE,
     WHOLE,
     Engines,
+    Within,
     check_dialect,
     driver_needed,
     level_of,
@@ -191,7 +193,10 @@ class AsyncWithin:
     """Runs units of work inside the caller's transaction, each behind a savepoint."""
 
     def __init__(self, connection: AsyncConnection, *, schema: str | None = None) -> None:
-        self.place = ""
+        from sqlalchemy.ext.asyncio import AsyncConnection
+
+        check_type(connection, AsyncConnection, "within()", "an async connection of SQLAlchemy")
+        self.place = place_of(connection.engine.url)
         self.creates = False
         self._connection = connection
         self._schema = schema
@@ -199,10 +204,10 @@ class AsyncWithin:
 
     async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
         """Run one unit of work; the caller commits."""
-        from convo.store.engine import Within
-
         if self._closed:
             raise StoreClosed
+        if self._connection.closed:
+            raise TransactionOver
         with typed_errors(self.place):
             return await self._connection.run_sync(
                 lambda connection: Within(connection, schema=self._schema).run(work, *arguments, mode=mode, **named)
@@ -224,6 +229,7 @@ def async_runner_for(
     source: str | URL | Engine | AsyncEngine, *, schema: str | None, durability: Durability
 ) -> AsyncRunner | ThreadRunner:
     """Give the runner of a URL, whose engine we make, or of a caller's engine, whose settings stay as they are."""
+    check_choice(durability, ("full", "relaxed"), "durability")
     options: dict[str, Any] = {"convo_schema": schema} if schema else {}
     if isinstance(source, Engine):
         return ThreadRunner(runner_for(source, schema=schema, durability=durability))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -171,7 +171,7 @@ def find(
 def _metadata_value(connection: Connection, name: str) -> sa.ColumnElement[str]:
     """The value of a key as JSON text; keys are plain words (see `convo.metadata`), so that the path needs no quoting."""
     if connection.dialect.name == "postgresql":
-        return sa.cast(sa.cast(_C.metadata, sa.dialects.postgresql.JSON).op("->")(name), sa.Text)
+        return sa.cast(sa.cast(_C.metadata, sa.JSON).op("->")(name), sa.Text)
     return _C.metadata.op("->")(f'$."{name}"')
 
 
@@ -182,6 +182,7 @@ def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, 
         raise ConversationNotFound(id_)
 
 
+@cache
 def _update(columns: tuple[str, ...]) -> Statement:
     def build() -> Any:
         keys = (_C.owner == sa.bindparam("key_owner"), _C.id == sa.bindparam("key_id"))

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
-from convo.errors import ConflictingArguments, MissingDependency, StoreClosed, StoreNotFound, UnsupportedUrl
+from convo.checks import check_choice, check_type
+from convo.errors import ConflictingArguments, MissingDependency, StoreClosed, StoreNotFound, TransactionOver, UnsupportedUrl
 from convo.store import schema
 from convo.store.faults import code_of, may_retry, typed_errors
 
@@ -42,6 +43,7 @@ PATIENCE = 2.0
 
 def parse_url(url: str | URL) -> URL:
     """Give the URL of a database that convo speaks. Raises `UnsupportedUrl`."""
+    check_type(url, (str, URL), "a store", "the URL of a database or a SQLAlchemy engine")
     try:
         parsed = make_url(url)
     except (sa.exc.ArgumentError, ValueError) as error:
@@ -325,7 +327,8 @@ class Within:
     """Runs units of work inside the caller's transaction, each behind a savepoint, so that an error leaves it usable."""
 
     def __init__(self, connection: Connection, *, schema: str | None = None) -> None:
-        self.place = ""
+        check_type(connection, Connection, "within()", "a connection of SQLAlchemy")
+        self.place = place_of(connection.engine.url)
         self.creates = False
         self._connection = connection.execution_options(convo_schema=schema) if schema else connection
         self._closed = False
@@ -335,6 +338,8 @@ class Within:
         del mode
         if self._closed:
             raise StoreClosed
+        if self._connection.closed:
+            raise TransactionOver
         with typed_errors(self.place):
             _really_begin(self._connection)
             with self._connection.begin_nested():
@@ -366,6 +371,7 @@ def _really_begin(connection: Connection) -> None:
 
 def runner_for(source: str | URL | Engine, *, schema: str | None, durability: Durability) -> Runner:
     """Give the runner of a URL, whose engine we make, or of a caller's engine, whose settings stay as they are."""
+    check_choice(durability, ("full", "relaxed"), "durability")
     options: dict[str, Any] = {"convo_schema": schema} if schema else {}
     if isinstance(source, Engine):
         return Runner(callers_engines(source, options), place=place_of(source.url), owned=False)

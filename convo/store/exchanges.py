@@ -241,6 +241,14 @@ _on_branch = Statement(
     "the exchange that a branch waits for", lambda: _select().where(_mine, _B.id == sa.bindparam("branch"), _B.pending == _X.id)
 )
 _row_of = Statement("a whole row of an exchange", lambda: sa.select(*_X).where(_mine, _X.id == sa.bindparam("id")))
+_with_answer = Statement(
+    "the exchanges that ended with an answer",
+    lambda: (
+        sa.select(_X.id, _X.seen)
+        .where(_mine, _X.conversation == sa.bindparam("conversation"), _X.status == "done", _X.raw == sa.bindparam("raw"))
+        .order_by(_X.position)
+    ),
+)
 _waiting = Statement(
     "the exchanges of a conversation that wait for their answers",
     lambda: (
@@ -273,6 +281,15 @@ def by_key(connection: Connection, owner: str, conversation: UUID, key: str | No
 
 def _pending(connection: Connection, owner: str, branch: UUID) -> Known | None:
     return _known(_on_branch.one(connection, owner=owner, branch=branch))
+
+
+def recorded(connection: Connection, owner: str, conversation: UUID, raw: str, seen: int | None) -> UUID | None:
+    """Give the exchange that has recorded this answer to a request with this head (None: to any), or None."""
+    for identifier, answered in _with_answer.rows(connection, owner=owner, conversation=conversation, raw=raw):
+        if seen is None or answered == seen:
+            found: UUID = identifier
+            return found
+    return None
 
 
 def row_of(connection: Connection, owner: str, exchange: UUID) -> dict[str, Any]:

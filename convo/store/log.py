@@ -82,11 +82,10 @@ def load(
     connection: Connection, owner: str, branch: UUID, *, last: int | None = None, media: Literal["all", "user"] = "all"
 ) -> History:
     """Give the history of a branch, or its last messages. `media="user"` leaves out what is known of spoken replies."""
-    since = 1
-    if last is not None:
-        since = max(1, (head_of(connection, owner, branch) or 0) - last + 1)
+    head = 0 if last is None else head_of(connection, owner, branch) or 0
+    since = 1 if last is None else max(1, head - last + 1)
     messages = _between(connection, owner, branch, since, END, media)
-    return History(messages, messages[-1].position if messages else since - 1)
+    return History(messages, messages[-1].position if messages else head)
 
 
 def one(connection: Connection, owner: str, branch: UUID, position: int) -> Message | None:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
 
-Processor = "Callable[[Any], Any] | None"
-
 
 @attrs.frozen
 class _Compiled:

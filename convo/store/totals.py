@@ -52,7 +52,7 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
     schema = connection.get_execution_options().get("convo_schema")
     options = {"schema_translate_map": {None: schema}} if schema else {}
     calls, with_price, picos, currency, table, *used = connection.execute(statement, execution_options=options).one()
-    cost = Cost.from_picos(picos, currency=currency or "USD", table=table or "")
+    cost = Cost.from_picos(picos if calls else 0, currency=currency or "USD", table=table or "")
     return Totals(calls, Usage(**dict(zip(USAGE_COLUMNS, used, strict=True))), cost, calls - with_price)
 
 

@@ -59,6 +59,7 @@ class FakeAPI:
     remembers and forgets, by `clock`, after `audio_lifetime`. Nothing is random: the same calls get the same answers.
     Use it in-process through `client()` and `async_client()`, over HTTP through `serve()`, or mount `asgi()`.
 
+    Without a `clock` it is the first of November 2026 for ever: give it the clock of your store, or the system's.
     `models` adds names, as in `{"gpt-audio-2": "audio"}`. Fakes with different `seed`s give out different ids.
     """
 

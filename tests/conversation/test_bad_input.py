@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 import convo
 from tests.support.builders import WAV, recording
@@ -58,6 +59,20 @@ BAD_CALLS: dict[str, tuple[Callable[[Any, Any], Any], type[convo.ConvoError], st
     "a title with NUL": (lambda chat, _: chat.update(title="a\0"), convo.InvalidMetadata, "NUL"),
     "an exchange that is none": (lambda chat, _: chat.abandon(uuid4()), convo.ExchangeNotFound, "pending"),
     "an exchange whose id is none": (lambda chat, _: chat.abandon("no id"), convo.ExchangeNotFound, "pending"),
+    "a number as a model": (lambda chat, client: chat.send(client, "x", model=None), convo.InputError, "model takes text"),
+    "a number as a key": (lambda chat, _: chat.add("x", key=5), convo.InputError, "key takes text"),
+    "text as a time": (lambda chat, _: chat.add("x", created_at="2026-01-01"), convo.InputError, "aware datetime"),
+    "text as metadata": (lambda chat, _: chat.add("x", metadata="a"), convo.InvalidMetadata, "pass a dict"),
+    "a number as a title": (lambda chat, _: chat.update(title=5), convo.InputError, "title takes text"),
+    "text as a head": (lambda chat, _: chat.add("x", expected_head="1"), convo.InputError, "expected_head takes"),
+    "a dict as a policy": (
+        lambda chat, client: chat.send(client, "x", **TEXT, policy={}),
+        convo.InputError,
+        r"convo\.Policy",
+    ),
+    "a dict as a request": (lambda chat, _: chat.exchange({}).__enter__(), convo.InputError, r"chat\.request"),
+    "nothing to load": (lambda chat, _: chat.load(None), convo.InputError, "audio of a message"),
+    "a negative length": (lambda chat, _: chat.history(-1), convo.InputError, "negative"),
     "an answer that is none": (lambda chat, _: chat.record({"choices": []}), convo.AnswerError, "ChatCompletion"),
 }
 
@@ -72,6 +87,62 @@ def test_a_bad_call_says_what_and_what_to_do_and_stores_nothing(store: Any, clie
     assert caught.value.committed == "no"
     again = store.get(chat.id)
     assert (again.head, again.title, len(again.history()), len(again.pending()), len(fake.received)) == (0, None, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (lambda: convo.Store("sqlite://", durability="FULL"), "'full' or 'relaxed'"),  # type: ignore[arg-type]
+        (lambda: convo.AsyncStore("sqlite://", durability="none"), "'full' or 'relaxed'"),  # type: ignore[arg-type]
+        (lambda: convo.Store("sqlite://", owner=5), "number as text"),  # type: ignore[arg-type]
+        (lambda: convo.Store(None), "URL of a database"),  # type: ignore[arg-type]
+        (lambda: convo.Store("sqlite://", catalogue="models.toml"), "Catalogue"),  # type: ignore[arg-type]
+        (lambda: convo.Store("sqlite://", schema="chats"), "leave schema= out"),
+        (lambda: convo.Store("sqlite://").within(5), "connection of SQLAlchemy"),  # type: ignore[arg-type]
+        (lambda: convo.Store("sqlite://").create(messages="hello"), "pass a list of dicts"),
+        (lambda: convo.Store("sqlite://").create(messages={"role": "user", "content": "x"}), "pass a list of dicts"),
+        (lambda: convo.Store("sqlite://").conversations(limit="5"), "limit takes a number"),  # type: ignore[arg-type]
+        (lambda: convo.Policy(missing_transcript="raise"), "use 'error' or"),  # type: ignore[arg-type]
+        (lambda: convo.Policy(margin=60), "timedelta"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_setting_is_named_at_once(make: Callable[[], object], remedy: str) -> None:
+    with pytest.raises(convo.InputError, match=remedy):
+        make()
+
+
+def test_a_conversation_that_outlives_its_transaction_says_so(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/chat.db")
+    store = convo.Store(engine)
+    store.upgrade()
+    with engine.begin() as connection:
+        chat = store.within(connection).create()
+    with pytest.raises(convo.TransactionOver, match=r"store\.get"):
+        chat.add("x")
+    store.get(chat.id).add("x")
+    engine.dispose()
+
+
+def test_no_repr_shows_what_was_said(store: Any, client: Any, fake: FakeAPI) -> None:
+    canary = "canary"
+    chat = store.create(instructions=canary, metadata={"k": canary})
+    fake.will_reply(canary)
+    reply = chat.send(client, canary, recording(canary), model="gpt-audio-1.5", voice="alloy")
+    request = chat.request("gpt-audio-1.5", client=client)
+    values = (
+        reply,
+        reply.message,
+        reply.audio,
+        chat.history(),
+        chat.history()[-1].media,
+        request,
+        request.plan,
+        chat,
+        store,
+        reply.usage,
+    )
+    assert [value for value in values if canary in repr(value)] == []
+    assert str(reply) == canary
 
 
 def _stored_audio() -> convo.Audio:

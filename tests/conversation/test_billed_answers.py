@@ -52,7 +52,7 @@ def test_an_answer_is_stored_when_the_database_comes_back(
     store: Any, client: Any, fake: FakeAPI, monkeypatch: pytest.MonkeyPatch, impatient: None, error: type[convo.StoreError]
 ) -> None:
     chat = store.create()
-    failures = iter([error(), error()])
+    failures = iter([error()] if error is convo.StoreBusy else [error(), error()])
     complete = exchanges.complete
 
     def after_a_while(connection: Any, entry: Any) -> Any:
@@ -165,6 +165,25 @@ def test_an_answer_that_cannot_be_read_counts_as_billed(store: Any, client: Any,
     assert caught.value.answer == answer("", choices=[])
     assert chat.pending() == []
     assert chat.usage().usage.input_tokens == 3
+
+
+def test_an_answer_that_cannot_be_read_in_a_callers_own_exchange_counts_as_billed(store: Any, client: Any) -> None:
+    chat = store.create()
+    chat.add("Hello")
+    with pytest.raises(convo.AnswerError), chat.exchange(chat.request("gpt-4.1", client=client)) as call:
+        call.record(answer("", choices=[]))
+    assert (chat.usage().usage.input_tokens, chat.pending()) == (3, [])
+
+
+def test_an_answer_that_an_exchange_recorded_is_not_recorded_again(store: Any, client: Any) -> None:
+    chat = store.create()
+    chat.add("Hello")
+    request = chat.request("gpt-4.1", client=client)
+    with chat.exchange(request) as call:
+        first = call.record(answer("Yes."))
+    assert chat.record(answer("Yes."), request).replayed
+    assert chat.record(answer("Yes.")).message == first.message
+    assert (len(chat.history()), chat.usage().calls) == (2, 1)
 
 
 def test_equal_answers_to_different_requests_are_different_turns(store: Any, client: Any) -> None:

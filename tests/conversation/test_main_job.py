@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import convo
 from tests.support.builders import recording
 
 if TYPE_CHECKING:
@@ -134,3 +136,13 @@ def test_stored_audio_comes_without_bytes_until_they_are_loaded(store: Any, clie
     assert (asked.audio.transcript, asked.text) == ("hello", "hello")
     assert not said.audio.loaded
     assert chat.load(said.audio).data == reply.audio.data
+
+
+def test_what_a_policy_wants_is_not_remembered(store: Any, client: Any) -> None:
+    chat = store.create()
+    chat.send(client, recording(), **VOICE)
+    cautious = convo.Policy(margin=timedelta(hours=2))
+    chat.send(client, "Why?", **VOICE, policy=cautious)
+    renderings = chat.request("gpt-audio-1.5", client=client, policy=cautious).renderings
+    assert [(r.how, "longer margin" in r.reason) for r in renderings if r.role == "assistant"] == [("transcript", True)] * 2
+    assert [r.how for r in chat.request("gpt-audio-1.5", client=client).renderings if r.role == "assistant"] == ["reference"] * 2

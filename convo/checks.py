@@ -1,0 +1,19 @@
+"""Arguments of the wrong type, said in one way."""
+
+from __future__ import annotations
+
+from convo.errors import InputError
+
+
+def check_type(value: object, kind: type | tuple[type, ...], name: str, wanted: str) -> None:
+    """Raise `InputError` unless `value` is a `kind`; `wanted` says in words what to pass. True and False are no numbers."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        reason = f"{name} takes {wanted}, not a {type(value).__name__}"
+        raise InputError(reason)
+
+
+def check_choice(value: object, choices: tuple[str, ...], name: str) -> None:
+    """Raise `InputError` unless `value` is one of the words."""
+    if value not in choices:
+        reason = f"{name}={value!r} is not known; use {' or '.join(map(repr, choices))}"
+        raise InputError(reason)
