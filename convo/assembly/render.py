@@ -131,19 +131,24 @@ def rendered(step: Step, scene: Scene) -> Rendered:
         return {**body, "tool_call_id": short_id(body["tool_call_id"])}, "repaired", repair
     role = message.role
     if role == "assistant":
-        found = _assistant(message, body, scene)
+        found = _usual_reply(message, body, scene) or _any_reply(message, body, scene)
         return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
     if role == "user":
-        return _user_parts(message, body, scene) if isinstance(body.get("content"), list) else _plain(role, body)
+        return _user(message, body, scene)
     if role == "tool":
         content = chat_content(body.get("content"), "tool") or ""
         return {"role": "tool", "content": content, "tool_call_id": short_id(body["tool_call_id"])}, "text", repair
     return _plain(role, body)
 
 
-def _plain(role: str, body: dict[str, Any]) -> Rendered:
-    if role == "user" and len(body) == 2 and isinstance(body.get("content"), str) and body["content"]:  # noqa: PLR2004 - role and content
+def _user(message: Message, body: dict[str, Any], scene: Scene) -> Rendered:
+    content = body.get("content")
+    if content and type(content) is str and len(body) == 2:  # noqa: PLR2004 - role and content: as most are, sent as it is
         return body, "text", ""
+    return _user_parts(message, body, scene) if isinstance(content, list) else _plain("user", body)
+
+
+def _plain(role: str, body: dict[str, Any]) -> Rendered:
     content = chat_content(body.get("content"), role)
     if not content:
         return None, "omitted", "empty"
@@ -158,10 +163,6 @@ def _named(wire: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 
 
 # --- replies ---------------------------------------------------------------------------------------
-
-
-def _assistant(message: Message, body: dict[str, Any], scene: Scene) -> Rendered:
-    return _usual_reply(message, body, scene) or _any_reply(message, body, scene)
 
 
 def _usual_reply(message: Message, body: dict[str, Any], scene: Scene) -> Rendered | None:
