@@ -9,6 +9,7 @@ import attrs
 
 if TYPE_CHECKING:
     from convo.assembly import Plan
+    from convo.memory import Memory
     from convo.messages import Message
 
 AUDIO_NOT_FOUND = "audio_not_found"
@@ -30,19 +31,27 @@ def recovered(plan: Plan, code: str | None, param: str | None) -> tuple[Plan, Re
 
     `code` and `param` are those of the API's error. The message is found by the index in `param`; where that names
     none, every reference of the request is given up. A plan that comes back holds fewer references than the one
-    before, so that trying again ends.
+    before, so that trying again ends. Raises `TranscriptMissing` where the policy wants that.
     """
+    found = refused(plan, code, param)
+    if found is None:
+        return None
+    message, memory = found
+    following = plan.after(memory)
+    kept = {reference.position for reference in following.references}
+    degraded = tuple(reference.position for reference in plan.references if reference.position not in kept)
+    return following, Recovery(AUDIO_NOT_FOUND, message.position, message.audio_id or "", degraded)
+
+
+def refused(plan: Plan, code: str | None, param: str | None) -> tuple[Message, Memory] | None:
+    """Give the message whose id was refused and what to remember of it, None when the error is no such refusal."""
     references = plan.references
     if code != AUDIO_NOT_FOUND or not references:
         return None
-    refused = _named(plan, param)
-    expiries = [message.audio_expires or 0 for message in ([refused] if refused else references)]
+    named = _named(plan, param)
+    expiries = [message.audio_expires or 0 for message in ([named] if named else references)]
     memory = attrs.evolve(plan.memory, refused_through=max(plan.memory.refused_through, *expiries))
-    following = plan.after(memory)
-    kept = {message.position for message in following.references}
-    first = refused or references[0]
-    degraded = tuple(message.position for message in references if message.position not in kept)
-    return following, Recovery(AUDIO_NOT_FOUND, first.position, first.audio_id or "", degraded)
+    return named or references[0], memory
 
 
 def _named(plan: Plan, param: str | None) -> Message | None:

@@ -63,6 +63,8 @@ class _Driver:
         if not self.checked:
             with self._checking:
                 if not self.checked:
+                    if not self.tools.writable:
+                        self.runner.check_there()
                     creates = self.runner.creates and self.tools.writable
                     self._perform_all(store_steps.ready(self.runner.place, creates=creates))
                     self.checked = True

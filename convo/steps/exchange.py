@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from convo.assembly import Request
 from convo.checks import check_type
 from convo.content import message_draft
-from convo.errors import ConflictError, KeyMismatch, NotFound, StaleHead, StoreUnavailable
+from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, StaleHead, StoreUnavailable
 from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
-from convo.recovery import recovered
+from convo.recovery import recovered, refused
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, put_media
@@ -141,7 +143,13 @@ def _asked(place: Place, client: Any, current: Open, drafts: Sequence[Draft]) ->
 
 def try_again(current: Open, error: BaseException) -> bool:
     """Change the plan of an open exchange so that it may be sent again after `error`; False when it may not."""
-    found = recovered(current.plan, getattr(error, "code", None), getattr(error, "param", None))
+    told = getattr(error, "code", None), getattr(error, "param", None)
+    try:
+        found = recovered(current.plan, *told)
+    except RequestError:
+        if (given_up := refused(current.plan, *told)) is not None:
+            current.plan = attrs.evolve(current.plan, memory=given_up[1])
+        raise
     if found is None:
         return False
     current.plan, step = found

@@ -187,9 +187,9 @@ def _step_exchange(connection: Connection, guard: Guard, entry: Entry, head: int
     else:
         row["position"] = head
     if guard is Guard.COMPLETE:
-        _update_exchange(tuple(sorted(row)))(connection, key_owner=entry.owner, key_id=entry.exchange_id, **row)
+        update_exchange(tuple(sorted(row)))(connection, key_owner=entry.owner, key_id=entry.exchange_id, **row)
     else:
-        _insert_exchange(tuple(sorted(row)))(connection, **row)
+        insert_exchange(tuple(sorted(row)))(connection, **row)
 
 
 @cache
@@ -209,7 +209,8 @@ def _insert_attachment() -> Statement:
 
 
 @cache
-def _insert_exchange(columns: tuple[str, ...]) -> Statement:
+def insert_exchange(columns: tuple[str, ...]) -> Statement:
+    """Give the statement that stores these columns of an exchange."""
     return Statement(
         "begin or record an exchange",
         lambda: sa.insert(tables.exchange).values({c: sa.bindparam(c, type_=_X[c].type) for c in columns}),
@@ -217,7 +218,9 @@ def _insert_exchange(columns: tuple[str, ...]) -> Statement:
 
 
 @cache
-def _update_exchange(columns: tuple[str, ...]) -> Statement:
+def update_exchange(columns: tuple[str, ...]) -> Statement:
+    """Give the statement that changes these columns of an exchange, by `key_owner` and `key_id`."""
+
     def build() -> sa.Update:
         keys = (_X.owner == sa.bindparam("key_owner"), _X.id == sa.bindparam("key_id"))
         return sa.update(tables.exchange).where(*keys).values({c: sa.bindparam(c, type_=_X[c].type) for c in columns})

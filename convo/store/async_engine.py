@@ -131,6 +131,8 @@ class AsyncRunner:
     def must_exist(self) -> None:
         """A server's tables are never made by themselves."""
 
+    check_there = must_exist
+
     async def close(self) -> None:
         """Wait for work under way, then close the connections of an engine that we made."""
         self._closed = True
@@ -179,6 +181,10 @@ class ThreadRunner:
         """Create nothing from now on. Raises `StoreNotFound` for a file that is not there."""
         self._runner.must_exist()
 
+    def check_there(self) -> None:
+        """Raise `StoreNotFound` for a file that is not there."""
+        self._runner.check_there()
+
     async def close(self) -> None:
         """Wait for work under way, end the thread, close the connections of an engine that we made."""
         if self._closed:
@@ -219,6 +225,8 @@ class AsyncWithin:
 
     def must_exist(self) -> None:
         """The caller's connection is there."""
+
+    check_there = must_exist
 
     async def close(self) -> None:
         """Refuse further work; the connection is the caller's."""

@@ -313,6 +313,10 @@ class Runner:
     def must_exist(self) -> None:
         """Create nothing from now on. Raises `StoreNotFound` when the engine's URL names a SQLite file that is not there."""
         self.creates = False
+        self.check_there()
+
+    def check_there(self) -> None:
+        """Raise `StoreNotFound` when the engine's URL names a SQLite file that is not there."""
         check_file(self.engines.reading.url)
 
     def close(self) -> None:
@@ -351,6 +355,8 @@ class Within:
 
     def must_exist(self) -> None:
         """The caller's connection is there."""
+
+    check_there = must_exist
 
     def close(self) -> None:
         """Refuse further work; the connection is the caller's."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 from convo.errors import ConversationNotFound, ExchangeLost, ExchangeNotFound, StaleHead
 from convo.protocol import Known, Step, in_progress, is_alive, step_for
 from convo.store import memories, tables
-from convo.store.append import Entry, Guard, append
+from convo.store.append import Entry, Guard, append, insert_exchange, update_exchange
 from convo.store.log import head_of
 from convo.store.statements import Statement, micros
 
@@ -161,7 +160,7 @@ def keep_late(connection: Connection, entry: Entry, late_id: UUID) -> ExchangeLo
     if row is not None:
         body = dict(zip(columns, row, strict=True))
         body |= {**entry.exchange, "id": late_id, "key": None, "status": "late", "attempt": entry.attempt, "position": None}
-        _insert(tuple(columns))(connection, **body)
+        insert_exchange(tuple(columns))(connection, **body)
     return ExchangeLost(entry.exchange_id, known.status if known else "gone")
 
 
@@ -202,24 +201,7 @@ def record(connection: Connection, entry: Entry) -> int | None:
 
 def end(connection: Connection, owner: str, exchange: UUID, changes: Mapping[str, Any]) -> None:
     """Change columns of an exchange."""
-    _change(tuple(sorted(changes)))(connection, key_owner=owner, key_id=exchange, **changes)
-
-
-@cache
-def _change(columns: tuple[str, ...]) -> Statement:
-    def build() -> Any:
-        keys = (_X.owner == sa.bindparam("key_owner"), _X.id == sa.bindparam("key_id"))
-        return sa.update(tables.exchange).where(*keys).values({c: sa.bindparam(c, type_=_X[c].type) for c in columns})
-
-    return Statement("change an exchange", build)
-
-
-@cache
-def _insert(columns: tuple[str, ...]) -> Statement:
-    return Statement(
-        "keep a late answer",
-        lambda: sa.insert(tables.exchange).values({c: sa.bindparam(c, type_=_X[c].type) for c in columns}),
-    )
+    update_exchange(tuple(sorted(changes)))(connection, key_owner=owner, key_id=exchange, **changes)
 
 
 # --- look-ups --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -227,7 +228,16 @@ def test_a_server_that_is_not_there_is_named() -> None:
 def test_a_store_that_must_exist_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(convo.StoreNotFound, match=r"missing\.db"):
         convo.Store.existing(f"sqlite:///{tmp_path}/missing.db")
+    with convo.Store(f"sqlite:///{tmp_path}/missing.db") as store, pytest.raises(convo.StoreNotFound):
+        store.everyone().conversations()
+    with pytest.raises(convo.StoreNotFound):
+        asyncio.run(_everyones(f"sqlite:///{tmp_path}/missing.db"))
     assert list(tmp_path.iterdir()) == []
+
+
+async def _everyones(url: str) -> object:
+    async with convo.AsyncStore(url) as store:
+        return await store.everyone().conversations()
 
 
 def test_a_file_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
@@ -248,8 +258,6 @@ def test_a_file_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_second_event_loop_is_named(database: Database) -> None:
-    import asyncio
-
     store = convo.AsyncStore(database.url, **database.options)
     with asyncio.Runner() as first, asyncio.Runner() as second:
         first.run(store.create())
@@ -260,8 +268,6 @@ def test_a_second_event_loop_is_named(database: Database) -> None:
 
 
 def test_a_sync_store_works_inside_a_running_loop(database: Database) -> None:
-    import asyncio
-
     async def notebook() -> int:
         with convo.Store(database.url, **database.options) as store:
             chat = store.create()

@@ -227,6 +227,21 @@ def test_a_refusal_is_remembered_when_the_next_try_fails(store: Any, client: Any
     assert len(refused) <= 1
 
 
+def test_a_refusal_is_remembered_when_there_is_no_transcript_to_send_instead(store: Any, client: Any, fake: FakeAPI) -> None:
+    chat = store.create()
+    first = chat.send(client, recording(), **VOICE)
+    spoken = {"id": first.audio.id, "expires_at": int(first.audio.expires_at.timestamp()), "data": "", "transcript": None}
+    silent = answer("", choices=[{"index": 0, "message": {"role": "assistant", "content": None, "audio": spoken}}])
+    other = store.create()
+    other.add(recording())
+    other.record(silent, other.request("gpt-audio-1.5", client=client, voice="alloy"))
+    fake.revoke(first.audio.id)
+    for _ in range(2):
+        with pytest.raises(convo.TranscriptMissing):
+            other.send(client, "Why?", **VOICE)
+    assert len([received for received in fake.received if received.status == 400]) == 1
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_one_key_at_the_same_moment_is_one_message(database: Database) -> None:
     with convo.Store(database.url, **database.options) as store:
