@@ -67,9 +67,10 @@ class _AsyncDriver:
         if not self.checked:
             async with self._checking:
                 if not self.checked:
-                    await self._perform_all(
-                        store_steps.ready(self.runner.place, creates=self.runner.creates and self.tools.writable)
-                    )
+                    if not self.tools.writable:
+                        self.runner.check_there()
+                    creates = self.runner.creates and self.tools.writable
+                    await self._perform_all(store_steps.ready(self.runner.place, creates=creates))
                     self.checked = True
         return await self._perform_all(steps)
 
