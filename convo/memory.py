@@ -18,11 +18,6 @@ class Memory:
     refused_through: int = 0
     skew: int = 0
 
-    @property
-    def horizon(self) -> int:
-        """The later of the two horizons."""
-        return max(self.expired_through, self.refused_through)
-
 
 SKEW_TOLERANCE = 2
 """Seconds by which an honest answer's `Date` may differ: the header has whole seconds, and the answer travelled."""

@@ -28,9 +28,10 @@ from convo.store.engine import (
     WHOLE,
     Engines,
     Within,
+    after_begin,
+    before_begin,
     check_dialect,
     driver_needed,
-    level_of,
     parse_url,
     place_of,
     runner_for,
@@ -90,7 +91,7 @@ class Shield:
 class AsyncRunner:
     """Runs units of work on an async engine of PostgreSQL; see `convo.store.engine.Runner`."""
 
-    def __init__(self, engines: Engines[AsyncEngine] | AsyncCallersPostgres, *, place: str, owned: bool = True) -> None:
+    def __init__(self, engines: Engines[AsyncEngine] | AsyncCallersEngine, *, place: str, owned: bool = True) -> None:
         self.place = place
         self.creates = False
         self._owned = owned
@@ -242,7 +243,8 @@ def async_runner_for(
     if isinstance(source, Engine):
         return ThreadRunner(runner_for(source, schema=schema, durability=durability))
     if not isinstance(source, str | URL):
-        return AsyncRunner(_callers_engines(source, options), place=place_of(source.url), owned=False)
+        check_dialect(source.url, options)
+        return AsyncRunner(AsyncCallersEngine(source.execution_options(**options)), place=place_of(source.url), owned=False)
     url = parse_url(source)
     check_dialect(url, options)
     if url.get_backend_name() == "sqlite":
@@ -258,17 +260,9 @@ def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
 
 
-def _callers_engines(engine: AsyncEngine, options: Mapping[str, Any]) -> Engines[AsyncEngine] | AsyncCallersPostgres:
-    check_dialect(engine.url, options)
-    if engine.dialect.name != "postgresql":
-        whole = engine.execution_options(**options)
-        return Engines(whole, whole, alone=False)
-    return AsyncCallersPostgres(engine.execution_options(**options))
-
-
 @attrs.frozen
-class AsyncCallersPostgres:
-    """See `convo.store.engine.CallersPostgres`."""
+class AsyncCallersEngine:
+    """See `convo.store.engine.CallersEngine`."""
 
     engine: AsyncEngine
 
@@ -276,8 +270,9 @@ class AsyncCallersPostgres:
     async def open(self, mode: Mode) -> AsyncIterator[AsyncConnection]:
         """Give the context in which a unit of work has its connection, and which commits at its end."""
         async with self.engine.connect() as connection:
-            await connection.execution_options(isolation_level=level_of(mode))
+            await connection.run_sync(before_begin, mode)
             async with connection.begin():
+                await connection.run_sync(after_begin, mode)
                 yield connection
 
     def both(self) -> set[AsyncEngine]:

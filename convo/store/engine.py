@@ -93,34 +93,8 @@ WHOLE = "READ COMMITTED"
 
 
 @attrs.frozen
-class CallersSqlite:
-    """A caller's engine, on which a writing transaction is begun by us: as it is set up, it might begin none."""
-
-    engine: Engine
-
-    @contextmanager
-    def open(self, mode: Mode) -> Iterator[Connection]:
-        """Give the context in which a unit of work has its connection, and which commits at its end."""
-        with self.engine.begin() as connection:
-            if mode != "read":
-                _really_begin(connection)
-            yield connection
-
-    @property
-    def reading(self) -> Engine:
-        """The engine."""
-        return self.engine
-
-    writing = reading
-
-    def both(self) -> set[Engine]:
-        """Give the engine."""
-        return {self.engine}
-
-
-@attrs.frozen
-class CallersPostgres:
-    """A caller's engine, on whose connections we choose the isolation: a level set on an engine would lose to the caller's."""
+class CallersEngine:
+    """A caller's engine, which we set up for each unit of work: as it is, it might begin no transaction, or another kind."""
 
     engine: Engine
 
@@ -128,8 +102,9 @@ class CallersPostgres:
     def open(self, mode: Mode) -> Iterator[Connection]:
         """Give the context in which a unit of work has its connection, and which commits at its end."""
         with self.engine.connect() as connection:
-            connection.execution_options(isolation_level=level_of(mode))
+            before_begin(connection, mode)
             with connection.begin():
+                after_begin(connection, mode)
                 yield connection
 
     @property
@@ -144,20 +119,25 @@ class CallersPostgres:
         return {self.engine}
 
 
-AnyEngines = Engines[Engine] | CallersSqlite | CallersPostgres
+def before_begin(connection: Connection, mode: Mode) -> None:
+    """Choose the isolation on PostgreSQL, on the connection: a level set on an engine would lose to the caller's."""
+    if connection.dialect.name == "postgresql":
+        connection.execution_options(isolation_level=WHOLE if mode == "write" else ALONE["isolation_level"])
 
 
-def level_of(mode: Mode) -> Any:
-    """Give the isolation level for a mode."""
-    return WHOLE if mode == "write" else ALONE["isolation_level"]
+def after_begin(connection: Connection, mode: Mode) -> None:
+    """Begin a writing transaction on SQLite, which Python's sqlite3 may not have done."""
+    if mode != "read":
+        _really_begin(connection)
 
 
-def callers_engines(engine: Engine, options: Mapping[str, Any]) -> AnyEngines:
-    """Give a caller's engine for each mode; its own settings, pool and events stay as they are."""
+AnyEngines = Engines[Engine] | CallersEngine
+
+
+def callers_engine(engine: Engine, options: Mapping[str, Any]) -> CallersEngine:
+    """Take a caller's engine; its own settings, pool and events stay as they are."""
     check_dialect(engine.url, options)
-    if engine.dialect.name != "postgresql":
-        return CallersSqlite(engine.execution_options(**options))
-    return CallersPostgres(engine.execution_options(**options))
+    return CallersEngine(engine.execution_options(**options))
 
 
 def check_dialect(url: URL, options: Mapping[str, Any]) -> None:
@@ -380,7 +360,7 @@ def runner_for(source: str | URL | Engine, *, schema: str | None, durability: Du
     check_choice(durability, ("full", "relaxed"), "durability")
     options: dict[str, Any] = {"convo_schema": schema} if schema else {}
     if isinstance(source, Engine):
-        return Runner(callers_engines(source, options), place=place_of(source.url), owned=False)
+        return Runner(callers_engine(source, options), place=place_of(source.url), owned=False)
     url = parse_url(source)
     check_dialect(url, options)
     creates = url.get_backend_name() == "sqlite"

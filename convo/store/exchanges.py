@@ -25,12 +25,11 @@ _X, _B = tables.exchange.c, tables.branch.c
 
 @attrs.frozen
 class Begun:
-    """An exchange that may call the API now. `asked` are the positions of its messages, `head` is the log's."""
+    """An exchange that may call the API now. `head` is the log's."""
 
     id: UUID
     attempt: int
     head: int
-    asked: tuple[int, int]
 
 
 # --- begin -----------------------------------------------------------------------------------------
@@ -41,7 +40,7 @@ def begin(connection: Connection, entry: Entry) -> Begun | None:
     head = append(connection, Guard.BEGIN, entry)
     if head is None or entry.exchange_id is None:
         return None
-    return Begun(entry.exchange_id, 1, head, (head - len(entry.drafts) + 1, head))
+    return Begun(entry.exchange_id, 1, head)
 
 
 def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known:
@@ -71,7 +70,7 @@ def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known:
 def _begun_before(connection: Connection, entry: Entry, own: Known) -> Begun:
     """Our own begin, whose confirmation was lost."""
     head = head_of(connection, entry.owner, entry.branch) or 0
-    return Begun(own.id, own.attempt, head, (own.asked_first, own.asked_last))
+    return Begun(own.id, own.attempt, head)
 
 
 def _clear_the_way(connection: Connection, entry: Entry, pending: Known | None, known: Known | None) -> None:
@@ -94,7 +93,7 @@ def _take_over(connection: Connection, entry: Entry, known: Known) -> Begun:
         {**changes, "status": "pending", "attempt": attempt, "error": None, "finished_at": None},
     )
     head = head_of(connection, entry.owner, entry.branch) or 0
-    return Begun(known.id, attempt, head, (known.asked_first, known.asked_last))
+    return Begun(known.id, attempt, head)
 
 
 _lock = Statement(

@@ -12,12 +12,6 @@ from convo.origin import Origin
 # --- memory ----------------------------------------------------------------------------------------
 
 
-def test_the_horizon_is_the_later_of_the_two() -> None:
-    assert Memory(expired_through=7, refused_through=5).horizon == 7
-    assert Memory(expired_through=5, refused_through=7).horizon == 7
-    assert Memory().horizon == 0
-
-
 @pytest.mark.parametrize(
     ("known", "seconds", "remembered"),
     [
