@@ -1,0 +1,157 @@
+"""`AsyncConversation`: one conversation, thin over `convo.steps`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convo.async_api.exchange import AsyncExchange
+from convo.edges import Seen, check_client, check_whole, pending_of
+from convo.steps import ending as ending_steps
+from convo.steps import exchange as exchange_steps
+from convo.steps import log as log_steps
+from convo.steps import requests as request_steps
+from convo.steps import stores as store_steps
+from convo.steps.effects import read
+from convo.steps.log import UNSET
+from convo.store import exchanges
+from convo.transcript import written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from convo.assembly import Request
+    from convo.async_api.driver import AsyncDriver
+    from convo.audio import Audio
+    from convo.edges import Pending
+    from convo.history import History
+    from convo.messages import Message
+    from convo.policy import Policy
+    from convo.reply import Reply
+    from convo.steps.place import Place
+    from convo.store.totals import Totals
+
+
+class AsyncConversation(Seen):
+    """One conversation. Made by an `AsyncStore`; what it says of title, metadata, instructions and head is as last seen."""
+
+    def __init__(self, driver: AsyncDriver, place: Place) -> None:
+        super().__init__(place)
+        self._driver = driver
+
+    async def add(
+        self,
+        *content: object,
+        role: str = "user",
+        name: str | None = None,
+        key: str | None = None,
+        created_at: datetime | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        pinned: bool = False,
+        expected_head: int | None = None,
+    ) -> Message:
+        """Store a message of text, `Audio`, `Image`, `File` or the API's own content parts; or one whole message as a dict.
+
+        With `key`, once: the same again gives the stored message. Raises `StaleHead` when the log has moved past
+        `expected_head`.
+        """
+        steps = log_steps.add(
+            self._place, content, role=role, name=name, key=key, created_at=created_at, metadata=metadata, pinned=pinned,
+            expected_head=expected_head,
+        )  # fmt: skip
+        return await self._driver.do(steps)
+
+    async def tool_output(self, call_id: str, output: object, *, error: bool = False, key: str | None = None) -> Message:
+        """Store the result of a tool call: text, text parts, or any JSON value. Raises `ToolCallNotFound`."""
+        return await self._driver.do(log_steps.tool_output(self._place, call_id, output, error=error, key=key))
+
+    async def history(self, last: int | None = None) -> History:
+        """Read the log, or its last messages. Audio comes without its bytes, see `load`."""
+        return await self._driver.do(log_steps.history(self._place, last))
+
+    async def load(self, audio: Audio) -> Audio:
+        """Give the same audio with its bytes."""
+        return await self._driver.do(log_steps.load(self._place, audio))
+
+    async def request(
+        self,
+        model: str,
+        *,
+        api: str = "chat",
+        client: Any = None,
+        origin: str | None = None,
+        policy: Policy | None = None,
+        **arguments: Any,
+    ) -> Request:
+        """Assemble a request and write nothing. `client` or `origin` says whose audio ids are valid: without, none is sent.
+
+        `voice=` and `format=` are short for `audio={...}` and the modalities; other arguments go to the API as they are.
+        """
+        steps = request_steps.request(
+            self._place, model, api=api, client=client, origin=origin, policy=policy, arguments=arguments
+        )
+        return await self._driver.do(steps)
+
+    def exchange(self, request: Request) -> AsyncExchange:
+        """Begin an exchange for a call of your own: `async with chat.exchange(request) as call: ...`."""
+        return AsyncExchange(self._driver, self._place, request)
+
+    async def record(self, answer: object, request: Request | None = None) -> Reply:
+        """Store an answer, once. It was not protected while it ran: see `exchange`."""
+        return await self._driver.do(ending_steps.record(self._place, answer, request))
+
+    async def send(
+        self,
+        client: Any,
+        *content: object,
+        model: str,
+        api: str = "chat",
+        policy: Policy | None = None,
+        key: str | None = None,
+        expected_head: int | None = None,
+        **arguments: Any,
+    ) -> Reply:
+        """Store what the user said, get the answer, store it. Without content, answer what is in the log.
+
+        With `key`, once: the same again gives the recorded reply. Raises `TurnInProgress` while another turn waits
+        for its answer, `StaleHead` when the log has moved past `expected_head`, and the client's own errors; after
+        those the user's message is in the log, and the same key, or a send without content, tries again.
+        """
+        check_client(client, asynchronous=True)
+        check_whole(arguments)
+        steps = exchange_steps.send(
+            self._place,
+            client,
+            content,
+            model=model,
+            api=api,
+            policy=policy,
+            key=key,
+            expected_head=expected_head,
+            arguments=arguments,
+        )
+        return await self._driver.do(steps)
+
+    async def update(
+        self, *, title: str | None = UNSET, metadata: Mapping[str, Any] | None = UNSET, instructions: str = UNSET
+    ) -> None:
+        """Change title or metadata; new instructions are an event of the log, older ones stay where they were."""
+        await self._driver.do(log_steps.update(self._place, title, metadata, instructions))
+
+    async def pending(self) -> list[Pending]:
+        """List the exchanges that wait for their answers, oldest first."""
+        rows = await self._driver.do(read(exchanges.waiting, self._place.owner, self.id))
+        return [pending_of(row) for row in rows]
+
+    async def abandon(self, exchange: UUID | Pending) -> None:
+        """Give up an exchange that waits; its answer no longer counts. Raises `ExchangeNotFound`."""
+        await self._driver.do(ending_steps.abandon(self._place, exchange))
+
+    async def transcript(self) -> str:
+        """Give the conversation as plain text, one paragraph a message."""
+        return written(await self.history())
+
+    async def usage(self) -> Totals:
+        """Sum calls, tokens and cost of this conversation."""
+        return await self._driver.do(store_steps.usage(self.owner, self.id))

@@ -1,0 +1,85 @@
+"""Performs the effects that steps ask for, in the thread of the caller."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from convo.heartbeat import Heartbeat
+from convo.protocol import LEASE
+from convo.steps import stores as store_steps
+from convo.steps.effects import Finish, Pause, Told, Upgrade, Work
+from convo.store import engine as engines
+from convo.store import exchanges
+
+if TYPE_CHECKING:
+    from convo.steps.effects import Effect, Lease, Steps
+    from convo.steps.place import Tools
+
+T = TypeVar("T")
+
+
+class Driver:
+    """Performs the effects of steps, one after the other, in the caller's thread."""
+
+    def __init__(self, runner: engines.Runner | engines.Within, tools: Tools, *, checked: bool = False) -> None:
+        self.runner = runner
+        self.tools = tools
+        self.heartbeat = Heartbeat(self._renew)
+        self.checked = checked
+        self._checking = threading.Lock()
+
+    def do(self, steps: Steps[T]) -> T:
+        """Perform steps; the tables are seen to first, once."""
+        if not self.checked:
+            with self._checking:
+                if not self.checked:
+                    if not self.tools.writable:
+                        self.runner.check_there()
+                    creates = self.runner.creates and self.tools.writable
+                    self._perform_all(store_steps.ready(self.runner.place, creates=creates))
+                    self.checked = True
+        return self._perform_all(steps)
+
+    def upgrade(self) -> None:
+        """Make or upgrade the tables."""
+        self.runner.upgrade()
+        self.checked = True
+
+    def _perform_all(self, steps: Steps[T]) -> T:
+        result: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                effect = steps.send(result) if error is None else steps.throw(error)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            try:
+                result, error = self._perform(effect), None
+            except BaseException as raised:  # noqa: BLE001 - handed to the steps, which raise it again
+                error = raised
+
+    def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Work):
+            return self.runner.run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
+        if isinstance(effect, Upgrade):
+            return self.runner.upgrade()
+        if isinstance(effect, Pause):
+            return time.sleep(effect.seconds)
+        if isinstance(effect, Finish):
+            with self.heartbeat.keeping(effect.lease):
+                return self._perform_all(effect.steps)
+        with self.heartbeat.keeping(effect.lease):
+            raw = effect.client.chat.completions.with_raw_response.create(**effect.request)
+            return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
+
+    def _renew(self, lease: Lease) -> object:
+        until = self.tools.now() + LEASE
+        return self.runner.run(exchanges.renew, lease.owner, lease.branch, lease.exchange, lease.attempt, until, mode="write")
+
+    def close(self) -> None:
+        """Stop renewing leases and close the connections."""
+        self.heartbeat.close()
+        self.runner.close()
