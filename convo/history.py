@@ -9,6 +9,7 @@ import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from convo.audio import Audio
     from convo.messages import Message
@@ -20,6 +21,7 @@ class History(Sequence["Message"]):
 
     messages: tuple[Message, ...] = ()
     head: int = 0
+    branch: UUID | None = attrs.field(default=None, eq=False)
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self.messages)
@@ -34,7 +36,7 @@ class History(Sequence["Message"]):
     def __getitem__(self, index: int | slice) -> Message | History:
         """Give one message by its index (not its position), or a shorter history."""
         if isinstance(index, slice):
-            return History(self.messages[index], self.head)
+            return History(self.messages[index], self.head, self.branch)
         return self.messages[index]
 
     @property
@@ -45,7 +47,7 @@ class History(Sequence["Message"]):
             if not runs or (message.role == "user" and runs[-1][-1].role != "user"):
                 runs.append([])
             runs[-1].append(message)
-        return tuple(History(tuple(run), self.head) for run in runs)
+        return tuple(History(tuple(run), self.head, self.branch) for run in runs)
 
     @property
     def instructions(self) -> str | None:

@@ -61,10 +61,11 @@ class Step(Enum):
 class Known:
     """What is known of an exchange that was begun before. `lease_until` is in microseconds, None when not pending.
 
-    `position` is that of its reply.
+    `position` is that of its reply, in the line of `branch`.
     """
 
     id: UUID
+    branch: UUID
     key: str | None
     hash: bytes
     status: ExchangeStatus

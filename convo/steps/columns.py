@@ -70,7 +70,7 @@ def memory_row(place: Place, plan: Plan, told: Told | None) -> dict[str, Any] | 
     target = plan.target
     if memory == plan.remembered or not target.may_refer:
         return None
-    where = {"owner": place.owner, "branch": place.found.branch, "origin": target.origin, "family": target.model.family}
+    where = {"owner": place.owner, "branch": plan.history.branch, "origin": target.origin, "family": target.model.family}
     return where | attrs.asdict(memory)
 
 

@@ -16,7 +16,7 @@ from convo.protocol import hash_of
 from convo.reply import Reply, reply_of
 from convo.steps.columns import answer_columns, answer_of, done_row, memory_row, origin_of, whole_raw
 from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
-from convo.steps.log import put_media
+from convo.steps.log import put_media, shown_branch
 from convo.store import blobs, exchanges, log
 from convo.store.append import Entry
 from convo.store.totals import usage_columns
@@ -50,7 +50,7 @@ class Open:
 
     def lease(self, place: Place) -> Lease:
         """Give what has to be kept alive."""
-        return Lease(place.owner, place.found.branch, self.begun.id, self.begun.attempt)
+        return Lease(place.owner, self.begun.branch, self.begun.id, self.begun.attempt)
 
 
 def ended(place: Place, current: Open, told: Told) -> Steps[Reply]:
@@ -94,7 +94,7 @@ def _completed(place: Place, current: Open, answer: object, told: Told | None) -
     yield from put_media(place, [found.draft], now)
     row = done_row(current.plan, found, told, current.recovered, place.tools.catalogue.table, now)
     entry = Entry(
-        place.owner, place.found.branch, now, (found.draft,), exchange_id=current.begun.id, attempt=current.begun.attempt,
+        place.owner, current.begun.branch, now, (found.draft,), exchange_id=current.begun.id, attempt=current.begun.attempt,
         exchange=row, memory=memory_row(place, current.plan, told),
     )  # fmt: skip
     head = yield from write_one(exchanges.complete, entry)
@@ -124,35 +124,33 @@ def failed(place: Place, current: Open, error: BaseException) -> Steps[None]:
         return
     code = getattr(error, "code", None) or type(error).__name__
     memory = memory_row(place, current.plan, None)
-    yield from _ended(place, current.begun.id, current.begun.attempt, {"error": printable(str(code), 100)}, memory)
+    yield from _ended(place, current.begun, {"error": printable(str(code), 100)}, memory)
 
 
 def _ended_unread(place: Place, current: Open, answer: object, told: Told | None) -> Steps[None]:
     raw, usage = unreadable(answer)
     cost = price(usage, current.plan.target.model.prices, table=place.tools.catalogue.table)
     columns = {"error": AnswerError.code, "raw": raw, **usage_columns(usage, cost)}
-    yield from _ended(place, current.begun.id, current.begun.attempt, columns, memory_row(place, current.plan, told))
+    yield from _ended(place, current.begun, columns, memory_row(place, current.plan, told))
 
 
-def withdrawn(place: Place, exchange: UUID, error: BaseException) -> Steps[None]:
+def withdrawn(place: Place, begun: Begun, error: BaseException) -> Steps[None]:
     """End an exchange of which it is not known whether it began."""
-    yield from _ended(place, exchange, 1, {"error": printable(type(error).__name__, 100)}, None)
+    yield from _ended(place, begun, {"error": printable(type(error).__name__, 100)}, None)
 
 
-def _ended(
-    place: Place, exchange: UUID, attempt: int, columns: Mapping[str, Any], memory: Mapping[str, Any] | None
-) -> Steps[None]:
+def _ended(place: Place, begun: Begun, columns: Mapping[str, Any], memory: Mapping[str, Any] | None) -> Steps[None]:
     """A database that cannot be reached is no second error: the lease runs out."""
     now = place.tools.now()
     with suppress(ConvoError):
-        yield from write(exchanges.fail, place.owner, place.found.branch, exchange, attempt, now, columns, memory)
+        yield from write(exchanges.fail, place.owner, begun.branch, begun.id, begun.attempt, now, columns, memory)
 
 
 def abandon(place: Place, exchange: Any) -> Steps[None]:
     """Give up an exchange that waits for its answer. Raises `ExchangeNotFound`."""
     place.tools.check_writable()
     identifier = as_uuid(getattr(exchange, "id", exchange), ExchangeNotFound)
-    yield from write(exchanges.give_up, place.owner, place.found.branch, identifier, place.tools.now())
+    yield from write(exchanges.give_up, place.owner, place.found.id, identifier, place.tools.now())
 
 
 # --- without a begin -------------------------------------------------------------------------------
@@ -179,7 +177,8 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         "seen": seen,
     }  # fmt: skip
     memory = memory_row(place, request.plan, None) if request is not None else None
-    entry = Entry(place.owner, place.found.branch, now, (draft,), exchange_id=place.tools.new_id(), exchange=row, memory=memory)
+    branch = (request.plan.history.branch if request is not None else None) or (yield from shown_branch(place))
+    entry = Entry(place.owner, branch, now, (draft,), exchange_id=place.tools.new_id(), exchange=row, memory=memory)
     head = yield from unless_taken(exchanges.record, entry)
     if head is None:
         known = yield from read(exchanges.by_key, place.owner, place.found.id, key)

@@ -14,7 +14,7 @@ from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import recovered, refused
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
-from convo.steps.log import check_head, put_media
+from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
 from convo.store import exchanges
 from convo.store.append import Entry
@@ -91,19 +91,21 @@ def _new_row(place: Place, target: Target, drafts: Sequence[Draft], key: str | N
 def _begun(place: Place, entry: Entry) -> Steps[Begun | Known]:
     """Begin; whoever is interrupted on the way leaves nothing pending."""
     try:
-        begun = yield from _try_to_begin(entry)
+        while (begun := (yield from _try_to_begin(entry))) is None:
+            yield from must_follow(place, entry.expected)
+            entry = attrs.evolve(entry, branch=place.found.branch)
     except (GeneratorExit, ConflictError, NotFound):
         raise
     except BaseException as error:
         assert entry.exchange_id is not None  # noqa: S101 - an exchange has an id
-        yield from withdrawn(place, entry.exchange_id, error)
+        yield from withdrawn(place, Begun(entry.exchange_id, entry.branch, 1, 0), error)
         raise
     if isinstance(begun, Begun):
         place.moved(begun.head)
     return begun
 
 
-def _try_to_begin(entry: Entry) -> Steps[Begun | Known]:
+def _try_to_begin(entry: Entry) -> Steps[Begun | Known | None]:
     begun = yield from unless_taken(exchanges.begin, entry)
     if begun is not None:
         return begun
@@ -119,7 +121,7 @@ def _answered(
     """From a begun exchange to its end; what happens before an answer ends it, an answer is recorded whatever happens."""
     current = Open(begun, ready)
     try:
-        if begun.head != ready.history.head:
+        if (begun.branch, begun.head) != (ready.history.branch, ready.history.head):
             start = yield from opened(place, ready.target)
             current.plan = planned(place, start, (), ready.target, policy, place.tools.now())
         told = yield from _asked(place, client, current, drafts)
@@ -165,6 +167,9 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     place.tools.check_may_wait("exchange()")
     check_type(request, Request, "exchange()", "the request that chat.request() gave")
     now = place.tools.now()
+    history = request.plan.history
+    if history.branch is not None and history.branch != (yield from shown_branch(place)):
+        raise StaleHead(history.head, place.head)
     begun = yield from _begun(place, _entry(place, request.plan.target, (), None, None, now))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
     return Open(begun, request.plan)

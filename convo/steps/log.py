@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -13,13 +13,16 @@ from convo.errors import AudioNotLoaded, ConflictError, ConversationNotFound, In
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key, hash_of
 from convo.steps.effects import read, unless_taken, write, write_one
-from convo.store import blobs, conversations, exchanges, log
+from convo.store import blobs, branches, conversations, exchanges, log
 from convo.store.append import Entry, Guard, append
 from convo.times import to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
 
     from convo.history import History
     from convo.messages import Draft, Media, Message
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 RECENT = 50
 """Messages at the end of a log in which a call is looked for before all the others."""
+AGAIN = "the log was changed by others again and again; try once more"
 UNSET: Any = object()
 """The default of an argument for which None means something."""
 
@@ -46,7 +50,7 @@ def tool_output(place: Place, call_id: str, output: object, *, error: bool, key:
     """Store the result of a tool call. Raises `ToolCallNotFound` for a call that the log does not hold."""
     draft = tool_draft(call_id, output, error=error)
     for last in (RECENT, None):
-        history = yield from read(log.load, place.owner, place.found.branch, last=last, media="user")
+        history = yield from read(load_shown, place.owner, place.found.id, last=last, media="user")
         if any(call.id == call_id for message in history if message.role == "assistant" for call in message.tool_calls):
             return (yield from _add(place, draft, key, None))
     raise ToolCallNotFound(call_id)
@@ -61,11 +65,46 @@ def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> S
     entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected)
     if key is not None:
         entry = attrs.evolve(entry, exchange_id=place.tools.new_id(), exchange=_added(place, draft, key, now))
-    head = yield from (write_one if key is None else unless_taken)(append, Guard.ADD, entry)
-    if head is None:
-        return (yield from _added_before(place, draft, key, expected))
+    while (head := (yield from (write_one if key is None else unless_taken)(append, Guard.ADD, entry))) is None:
+        if not (yield from followed(place, expected)):
+            return (yield from _added_before(place, draft, key, expected))
+        entry = attrs.evolve(entry, branch=place.found.branch)
     place.moved(head)
     return draft.at(head, now)
+
+
+def followed(place: Place, expected: int | None = None) -> Steps[bool]:
+    """Go on with the branch that the conversation shows now; False when it is the same.
+
+    Raises `StaleHead` when the caller has seen the head of the other one, `ConversationNotFound`.
+    """
+    before = place.found
+    place.now_found((yield from read(conversations.get, place.owner, id_=before.id)))
+    if place.found.branch == before.branch:
+        return False
+    if expected is not None:
+        raise StaleHead(expected, place.found.head)
+    return True
+
+
+def must_follow(place: Place, expected: int | None) -> Steps[None]:
+    """Go on with the branch that the conversation shows now. Raises `ConflictError` when there is no other."""
+    if not (yield from followed(place, expected)):
+        raise ConflictError(AGAIN)
+
+
+def shown_branch(place: Place) -> Steps[UUID]:
+    """Give the branch that the conversation shows now."""
+    branch, _ = yield from read(branches.shown, place.owner, place.found.id)
+    return branch
+
+
+def load_shown(
+    connection: Connection, owner: str, conversation: UUID, *, last: int | None, media: Literal["all", "user"] = "all"
+) -> History:
+    """Give the history of the branch that a conversation shows. Raises `ConversationNotFound`."""
+    branch, _ = branches.shown(connection, owner, conversation)
+    return log.load(connection, owner, branch, last=last, media=media)
 
 
 def _added(place: Place, draft: Draft, key: str, now: int) -> dict[str, Any]:
@@ -81,7 +120,7 @@ def _added_before(place: Place, draft: Draft, key: str | None, expected: int | N
     if known is not None and key is not None:
         if known.status != "added" or known.hash != hash_of([draft]):
             raise KeyMismatch(key)
-        stored = yield from read(log.one, place.owner, place.found.branch, known.asked_last)
+        stored = yield from read(log.one, place.owner, known.branch, known.asked_last)
         if stored is not None:
             return stored
     head = yield from read(log.head_of, place.owner, place.found.branch)
@@ -89,8 +128,7 @@ def _added_before(place: Place, draft: Draft, key: str | None, expected: int | N
         raise ConversationNotFound(place.found.id)
     if expected is not None and head != expected:
         raise StaleHead(expected, head)
-    reason = "the log was changed by others again and again; try once more"
-    raise ConflictError(reason)
+    raise ConflictError(AGAIN)
 
 
 def check_head(expected: int | None) -> None:
@@ -131,7 +169,7 @@ def history(place: Place, last: int | None) -> Steps[History]:
     if last is not None and last < 0:
         reason = f"last={last} is negative; pass a number of messages"
         raise InputError(reason)
-    return (yield from read(log.load, place.owner, place.found.branch, last=last))
+    return (yield from read(load_shown, place.owner, place.found.id, last=last))
 
 
 def load(place: Place, audio: Audio) -> Steps[Audio]:

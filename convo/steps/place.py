@@ -71,3 +71,8 @@ class Place:
     def moved(self, head: int) -> None:
         """Note that the log has grown."""
         self.head = max(self.head, head)
+
+    def now_found(self, found: Found) -> None:
+        """Note what the database holds now; the head of another branch may be lower."""
+        self.head = found.head if found.branch != self.found.branch else max(self.head, found.head)
+        self.found = found

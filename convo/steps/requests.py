@@ -14,7 +14,8 @@ from convo.memory import Memory
 from convo.origin import Origin
 from convo.policy import Policy
 from convo.steps.effects import read
-from convo.store import blobs, exchanges, log, memories
+from convo.steps.log import followed
+from convo.store import blobs, branches, exchanges, log, memories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,17 +33,16 @@ APIS = ("chat",)
 
 @attrs.frozen
 class Opened:
-    """What a turn starts from: the log, what assembly remembers, and the exchange that has the key already."""
+    """What a turn starts from: the log of the branch that is shown, what assembly remembers, and who has the key already."""
 
     history: History
     memory: Memory
     known: Known | None
 
 
-def open_turn(
-    connection: Connection, owner: str, conversation: UUID, branch: UUID, target: Target, key: str | None
-) -> Opened:  # fmt: skip
+def open_turn(connection: Connection, owner: str, conversation: UUID, target: Target, key: str | None) -> Opened:
     """Read what a request is made of."""
+    branch, _ = branches.shown(connection, owner, conversation)
     known = exchanges.by_key(connection, owner, conversation, key)  # first: who takes over must see its messages
     history = log.load(connection, owner, branch, media="user")
     refers = target.may_refer and [message for message in history.messages if message.audio_id]
@@ -68,7 +68,10 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
 
 def opened(place: Place, target: Target, key: str | None = None) -> Steps[Opened]:
     """Read what a turn starts from."""
-    return (yield from read(open_turn, place.owner, place.found.id, place.found.branch, target, key))
+    start = yield from read(open_turn, place.owner, place.found.id, target, key)
+    if start.history.branch != place.found.branch:
+        yield from followed(place)
+    return start
 
 
 def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target, policy: Policy | None, now: int) -> Plan:
@@ -76,7 +79,7 @@ def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     first = start.history.head + 1
     added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, first))
-    history = History((*start.history.messages, *added), start.history.head + len(added))
+    history = History((*start.history.messages, *added), start.history.head + len(added), start.history.branch)
     return plan(history, start.memory, policy or Policy(), target, now, place.tools.family_of)
 
 

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 class Guard(Enum):
     """What must hold of the branch for the messages to enter, and what happens to its pending exchange."""
 
-    ADD = "any state; the pending exchange stays; with a key, not known yet"
-    BEGIN = "no exchange pending; this one becomes pending"
+    ADD = "the branch is shown; the pending exchange stays; with a key, not known yet"
+    BEGIN = "the branch is shown, no exchange pending; this one becomes pending"
     COMPLETE = "this attempt of this exchange is pending; nothing is afterwards"
-    RECORD = "any state; the exchange is done at once"
+    RECORD = "anything; the exchange is done at once"
 
 
 @attrs.frozen
@@ -72,6 +72,8 @@ _B, _M, _A, _X = tables.branch.c, tables.message.c, tables.attachment.c, tables.
 def _move(guard: Guard, *, keyed: bool, expecting: bool, instructs: bool) -> sa.Update:
     count = sa.bindparam("count", type_=sa.BigInteger)
     statement = sa.update(tables.branch).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
+    if guard in (Guard.ADD, Guard.BEGIN):
+        statement = statement.where(_B.state == sa.literal_column(f"'{tables.SHOWN}'"))
     if guard is Guard.BEGIN:
         begun: dict[str, Any] = {
             "pending": sa.bindparam("exchange_id"),

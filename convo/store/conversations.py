@@ -11,9 +11,8 @@ import sqlalchemy as sa
 from convo.canonical import decode, encode
 from convo.errors import ConversationNotFound
 from convo.messages import text_of
-from convo.store import tables
+from convo.store import branches, tables
 from convo.store.append import Entry, Guard, append_in_steps
-from convo.store.log import END
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
@@ -82,8 +81,6 @@ _delete_children = [
     ),
 ]
 """What foreign keys do; on a caller's SQLite engine they may be off."""
-_insert_branch = Statement("start a branch", lambda: sa.insert(tables.branch))
-_insert_segment = Statement("say whose rows a branch shows", lambda: sa.insert(tables.segment))
 
 
 def _insert() -> Any:
@@ -112,19 +109,7 @@ def create(
     if made is None:
         assert key is not None  # noqa: S101 - only a key can be taken
         return get(connection, owner, key=key)
-    _insert_branch(
-        connection,
-        owner=owner,
-        id=branch,
-        conversation=id_,
-        head=0,
-        instructions=None,
-        pending=None,
-        attempt=0,
-        lease_until=None,
-        created_at=now,
-    )
-    _insert_segment(connection, owner=owner, branch=branch, first=1, last=END, source=branch)
+    branches.start(connection, owner, branch, id_, now)
     if drafts:
         append_in_steps(connection, Guard.ADD, Entry(owner, branch, now, drafts))
     return get(connection, owner, id_=id_)

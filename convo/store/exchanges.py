@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _X, _B = tables.exchange.c, tables.branch.c
+_mine = _X.owner == sa.bindparam("owner")
 
 
 @attrs.frozen
 class Begun:
-    """An exchange that may call the API now. `head` is the log's."""
+    """An exchange that may call the API now, on `branch`, whose head is `head`."""
 
     id: UUID
+    branch: UUID
     attempt: int
     head: int
 
@@ -40,17 +42,20 @@ def begin(connection: Connection, entry: Entry) -> Begun | None:
     head = append(connection, Guard.BEGIN, entry)
     if head is None or entry.exchange_id is None:
         return None
-    return Begun(entry.exchange_id, 1, head)
+    return Begun(entry.exchange_id, entry.branch, 1, head)
 
 
-def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known:
+def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known | None:
     """Begin, take over or replay an exchange, under the lock of its branch.
 
-    Gives `Known` for an exchange that is done. Raises `TurnInProgress`, `KeyMismatch`, `StaleHead` and
-    `ConversationNotFound`; nothing is written then.
+    Gives `Known` for an exchange that is done, None when the branch is not the one that is shown. Raises
+    `TurnInProgress`, `KeyMismatch`, `StaleHead` and `ConversationNotFound`; nothing is written then.
     """
-    if _lock.one(connection, owner=entry.owner, branch=entry.branch) is None:
+    locked = _lock.one(connection, owner=entry.owner, branch=entry.branch)
+    if locked is None:
         raise ConversationNotFound(entry.exchange.get("conversation"))
+    if locked[1] != tables.SHOWN:
+        return None
     pending = _pending(connection, entry.owner, entry.branch)
     if pending is not None and pending.id == entry.exchange_id:
         return _begun_before(connection, entry, pending)
@@ -70,7 +75,7 @@ def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known:
 def _begun_before(connection: Connection, entry: Entry, own: Known) -> Begun:
     """Our own begin, whose confirmation was lost."""
     head = head_of(connection, entry.owner, entry.branch) or 0
-    return Begun(own.id, own.attempt, head)
+    return Begun(own.id, own.branch, own.attempt, head)
 
 
 def _clear_the_way(connection: Connection, entry: Entry, pending: Known | None, known: Known | None) -> None:
@@ -82,6 +87,9 @@ def _clear_the_way(connection: Connection, entry: Entry, pending: Known | None, 
 
 
 def _take_over(connection: Connection, entry: Entry, known: Known) -> Begun:
+    head = head_of(connection, entry.owner, entry.branch) or 0
+    if known.branch != entry.branch:
+        raise StaleHead(known.asked_last, head)
     attempt = known.attempt + 1
     where = {"key_owner": entry.owner, "key_branch": entry.branch}
     _hold(connection, **where, pending=known.id, attempt=attempt, lease_until=entry.lease_until)
@@ -92,8 +100,7 @@ def _take_over(connection: Connection, entry: Entry, known: Known) -> Begun:
         known.id,
         {**changes, "status": "pending", "attempt": attempt, "error": None, "finished_at": None},
     )
-    head = head_of(connection, entry.owner, entry.branch) or 0
-    return Begun(known.id, attempt, head)
+    return Begun(known.id, known.branch, attempt, head)
 
 
 _lock = Statement(
@@ -102,7 +109,22 @@ _lock = Statement(
         sa.update(tables.branch)
         .where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
         .values(head=_B.head)
-        .returning(_B.head)
+        .returning(_B.head, _B.state)
+    ),
+)
+_lock_of = Statement(
+    "lock the branch of an exchange",
+    lambda: (
+        sa.update(tables.branch)
+        .where(
+            _B.owner == sa.bindparam("owner"),
+            _B.id
+            == sa.select(_X.branch)
+            .where(_mine, _X.conversation == sa.bindparam("conversation"), _X.id == sa.bindparam("exchange"))
+            .scalar_subquery(),
+        )
+        .values(head=_B.head)
+        .returning(_B.id)
     ),
 )
 _hold = Statement(
@@ -184,10 +206,12 @@ def abandon(connection: Connection, owner: str, branch: UUID, exchange: UUID, no
     end(connection, owner, exchange, {"status": "abandoned", "finished_at": now})
 
 
-def give_up(connection: Connection, owner: str, branch: UUID, exchange: UUID, now: int) -> None:
-    """`abandon`, with a write first, as every writing transaction begins."""
-    _lock.one(connection, owner=owner, branch=branch)
-    abandon(connection, owner, branch, exchange, now)
+def give_up(connection: Connection, owner: str, conversation: UUID, exchange: UUID, now: int) -> None:
+    """`abandon` on whatever branch it is, with a write first, as every writing transaction begins."""
+    locked = _lock_of.one(connection, owner=owner, conversation=conversation, exchange=exchange)
+    if locked is None:
+        raise ExchangeNotFound(exchange)
+    abandon(connection, owner, locked[0], exchange, now)
 
 
 def record(connection: Connection, entry: Entry) -> int | None:
@@ -208,11 +232,10 @@ def end(connection: Connection, owner: str, exchange: UUID, changes: Mapping[str
 
 def _select() -> sa.Select[Any]:
     lease = sa.case((_B.pending == _X.id, micros(_B.lease_until)), else_=sa.null())
-    columns = (_X.id, _X.key, _X.hash, _X.status, _X.attempt, lease, _X.asked_first, _X.asked_last, _X.position)
+    columns = (_X.id, _X.branch, _X.key, _X.hash, _X.status, _X.attempt, lease, _X.asked_first, _X.asked_last, _X.position)
     return sa.select(*columns).join_from(tables.exchange, tables.branch, (_B.owner == _X.owner) & (_B.id == _X.branch))
 
 
-_mine = _X.owner == sa.bindparam("owner")
 _by_id = Statement("one exchange", lambda: _select().where(_mine, _X.id == sa.bindparam("id")))
 _by_key = Statement(
     "the exchange of a key",
@@ -246,8 +269,8 @@ _waiting = Statement(
 def _known(row: Any) -> Known | None:
     if row is None:
         return None
-    id_, key, hash_, *rest = row
-    return Known(id_, key, bytes(hash_), *rest)
+    id_, branch, key, hash_, *rest = row
+    return Known(id_, branch, key, bytes(hash_), *rest)
 
 
 def by_id(connection: Connection, owner: str, exchange: UUID) -> Known | None:

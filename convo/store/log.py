@@ -85,7 +85,7 @@ def load(
     head = 0 if last is None else head_of(connection, owner, branch) or 0
     since = 1 if last is None else max(1, head - last + 1)
     messages = _between(connection, owner, branch, since, END, media)
-    return History(messages, messages[-1].position if messages else head)
+    return History(messages, messages[-1].position if messages else head, branch)
 
 
 def one(connection: Connection, owner: str, branch: UUID, position: int) -> Message | None:

@@ -15,6 +15,9 @@ NAMING = {
 }
 metadata = sa.MetaData(naming_convention=NAMING)
 
+SHOWN, LEFT, KEPT = "shown", "left", "kept"
+"""States of a branch: one of a conversation is shown and grows; others were left; of some only the rows are needed."""
+
 
 def _owner() -> sa.Column[str]:
     return sa.Column("owner", sa.Text, nullable=False)
@@ -48,6 +51,9 @@ branch = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, comment="of the pending exchange: the fencing token"),
     sa.Column("lease_until", Instant, comment="until when its worker is taken to be alive"),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default=SHOWN, comment="shown, left for another, or kept for its rows"),
+    sa.Column("parent", Id, comment="the branch that it was made from"),
+    sa.Column("forked_at", sa.BigInteger, comment="position of the last message that it shares with its parent"),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.ForeignKeyConstraint(["owner", "conversation"], ["convo_conversation.owner", "convo_conversation.id"], ondelete="CASCADE"),
     sa.Index("ix_convo_branch_owner_conversation", "owner", "conversation"),
@@ -64,6 +70,7 @@ segment = sa.Table(
     sa.Column("source", Id, nullable=False, comment="the branch that holds the rows"),
     sa.PrimaryKeyConstraint("owner", "branch", "first"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
+    sa.Index("ix_convo_segment_owner_source", "owner", "source"),
     comment="which rows make up the line of a branch, flattened",
 )
 
@@ -120,6 +127,24 @@ attachment = sa.Table(
     ),
     sa.Index("ix_convo_attachment_owner_digest", "owner", "digest"),
     comment="one row per piece of media of a message",
+)
+
+annotation = sa.Table(
+    "convo_annotation",
+    metadata,
+    _owner(),
+    sa.Column("branch", Id, nullable=False, comment="the branch that holds the message"),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False, comment="canonical JSON"),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "branch", "position", "name"),
+    sa.ForeignKeyConstraint(
+        ["owner", "branch", "position"],
+        ["convo_message.owner", "convo_message.branch", "convo_message.position"],
+        ondelete="CASCADE",
+    ),
+    comment="notes beside the log, which may change",
 )
 
 blob = sa.Table(
@@ -211,4 +236,35 @@ memory = sa.Table(
     sa.PrimaryKeyConstraint("owner", "branch", "origin", "family"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     comment="what assembly must remember to keep the prefix stable",
+)
+
+checkpoint = sa.Table(
+    "convo_checkpoint",
+    metadata,
+    _owner(),
+    sa.Column("exchange", Id, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False, comment="0: the message so far; from 1: its audio, in pieces"),
+    sa.Column("attempt", sa.Integer, nullable=False, comment="of the exchange"),
+    sa.Column("body", sa.Text, comment="the answer so far, canonical JSON, without its audio"),
+    sa.Column("data", sa.LargeBinary, comment="at most 1 MB of the audio"),
+    sa.Column("saved_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "exchange", "number"),
+    sa.ForeignKeyConstraint(["owner", "exchange"], ["convo_exchange.owner", "convo_exchange.id"], ondelete="CASCADE"),
+    comment="what a stream has received, until it ends",
+)
+
+search = sa.Table(
+    "convo_search",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _owner(),
+    sa.Column("branch", Id, nullable=False, comment="the branch that holds the message"),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["owner", "branch", "position"],
+        ["convo_message.owner", "convo_message.branch", "convo_message.position"],
+        ondelete="CASCADE",
+    ),
+    sa.Index("uq_convo_search_owner_branch_position", "owner", "branch", "position", unique=True),
+    comment="messages whose words are in the full-text index (convo_words), by number; derived",
 )
