@@ -64,7 +64,9 @@ from convo.errors import (
     UsageError,
     WrongEventLoop,
 )
+from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
 from convo.history import History
+from convo.intake import ChatFold
 from convo.media import File, Image
 from convo.memory import Memory
 from convo.messages import Media, Message, ToolCall
@@ -82,6 +84,7 @@ __all__ = [
     "AsyncExchange",
     "AsyncStore",
     "Audio",
+    "AudioDelta",
     "AudioFormatMismatch",
     "AudioNotLoaded",
     "AudioRequired",
@@ -89,6 +92,7 @@ __all__ = [
     "BlobNotFound",
     "CallClosed",
     "Catalogue",
+    "ChatFold",
     "ConflictError",
     "ConflictingArguments",
     "Conversation",
@@ -125,6 +129,7 @@ __all__ = [
     "ReadOnlyStore",
     "ReadOnlyView",
     "Recovery",
+    "RefusalDelta",
     "Rendering",
     "Reply",
     "Request",
@@ -141,12 +146,15 @@ __all__ = [
     "StoreFailed",
     "StoreNotFound",
     "StoreUnavailable",
+    "TextDelta",
     "TooLarge",
     "ToolCall",
+    "ToolCallDelta",
     "ToolCallNotFound",
     "ToolOutputMissing",
     "Totals",
     "TransactionOver",
+    "TranscriptDelta",
     "TranscriptMissing",
     "TurnInProgress",
     "UnknownAudioFormat",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME_COLUMN = 1_000
 """Characters of ids and names that columns hold; the body holds all of them."""
+WHOLE_ANSWER = "pass the ChatCompletion that the client returned"
 
 
 @attrs.frozen
@@ -42,7 +43,7 @@ def read_chat(answer: object, *, asked: Mapping[str, Any], origin: Origin | None
     `asked` is what was asked for (`model`, and `audio` with its format and voice, which the answer does not tell);
     `origin` is where its audio id is valid. Raises `AnswerError` for anything that is not one answer.
     """
-    body = _as_dict(answer)
+    body = as_dict(answer)
     choice = _one_choice(body)
     message = _mapping(choice.get("message"), "its choice holds no message")
     usage = Usage.from_chat(_mapping_or_none(body.get("usage")))
@@ -62,13 +63,14 @@ def read_chat(answer: object, *, asked: Mapping[str, Any], origin: Origin | None
 def unreadable(answer: object) -> tuple[str | None, Usage]:
     """Give what can be kept of an answer that `read_chat` refuses: its text, None where it has none, and its usage."""
     try:
-        body = _as_dict(answer)
+        body = as_dict(answer)
         return encode(body), Usage.from_chat(_mapping_or_none(body.get("usage")))
     except (ConvoError, TypeError, ValueError, RecursionError):
         return None, Usage()
 
 
-def _as_dict(answer: object) -> Mapping[str, Any]:
+def as_dict(answer: object, remedy: str = WHOLE_ANSWER) -> Mapping[str, Any]:
+    """Give an object of the SDK, a dict or JSON text as a mapping. Raises `AnswerError`, with `remedy`, for anything else."""
     dump = getattr(answer, "to_dict", None)
     if callable(dump):
         answer = dump(mode="python", exclude_unset=True, warnings=False)
@@ -76,8 +78,8 @@ def _as_dict(answer: object) -> Mapping[str, Any]:
         try:
             answer = json.loads(answer)
         except (ValueError, RecursionError) as error:
-            raise AnswerError("it is no JSON", "pass the ChatCompletion that the client returned") from error
-    return _mapping(answer, f"a {type(answer).__name__} is no answer of the API")
+            raise AnswerError("it is no JSON", remedy) from error
+    return _mapping(answer, f"a {type(answer).__name__} is no answer of the API", remedy)
 
 
 def _canonical(value: object) -> str:
@@ -86,14 +88,14 @@ def _canonical(value: object) -> str:
         text = encode(value)
         decode(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise AnswerError("it is no JSON, or nested too deeply", "pass the ChatCompletion that the client returned") from error
+        raise AnswerError("it is no JSON, or nested too deeply", WHOLE_ANSWER) from error
     return text
 
 
 def _one_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise AnswerError("it holds no choice", "pass the ChatCompletion that the client returned")
+        raise AnswerError("it holds no choice", WHOLE_ANSWER)
     if len(choices) > 1:
         raise AnswerError(f"it holds {len(choices)} choices", "keep one of them: a conversation goes on with one answer")
     return _mapping(choices[0], "its choice is no object")
@@ -150,9 +152,9 @@ def _voice_id(voice: object) -> str | None:
     return _text(voice.get("id")) if isinstance(voice, Mapping) else None
 
 
-def _mapping(value: object, reason: str) -> Mapping[str, Any]:
+def _mapping(value: object, reason: str, remedy: str = WHOLE_ANSWER) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise AnswerError(reason, "pass the ChatCompletion that the client returned")
+        raise AnswerError(reason, remedy)
     return value
 
 
