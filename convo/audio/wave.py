@@ -1,4 +1,4 @@
-"""WAV files: measured by their RIFF chunks, and made from the API's pcm16.
+"""WAV files: measured by their RIFF chunks, cut, and made from the API's pcm16.
 
 Layout: Microsoft and IBM, Multimedia Programming Interface and Data Specifications 1.0, with WAVE_FORMAT_EXTENSIBLE.
 """
@@ -25,17 +25,19 @@ _UNCOMPRESSED = {1, 3, 6, 7}
 _MAX_CHANNELS = 32
 _MAX_CHUNKS = 1000
 """Chunks that are read before the sound: real files have a handful."""
-_UNSIZED = {0, 0xFFFFFFFF}
+_UNKNOWN = 0xFFFFFFFF
+_UNSIZED = {0, _UNKNOWN}
 """Sizes that a header holds which was written before the sound."""
 
 
 @attrs.frozen
 class _Layout:
-    """What the chunk `fmt ` says: `rate` in hertz, `block` in bytes, one sample of every channel."""
+    """What the chunk `fmt ` says: `rate` in hertz, `block` in bytes, one sample of every channel; `fmt` is the chunk."""
 
     channels: int
     rate: int
     block: int
+    fmt: bytes
 
 
 def probe_wav(data: bytes) -> Probe:
@@ -44,6 +46,29 @@ def probe_wav(data: bytes) -> Probe:
     The duration is that of the samples that are there, whatever the header claims; sizes of 0 and 0xFFFFFFFF,
     which streaming writers leave, mean all that follows. Raises `BadAudio` with the reason.
     """
+    layout, start, end = _found(data)
+    return Probe("wav", (end - start) // layout.block / layout.rate, layout.rate, layout.channels)
+
+
+def cut_wav(data: bytes, seconds: float) -> bytes:
+    """Give the first seconds of a wav, whole samples under a true header; `b""` where that is no sample.
+
+    Chunks beside the format and the sound are left out: they may tell of samples that are gone. Raises `BadAudio`.
+    """
+    layout, start, end = _found(data)
+    if seconds >= (end - start) // layout.block / layout.rate:
+        return data
+    kept = data[start : start + int(seconds * layout.rate) * layout.block]
+    return _wav(layout.fmt, len(kept)) + kept if kept else b""
+
+
+def cut_pcm16(data: bytes, seconds: float) -> bytes:
+    """Give the first seconds of the API's pcm16, whole samples."""
+    return data if seconds >= len(data) / 2 / PCM16_RATE else data[: int(seconds * PCM16_RATE) * 2]
+
+
+def _found(data: bytes) -> tuple[_Layout, int, int]:
+    """Give what a wav says of its sound, and where its whole samples begin and end."""
     layout: _Layout | None = None
     at = _HEADER
     for _ in range(_MAX_CHUNKS):
@@ -52,7 +77,7 @@ def probe_wav(data: bytes) -> Probe:
         name, size = _CHUNK.unpack_from(data, at)
         at += _CHUNK.size
         if name == b"data":
-            return _measured(layout, size, len(data) - at)
+            return _sound(layout, size, len(data) - at, at)
         if name == b"fmt ":
             layout = _layout(data, at, size)
         at += size + size % 2
@@ -71,17 +96,17 @@ def _layout(data: bytes, at: int, size: int) -> _Layout:
         raise BadAudio(f"the wav header claims {channels} channels at {rate} Hz")
     if bits == 0 or block != channels * ((bits + 7) // 8):
         raise BadAudio(f"the wav header claims blocks of {block} bytes for {channels} channels of {bits} bits")
-    return _Layout(channels, rate, block)
+    return _Layout(channels, rate, block, data[at : at + size])
 
 
-def _measured(layout: _Layout | None, claimed: int, present: int) -> Probe:
+def _sound(layout: _Layout | None, claimed: int, present: int, at: int) -> tuple[_Layout, int, int]:
     if layout is None:
         raise BadAudio("the wav has no chunk 'fmt ' before its sound")
     size = present if claimed in _UNSIZED else min(claimed, present)
     samples = size // layout.block
     if samples == 0:
         raise BadAudio("the wav holds no sound")
-    return Probe("wav", samples / layout.rate, layout.rate, layout.channels)
+    return layout, at, at + samples * layout.block
 
 
 def probe_pcm16(data: bytes) -> Probe:
@@ -91,12 +116,24 @@ def probe_pcm16(data: bytes) -> Probe:
     return Probe("pcm16", len(data) / 2 / PCM16_RATE, PCM16_RATE, 1)
 
 
+def wav_header(size: int | None = None) -> bytes:
+    """Give the 44 bytes that make a wav of `size` bytes of the API's pcm16, when they stand before them.
+
+    Without a size it is the header of a stream whose length nobody knows yet: players take all that follows.
+    """
+    return _wav(_FMT.pack(1, 1, PCM16_RATE, PCM16_RATE * 2, 2, 16), size)
+
+
 def wav_of_pcm16(data: bytes) -> bytes:
     """Give pcm16 of the API (24 kHz, mono) as a wav that players know."""
-    fmt = _FMT.pack(1, 1, PCM16_RATE, PCM16_RATE * 2, 2, 16)
-    size = len(data)
+    return wav_header(len(data)) + data
+
+
+def _wav(fmt: bytes, size: int | None) -> bytes:
+    """Give the header of a wav with `size` bytes of sound; chunks have even sizes, but nothing follows the sound."""
+    head = 4 + _CHUNK.size + len(fmt) + _CHUNK.size
     return b"".join((
-        _CHUNK.pack(b"RIFF", 4 + _CHUNK.size + len(fmt) + _CHUNK.size + size), b"WAVE",
+        _CHUNK.pack(b"RIFF", _UNKNOWN if size is None else head + size), b"WAVE",
         _CHUNK.pack(b"fmt ", len(fmt)), fmt,
-        _CHUNK.pack(b"data", size), data,
+        _CHUNK.pack(b"data", _UNKNOWN if size is None else size),
     ))  # fmt: skip

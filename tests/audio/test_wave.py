@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from convo.audio import Audio
 from convo.audio.measure import measure
-from convo.audio.wave import wav_of_pcm16
+from convo.audio.wave import wav_header, wav_of_pcm16
 from convo.errors import BadAudio
 from tests.audio.builders import chunk, fmt, sample, wav
 
@@ -113,3 +113,12 @@ def test_any_header_chunk(body: bytes, size: int) -> None:
         return
     assert audio.duration is not None
     assert audio.duration > 0
+
+
+def test_the_header_of_a_stream_makes_a_wav_of_whatever_follows() -> None:
+    """A header and the pieces of a stream are a wav at any time, as long as the samples that are there."""
+    header = wav_header()
+    assert len(header) == 44
+    found = measure(header + bytes(36_000))
+    assert (found.format, found.duration, found.sample_rate, found.channels) == ("wav", 0.75, 24_000, 1)
+    assert wav_header(36_000) + bytes(36_000) == wav_of_pcm16(bytes(36_000))
