@@ -5,9 +5,9 @@ assembles the request in the shape that the API expects now, and stores the answ
 """
 
 from convo.assembly import Estimate, Rendering, Request
-from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore
+from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
 from convo.audio import Audio
-from convo.edges import Pending
+from convo.edges import Event, Pending
 from convo.errors import (
     AnswerError,
     AudioFormatMismatch,
@@ -31,9 +31,12 @@ from convo.errors import (
     InvalidMetadata,
     InvalidText,
     KeyMismatch,
+    MessageNotFound,
     MissingDependency,
     NaiveTime,
+    NoReply,
     NotAConvoStore,
+    NotAReply,
     NotFound,
     NothingToSend,
     PoolExhausted,
@@ -75,7 +78,7 @@ from convo.policy import Policy
 from convo.recovery import Recovery
 from convo.reply import Reply
 from convo.store.totals import Totals
-from convo.sync_api import Conversation, Exchange, Store
+from convo.sync_api import Conversation, Exchange, Store, Stream
 from convo.usage import Cost, Usage
 
 __all__ = [
@@ -83,6 +86,7 @@ __all__ = [
     "AsyncConversation",
     "AsyncExchange",
     "AsyncStore",
+    "AsyncStream",
     "Audio",
     "AudioDelta",
     "AudioFormatMismatch",
@@ -102,6 +106,7 @@ __all__ = [
     "Cost",
     "EmptyContent",
     "Estimate",
+    "Event",
     "Exchange",
     "ExchangeLost",
     "ExchangeNotFound",
@@ -118,9 +123,12 @@ __all__ = [
     "Media",
     "Memory",
     "Message",
+    "MessageNotFound",
     "MissingDependency",
     "NaiveTime",
+    "NoReply",
     "NotAConvoStore",
+    "NotAReply",
     "NotFound",
     "NothingToSend",
     "Pending",
@@ -146,6 +154,7 @@ __all__ = [
     "StoreFailed",
     "StoreNotFound",
     "StoreUnavailable",
+    "Stream",
     "TextDelta",
     "TooLarge",
     "ToolCall",

@@ -1,10 +1,13 @@
-"""Keeps the leases of exchanges alive while their answers are awaited: one task a store, only while it is needed."""
+"""Looks after exchanges while their answers come: keeps leases alive, saves what streams receive.
+
+One task for each of the two, only while it is needed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from convo.errors import ConvoError
 from convo.protocol import RENEW_EVERY
@@ -12,51 +15,52 @@ from convo.protocol import RENEW_EVERY
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from convo.steps.effects import Lease
+
+T = TypeVar("T")
 
 
-class AsyncHeartbeat:
-    """Awaits `renew(lease)` for each lease held, every `every` seconds. A renewal that fails is tried at the next beat."""
+class AsyncHeartbeat(Generic[T]):
+    """Awaits `act(item)` for each item held, every `every` seconds. One that fails is tried at the next beat."""
 
-    def __init__(self, renew: Callable[[Lease], Awaitable[object]], every: float = RENEW_EVERY) -> None:
-        self._renew = renew
+    def __init__(self, act: Callable[[T], Awaitable[object]], every: float = RENEW_EVERY) -> None:
+        self._act = act
         self._every = every
-        self._held: dict[int, Lease] = {}
+        self._held: dict[int, T] = {}
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def keeping(self, lease: Lease) -> Iterator[None]:
-        """Hold a lease for the length of a block."""
-        self.hold(lease)
+    def keeping(self, item: T) -> Iterator[None]:
+        """Hold an item for the length of a block."""
+        self.hold(item)
         try:
             yield
         finally:
-            self.drop(lease)
+            self.drop(item)
 
-    def hold(self, lease: Lease) -> None:
-        """Begin to renew a lease."""
-        self._held[id(lease)] = lease
+    def hold(self, item: T) -> None:
+        """Begin to look after an item."""
+        self._held[id(item)] = item
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._beat(), name="convo-heartbeat")
 
-    def drop(self, lease: Lease) -> None:
-        """Stop renewing a lease; the task ends with the last one."""
-        self._held.pop(id(lease), None)
-        if not self._held:
+    def drop(self, item: T) -> None:
+        """Stop looking after an item; the task ends with the last one."""
+        self._held.pop(id(item), None)
+        if not self._held and self._task is not asyncio.current_task():
             self.close()
 
     def close(self) -> None:
-        """Drop all leases and end the task."""
+        """Drop all items and end the task."""
         self._held.clear()
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
     async def _beat(self) -> None:
-        while True:
+        while self._held:
             await asyncio.sleep(self._every)
-            for lease in list(self._held.values()):
+            for item in list(self._held.values()):
                 try:
-                    await self._renew(lease)
+                    await self._act(item)
                 except ConvoError:
                     continue

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.audio.wave import wav_header
 from convo.checks import check_type
-from convo.errors import ConflictingArguments, InputError
+from convo.errors import ConflictingArguments, InputError, NoReply
+from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
 from convo.ids import uuid7
+from convo.reply import Reply
+from convo.steps.exchange import goes_on, key_of_round
 from convo.times import from_micros, to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
+    from convo.messages import Draft
+    from convo.steps.exchange import Turn
     from convo.steps.place import Place
+    from convo.steps.streaming import Incoming
 
 MAX_OWNER = 255
+
+Event = TextDelta | TranscriptDelta | AudioDelta | RefusalDelta | ToolCallDelta | Reply
+"""What a stream yields: what is new as it comes, then the recorded reply."""
 
 
 def system_clock() -> datetime:
@@ -58,7 +69,7 @@ def check_client(client: Any, *, asynchronous: bool) -> None:
 def check_whole(arguments: Mapping[str, Any]) -> None:
     """Raise `ConflictingArguments` for a stream where a whole answer is awaited."""
     if arguments.get("stream"):
-        reason = "stream=True gives pieces, and send() records a whole answer; leave stream out"
+        reason = "stream=True gives pieces, and send() records a whole answer: use stream()"
         raise ConflictingArguments(reason)
 
 
@@ -134,3 +145,56 @@ class Seen:
     def created_at(self) -> datetime:
         """When it was made: aware, UTC."""
         return from_micros(self._place.found.created)
+
+
+class Arriving:
+    """What the streams of both edges share: what has come and was not asked for yet, the replies, and how it ends."""
+
+    def __init__(self, turn: Turn, drafts: Sequence[Draft], key: str | None, expected_head: int | None) -> None:
+        self._turn = turn
+        self._drafts = drafts
+        self._key = key
+        self._expected_head = expected_head
+        self._ready: deque[Event] = deque()
+        self._replies: list[Reply] = []
+        self._incoming: Incoming | None = None
+        self._over = False
+
+    def __repr__(self) -> str:
+        """Say whether it goes on; what was said is not shown."""
+        return f"<{type(self).__name__} {'ended' if self._over else 'open'}>"
+
+    def __del__(self) -> None:
+        """Leave the end to whoever saves it next: nothing may wait here, in whatever thread this runs."""
+        incoming = getattr(self, "_incoming", None)
+        if incoming is not None:
+            incoming.forsaken = True
+
+    @property
+    def reply(self) -> Reply:
+        """The recorded reply, once the stream has ended. Raises `NoReply` before that, and when nothing was received."""
+        if not self._over or not self._replies:
+            raise NoReply("this stream" if self._over else "a stream that has not ended")
+        *earlier, last = self._replies
+        return attrs.evolve(last, earlier=tuple(earlier)) if earlier else last
+
+    @property
+    def wav_header(self) -> bytes:
+        """The header that makes the audio of the deltas, written after it as they come, a wav that players know."""
+        return wav_header()
+
+    def _round(self) -> tuple[Sequence[Draft], str | None, int | None]:
+        """Give what the next round says, its key, and the head that the caller has seen."""
+        rounds = len(self._replies)
+        return ((), key_of_round(self._key, rounds), None) if rounds else (self._drafts, self._key, self._expected_head)
+
+    def _recorded(self, reply: Reply) -> None:
+        """Note a reply that is in the log; the stream goes on when functions answer what it asks for."""
+        self._over = not goes_on(self._turn, reply, len(self._replies))
+        self._replies.append(reply)
+        self._ready.append(reply)
+
+    def _taken(self) -> Incoming | None:
+        """Take the reply on its way, so that it is ended once."""
+        incoming, self._incoming = self._incoming, None
+        return incoming

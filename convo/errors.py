@@ -26,6 +26,7 @@
     │   ├── ConversationNotFound           no such conversation for this owner
     │   ├── ExchangeNotFound               no such exchange in this conversation
     │   ├── ToolCallNotFound               no such call in the log
+    │   ├── MessageNotFound                no such message in the line that is shown
     │   └── BlobNotFound                   bytes that the store should hold and does not
     ├── ConflictError (RuntimeError)       the log is not in the state that the call needs
     │   ├── TurnInProgress                 another exchange is pending
@@ -34,6 +35,8 @@
     │   ├── ExchangeLost                   another worker took the exchange over
     │   └── CallClosed                     the exchange was already recorded, failed or left
     ├── UsageError (RuntimeError)          a call that is not allowed here
+    │   ├── NotAReply (ValueError)         only replies can be cut at what was heard
+    │   ├── NoReply (LookupError)          a stream that has no reply, or not yet
     │   ├── StoreClosed                    the store was closed
     │   ├── ReadOnlyView                   `everyone()` only reads
     │   ├── HeldTransaction                a model call inside the caller's transaction
@@ -305,6 +308,14 @@ class ToolCallNotFound(NotFound):
         self.call_id = call_id
 
 
+class MessageNotFound(NotFound):
+    """No such message in the line that the conversation shows."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the conversation shows no message {position}; chat.history() lists those that it does")
+        self.position = position
+
+
 class BlobNotFound(NotFound):
     """Bytes that the store should hold and does not. `digest` is their SHA-256 in hex."""
 
@@ -382,6 +393,25 @@ class CallClosed(ConflictError):
 
 class UsageError(ConvoError, RuntimeError):
     """A call that is not allowed here."""
+
+
+class NotAReply(UsageError, ValueError):
+    """Something that is only done to replies of the model, asked for another message."""
+
+    def __init__(self, position: int, role: str) -> None:
+        super().__init__(f"message {position} is of the role {role}, and no reply of the model; pass the position of a reply")
+        self.position = position
+        self.role = role
+
+
+class NoReply(UsageError, LookupError):
+    """A stream has no reply: it has not ended yet, or nothing of one came."""
+
+    def __init__(self, what: object) -> None:
+        super().__init__(
+            f"there is no reply of {what}: a stream has one when it was iterated to its end or closed, and something was received"
+        )
+        self.what = what
 
 
 class StoreClosed(UsageError):

@@ -41,7 +41,7 @@ def cut(
     at a sample; those of other formats are kept if all was heard, and otherwise go. Raises `InputError` for seconds
     that are negative or no number.
     """
-    _check_seconds(seconds)
+    check_seconds(seconds)
     duration = _duration(data, format) if data else None
     return _words(transcript, seconds, duration, whole=whole), _bytes(data, format, seconds, duration) or None
 
@@ -53,7 +53,7 @@ def heard(answer: Mapping[str, Any], seconds: float, format: str | None, *, whol
     and what was written by the usual rate of speech. It has no `finish_reason`, no tool calls (nobody waits for them
     any more), and no audio id: that would stand for all of the sound, also for what was not heard.
     """
-    _check_seconds(seconds)
+    check_seconds(seconds)
     choice = answer["choices"][0]
     message = dict(choice["message"])
     if whole and seconds >= _length(message, format):
@@ -140,7 +140,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _check_seconds(seconds: float) -> None:
+def check_seconds(seconds: float) -> None:
+    """Raise `InputError` for a time that nobody has heard."""
     check_type(seconds, (int, float), "seconds", "the seconds that were heard")
     if isinstance(seconds, bool) or math.isnan(seconds) or seconds < 0:
         raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from the start of the sound, 0 or more")

@@ -1,11 +1,14 @@
-"""Keeps the leases of exchanges alive while their answers are awaited: one thread a store, only while it is needed."""
+"""Looks after exchanges while their answers come: keeps leases alive, saves what streams receive.
+
+One thread for each of the two, only while it is needed.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from convo.errors import ConvoError
 from convo.protocol import RENEW_EVERY
@@ -13,49 +16,50 @@ from convo.protocol import RENEW_EVERY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from convo.steps.effects import Lease
+
+T = TypeVar("T")
 
 
-class Heartbeat:
-    """Calls `renew(lease)` for each lease held, every `every` seconds. A renewal that fails is tried at the next beat."""
+class Heartbeat(Generic[T]):
+    """Calls `act(item)` for each item held, every `every` seconds. One that fails is tried at the next beat."""
 
-    def __init__(self, renew: Callable[[Lease], object], every: float = RENEW_EVERY) -> None:
-        self._renew = renew
+    def __init__(self, act: Callable[[T], object], every: float = RENEW_EVERY) -> None:
+        self._act = act
         self._every = every
         self._begin()
 
     def _begin(self) -> None:
-        self._held: dict[int, Lease] = {}
+        self._held: dict[int, T] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
 
     @contextmanager
-    def keeping(self, lease: Lease) -> Iterator[None]:
-        """Hold a lease for the length of a block."""
-        self.hold(lease)
+    def keeping(self, item: T) -> Iterator[None]:
+        """Hold an item for the length of a block."""
+        self.hold(item)
         try:
             yield
         finally:
-            self.drop(lease)
+            self.drop(item)
 
-    def hold(self, lease: Lease) -> None:
-        """Begin to renew a lease."""
+    def hold(self, item: T) -> None:
+        """Begin to look after an item."""
         if self._pid != os.getpid():
-            self._begin()  # a fork: the leases, and the thread, are the parent's
+            self._begin()  # a fork: the items, and the thread, are the parent's
         with self._changed:
-            self._held[id(lease)] = lease
+            self._held[id(item)] = item
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._beat, name="convo-heartbeat", daemon=True)
                 self._thread.start()
 
-    def drop(self, lease: Lease) -> None:
-        """Stop renewing a lease."""
+    def drop(self, item: T) -> None:
+        """Stop looking after an item."""
         with self._changed:
-            self._held.pop(id(lease), None)
+            self._held.pop(id(item), None)
 
     def close(self) -> None:
-        """Drop all leases and end the thread."""
+        """Drop all items and end the thread."""
         with self._changed:
             self._held.clear()
             self._changed.notify_all()
@@ -67,12 +71,12 @@ class Heartbeat:
                 if not self._held:
                     self._thread = None
                     return
-                leases = list(self._held.values())
-            for lease in leases:
-                self._try(lease)
+                items = list(self._held.values())
+            for item in items:
+                self._try(item)
 
-    def _try(self, lease: Lease) -> None:
+    def _try(self, item: T) -> None:
         try:
-            self._renew(lease)
+            self._act(item)
         except ConvoError:
             return

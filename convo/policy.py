@@ -30,6 +30,14 @@ def _not_negative(instance: object, attribute: attrs.Attribute[timedelta], value
         raise InputError(reason)
 
 
+def _not_negative_count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    del instance
+    check_type(value, int, f"Policy({attribute.name}=)", "a number")
+    if value < 0:
+        reason = f"Policy({attribute.name}={value}) is negative; pass zero or more"
+        raise InputError(reason)
+
+
 @attrs.frozen(kw_only=True)
 class Policy:
     """How a request is assembled. Every field has a default that is safe with the API of today."""
@@ -53,6 +61,9 @@ class Policy:
 
     voice: str = "alloy"
     """The voice when the model must speak (an audio model, and no audio in the input) and the caller names none."""
+
+    tool_rounds: int = attrs.field(default=16, validator=_not_negative_count)
+    """How often in one turn `tool_functions` may answer the model's calls; after that the calls are returned. Default 16."""
 
     format: Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"] = attrs.field(
         default="wav", validator=_one_of("wav", "aac", "mp3", "flac", "opus", "pcm16")

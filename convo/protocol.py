@@ -9,7 +9,7 @@ takes over raises the attempt, the fencing token, so that the dead one's answer 
     none                   -           -            BEGIN
     any                    other       -            KeyMismatch
     added (no call)        any         -            KeyMismatch: the key is that of a message
-    done                   same        -            REPLAY: the recorded reply is the answer
+    done, interrupted      same        -            REPLAY: the recorded reply is the answer
     pending                same        alive        TurnInProgress
     pending                same        over         TAKE_OVER: attempt + 1, nothing is added to the log
     failed, abandoned      same        -            TAKE_OVER
@@ -19,6 +19,9 @@ takes over raises the attempt, the fencing token, so that the dead one's answer 
     none, or the key's     -           as above
     another one            alive       TurnInProgress
     another one            over        it is abandoned, its messages stay, and then as above
+
+What a stream has received is saved now and then. A worker that dies leaves it: whoever comes next ends the exchange
+with it, as interrupted, before anything else happens on the branch.
 
 An answer that comes for an attempt that no longer counts is kept beside the log, with the status late.
 """
@@ -44,9 +47,14 @@ LEASE = 30_000_000
 """Microseconds for which a worker is taken to be alive after it last said so."""
 RENEW_EVERY = 10.0
 """Seconds between two renewals: two may be lost before the lease is."""
+CHECKPOINT_EVERY = 1.0
+"""Seconds between two looks at what a stream has received since the last was saved."""
 MAX_KEY = 255
 
-ExchangeStatus = Literal["pending", "done", "failed", "abandoned", "late", "added"]
+ExchangeStatus = Literal["pending", "done", "interrupted", "failed", "abandoned", "late", "added"]
+
+ENDED = ("done", "interrupted")
+"""Exchanges that have a reply in the log."""
 
 
 class Step(Enum):
@@ -87,7 +95,7 @@ def step_for(known: Known | None, asked: bytes, now: int) -> Step:
         return Step.BEGIN
     if known.hash != asked or known.status == "added":
         raise KeyMismatch(known.key or "")
-    if known.status == "done":
+    if known.status in ENDED:
         return Step.REPLAY
     if is_alive(known, now):
         raise in_progress(known, now)

@@ -23,7 +23,8 @@ class Reply:
     """The recorded answer of a model.
 
     `seen` is the position of the last message that the model was shown, None where the request is not known;
-    `recovered` lists what was degraded after refusals; `replayed` says that a key had its answer already.
+    `recovered` lists what was degraded after refusals; `replayed` says that a key had its answer already;
+    `earlier` are the replies of the same turn whose calls functions answered.
     """
 
     message: Message
@@ -35,6 +36,7 @@ class Reply:
     request_id: str | None = None
     exchange: UUID | None = None
     replayed: bool = False
+    earlier: tuple[Reply, ...] = ()
     _answer: str = attrs.field(default="{}", repr=False)
 
     def __str__(self) -> str:
@@ -67,6 +69,11 @@ class Reply:
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The calls that the model asks for; answer each with `tool_output` and send again."""
         return self.message.tool_calls
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the reply was cut off: by its listener, the network, or the end of its worker."""
+        return self.message.status == "interrupted"
 
     @property
     def refusal(self) -> str | None:

@@ -69,6 +69,8 @@ def described() -> Iterator[Any]:
     """The public classes and functions, and the public methods of the classes."""
     for module in PUBLIC:
         for name, value in objects(module):
+            if isinstance(value, types.UnionType):
+                continue
             yield pytest.param(value, id=f"{module.__name__}.{name}")
             if not inspect.isclass(value):
                 continue

@@ -3,5 +3,6 @@
 from convo.async_api.conversation import AsyncConversation
 from convo.async_api.exchange import AsyncExchange
 from convo.async_api.store import AsyncStore
+from convo.async_api.stream import AsyncStream
 
-__all__ = ["AsyncConversation", "AsyncExchange", "AsyncStore"]
+__all__ = ["AsyncConversation", "AsyncExchange", "AsyncStore", "AsyncStream"]

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convo.async_api.exchange import AsyncExchange
+from convo.async_api.stream import AsyncStream
 from convo.edges import Seen, check_client, check_whole, pending_of
+from convo.functions import check_functions
 from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
 from convo.steps import log as log_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
+from convo.steps import truncating
 from convo.steps.effects import read
 from convo.steps.log import UNSET
+from convo.steps.streaming import streamed
 from convo.store import exchanges
 from convo.transcript import written
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from convo.async_api.driver import AsyncDriver
     from convo.audio import Audio
     from convo.edges import Pending
+    from convo.functions import Functions
     from convo.history import History
     from convo.messages import Message
     from convo.policy import Policy
@@ -98,7 +103,7 @@ class AsyncConversation(Seen):
         return AsyncExchange(self._driver, self._place, request)
 
     async def record(self, answer: object, request: Request | None = None) -> Reply:
-        """Store an answer, once. It was not protected while it ran: see `exchange`."""
+        """Store an answer, or the `ChatFold` of a stream, once. It was not protected while it ran: see `exchange`."""
         return await self._driver.do(ending_steps.record(self._place, answer, request))
 
     async def send(
@@ -110,6 +115,7 @@ class AsyncConversation(Seen):
         policy: Policy | None = None,
         key: str | None = None,
         expected_head: int | None = None,
+        tool_functions: Functions | None = None,
         **arguments: Any,
     ) -> Reply:
         """Store what the user said, get the answer, store it. Without content, answer what is in the log.
@@ -117,21 +123,50 @@ class AsyncConversation(Seen):
         With `key`, once: the same again gives the recorded reply. Raises `TurnInProgress` while another turn waits
         for its answer, `StaleHead` when the log has moved past `expected_head`, and the client's own errors; after
         those the user's message is in the log, and the same key, or a send without content, tries again.
+
+        With `tool_functions`, functions by the names of `tools`, the model's calls are answered until it has no more:
+        what a function raises is told to the model. A function may be called twice for the same call, after a crash;
+        one that has a parameter `call_id` is given the id to notice that. Calls of a tool without a function are
+        returned.
         """
         check_client(client, asynchronous=True)
         check_whole(arguments)
-        steps = exchange_steps.send(
-            self._place,
-            client,
-            content,
-            model=model,
-            api=api,
-            policy=policy,
-            key=key,
-            expected_head=expected_head,
-            arguments=arguments,
-        )
+        check_functions(tool_functions, arguments.get("tools"), asynchronous=True)
+        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, arguments)
+        steps = exchange_steps.send(self._place, turn, content, key=key, expected_head=expected_head)
         return await self._driver.do(steps)
+
+    def stream(
+        self,
+        client: Any,
+        *content: object,
+        model: str,
+        api: str = "chat",
+        policy: Policy | None = None,
+        key: str | None = None,
+        expected_head: int | None = None,
+        tool_functions: Functions | None = None,
+        **arguments: Any,
+    ) -> AsyncStream:
+        """Do what `send` does, and give the reply as it comes: iterate it for events, of which the last is the `Reply`.
+
+        Best in a block, `with chat.stream(...) as stream`; `stream.close()` ends it early, `stream.reply` is what was
+        recorded. Speech is pcm16 then, the only format that the API streams. A reply that is interrupted is recorded with what
+        was received, and its key has its answer: `regenerate` takes it back.
+        """
+        check_client(client, asynchronous=True)
+        check_functions(tool_functions, arguments.get("tools"), asynchronous=True)
+        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(arguments))
+        drafts = exchange_steps.checked(self._place, content, key, expected_head, "stream()")
+        return AsyncStream(self._driver, self._place, turn, drafts, key, expected_head)
+
+    async def truncate(self, position: int, *, heard_until: float) -> Message:
+        """Cut a recorded reply to what was heard of it, in seconds of its audio, and give it as it is now.
+
+        For somebody who speaks while a reply is played that has arrived as a whole; it is sent as its words from then
+        on. Raises `MessageNotFound`, and `NotAReply`.
+        """
+        return await self._driver.do(truncating.truncated(self._place, position, heard_until))
 
     async def update(
         self, *, title: str | None = UNSET, metadata: Mapping[str, Any] | None = UNSET, instructions: str = UNSET

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.async_heartbeat import AsyncHeartbeat
-from convo.protocol import LEASE
+from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
-from convo.steps.effects import Finish, Pause, Told, Upgrade, Work
+from convo.steps import streaming
+from convo.steps.effects import Call, Finish, Pause, Together, Told, Upgrade, Work
 from convo.store import async_engine as engines
 from convo.store import exchanges
 
 if TYPE_CHECKING:
-    from convo.steps.effects import Effect, Lease, Steps
+    from collections.abc import Coroutine, Sequence
+
+    from convo.steps.effects import Ask, Effect, Lease, Steps
     from convo.steps.place import Tools
+    from convo.steps.streaming import Incoming
 
 T = TypeVar("T")
 
@@ -28,6 +34,7 @@ class AsyncDriver:
         self.runner = runner
         self.tools = tools
         self.heartbeat = AsyncHeartbeat(self._renew)
+        self.streams: AsyncHeartbeat[Incoming] = AsyncHeartbeat(self._look_after, CHECKPOINT_EVERY)
         self._shield = engines.Shield()
         self.checked = checked
         self._checking = asyncio.Lock()
@@ -70,12 +77,19 @@ class AsyncDriver:
             return await self.runner.upgrade()
         if isinstance(effect, Pause):
             return await asyncio.sleep(effect.seconds)
-        if isinstance(effect, Finish):
-            with self.heartbeat.keeping(effect.lease):
-                return await self._shield.run(self._perform_all(effect.steps))
+        if isinstance(effect, Call):
+            return await _called(effect)
         with self.heartbeat.keeping(effect.lease):
-            raw = await effect.client.chat.completions.with_raw_response.create(**effect.request)
-            return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
+            return await self._perform_kept(effect)
+
+    async def _perform_kept(self, effect: Ask | Finish | Together) -> Any:
+        """Perform an effect whose lease is kept alive meanwhile."""
+        if isinstance(effect, Finish):
+            return await self._shield.run(self._perform_all(effect.steps))
+        if isinstance(effect, Together):
+            return await _together([self._perform_all(steps) for steps in effect.steps])
+        raw = await effect.client.chat.completions.with_raw_response.create(**effect.request)
+        return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
 
     async def _renew(self, lease: Lease) -> object:
         until = self.tools.now() + LEASE
@@ -83,7 +97,47 @@ class AsyncDriver:
             exchanges.renew, lease.owner, lease.branch, lease.exchange, lease.attempt, until, mode="write"
         )
 
+    async def _look_after(self, incoming: Incoming) -> object:
+        """Save what a stream has received; end one that nobody can ask for any more."""
+        if not incoming.forsaken:
+            return await self.do(streaming.saved(incoming))
+        self.release(incoming)
+        with suppress(Exception):
+            await incoming.told.answer.close()
+        return await self.do(streaming.interrupted(incoming))
+
+    def hold(self, incoming: Incoming) -> None:
+        """Keep a stream's lease alive, and save what it receives, until it is released."""
+        self.heartbeat.hold(incoming.lease)
+        self.streams.hold(incoming)
+
+    def release(self, incoming: Incoming) -> None:
+        """Stop looking after a stream."""
+        self.streams.drop(incoming)
+        self.heartbeat.drop(incoming.lease)
+
     async def close(self) -> None:
         """Stop renewing leases and close the connections."""
+        self.streams.close()
         self.heartbeat.close()
         await self.runner.close()
+
+
+async def _called(effect: Call) -> Any:
+    """Await a coroutine function; any other runs in a thread, where it may wait without holding up the loop."""
+    if inspect.iscoroutinefunction(effect.function):
+        return await effect.function(*effect.arguments, **effect.named)
+    value = await asyncio.to_thread(effect.function, *effect.arguments, **effect.named)
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _together(works: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Await all at once; when one fails, or the caller is cancelled, the others are cancelled and awaited first."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

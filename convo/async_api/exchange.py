@@ -49,7 +49,10 @@ class AsyncExchange:
             await self._driver.do(ending_steps.failed(self._place, current, error))
 
     async def record(self, answer: object) -> Reply:
-        """Store the answer and end the exchange. Raises `AnswerError`, and `ExchangeLost` when it came too late."""
+        """Store the answer and end the exchange. Raises `AnswerError`, and `ExchangeLost` when it came too late.
+
+        Of a stream pass the `ChatFold` that was fed with it: one that was cut off is recorded as interrupted.
+        """
         current = self._current()
         steps = ending_steps.completed(self._place, current, answer)
         reply = await self._driver.do(finish(steps, current.lease(self._place)))

@@ -116,8 +116,11 @@ class AsyncStore:
         return self._conversation(await self._driver.do(steps))
 
     async def get(self, id: UUID | str | None = None, *, key: str | None = None) -> AsyncConversation:  # noqa: A002 - the natural word
-        """Find a conversation by its id or its key. Raises `ConversationNotFound`, also for another owner's."""
-        return self._conversation(await self._driver.do(store_steps.get(self._owner, id, key)))
+        """Find a conversation by its id or its key. Raises `ConversationNotFound`, also for another owner's.
+
+        A reply that a worker was receiving when it died is in the log then, as interrupted, once its lease is over.
+        """
+        return self._conversation(await self._driver.do(store_steps.get(self._driver.tools, self._owner, id, key)))
 
     async def conversations(
         self,

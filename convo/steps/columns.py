@@ -36,16 +36,29 @@ def origin_of(target: Target | None) -> Origin | None:
     return Origin.parse(target.origin) if target is not None and target.origin else None
 
 
-def done_row(plan: Plan, answer: Answer, told: Told | None, steps: Sequence[Recovery], table: str, now: int) -> dict[str, Any]:
-    """Give the columns of an exchange that is done."""
+def ended_row(
+    plan: Plan, answer: Answer, told: Told | None, steps: Sequence[Recovery], table: str, now: int
+) -> dict[str, Any]:  # fmt: skip
+    """Give the columns of an exchange that ends with a reply, whole or interrupted."""
     return {
         **answer_columns(answer, plan.target.model, table, now),
-        "status": "done",
+        **asked_columns(plan, told, steps),
+    }
+
+
+def asked_columns(plan: Plan, told: Told | None, steps: Sequence[Recovery]) -> dict[str, Any]:
+    """Give the columns that are known once the API has begun to answer."""
+    return {
         "seen": plan.history.head,
         "request_id": printable(told.headers.get("x-request-id", ""), 200) or None if told else None,
         "recovered": encode([attrs.asdict(step) for step in steps]) if steps else None,
         "error": None,
     }
+
+
+def as_interrupted(answer: Answer) -> Answer:
+    """Give an answer as what was received before it was cut off."""
+    return attrs.evolve(answer, draft=attrs.evolve(answer.draft, status="interrupted"))
 
 
 def answer_columns(answer: Answer, model: Model, table: str, now: int) -> dict[str, Any]:
@@ -54,6 +67,7 @@ def answer_columns(answer: Answer, model: Model, table: str, now: int) -> dict[s
     audio = answer.draft.media[0] if answer.draft.media else None
     return {
         "answered_by": answer.model and printable(answer.model, 200),
+        "status": "interrupted" if answer.draft.status == "interrupted" else "done",
         "finished_at": now,
         "finish_reason": answer.finish_reason and printable(answer.finish_reason, 100),
         "raw": answer.raw,

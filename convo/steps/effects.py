@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -70,13 +70,30 @@ class Finish:
 
 
 @attrs.frozen
+class Call:
+    """Call a function of the application."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+
+
+@attrs.frozen
+class Together:
+    """Perform several steps, at once where the edge can, and keep the lease alive meanwhile."""
+
+    steps: Sequence[Steps[Any]]
+    lease: Lease
+
+
+@attrs.frozen
 class Pause:
     """Wait before another try."""
 
     seconds: float
 
 
-Effect = Work | Ask | Upgrade | Finish | Pause
+Effect = Work | Ask | Upgrade | Finish | Call | Together | Pause
 Steps = Generator[Effect, Any, T]
 
 
@@ -120,6 +137,16 @@ def finish(steps: Steps[T], lease: Lease) -> Steps[T]:
     """Perform steps to their end even when the caller is cancelled."""
     result: T = yield Finish(steps, lease)
     return result
+
+
+def call(function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Steps[Any]:
+    """Call a function of the application; what it raises is raised."""
+    return (yield Call(function, arguments, named))
+
+
+def together(steps: Sequence[Steps[Any]], lease: Lease) -> Steps[None]:
+    """Perform several steps; the first error is raised once the others have stopped."""
+    yield Together(steps, lease)
 
 
 def pause(seconds: float) -> Steps[None]:

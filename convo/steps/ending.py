@@ -12,11 +12,13 @@ from convo.canonical import encode, printable
 from convo.errors import AnswerError, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
 from convo.ids import as_uuid
 from convo.intake import read_chat, unreadable
-from convo.protocol import hash_of
+from convo.intake.stream import ChatFold
+from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
-from convo.steps.columns import answer_columns, answer_of, done_row, memory_row, origin_of, whole_raw
+from convo.steps.columns import answer_columns, answer_of, as_interrupted, ended_row, memory_row, origin_of, whole_raw
 from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
 from convo.steps.log import put_media, shown_branch
+from convo.steps.settling import settled
 from convo.store import blobs, exchanges, log
 from convo.store.append import Entry
 from convo.store.totals import usage_columns
@@ -62,14 +64,18 @@ def ended(place: Place, current: Open, told: Told) -> Steps[Reply]:
         raise
 
 
-def completed(place: Place, current: Open, answer: object, told: Told | None = None) -> Steps[Reply]:
-    """Record the answer and end the exchange.
+def completed(
+    place: Place, current: Open, answer: object, told: Told | None = None, *, interrupted: bool = False
+) -> Steps[Reply]:  # fmt: skip
+    """Record the answer, or what was received of it, and end the exchange.
 
     Raises `AnswerError`, and `ExchangeLost` when it came too late. While the store may work later it is tried again;
     an error that is raised after all carries the answer.
     """
+    if isinstance(answer, ChatFold):
+        answer, interrupted = folded(answer)
     try:
-        return (yield from _persisted(lambda: _completed(place, current, answer, told)))
+        return (yield from _persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
     except (AnswerError, StoreError, ConversationNotFound) as error:
         error.answer = answer
         raise
@@ -88,11 +94,13 @@ def _persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
     return (yield from steps())
 
 
-def _completed(place: Place, current: Open, answer: object, told: Told | None) -> Steps[Reply]:
+def _completed(place: Place, current: Open, answer: object, told: Told | None, *, interrupted: bool) -> Steps[Reply]:
     now = place.tools.now()
     found = answer_of(current.plan, answer, told)
+    if interrupted:
+        found = as_interrupted(found)
     yield from put_media(place, [found.draft], now)
-    row = done_row(current.plan, found, told, current.recovered, place.tools.catalogue.table, now)
+    row = ended_row(current.plan, found, told, current.recovered, place.tools.catalogue.table, now)
     entry = Entry(
         place.owner, current.begun.branch, now, (found.draft,), exchange_id=current.begun.id, attempt=current.begun.attempt,
         exchange=row, memory=memory_row(place, current.plan, told),
@@ -111,7 +119,7 @@ def _too_late(place: Place, entry: Entry, row: Mapping[str, Any]) -> Steps[Reply
         stored = yield from read(exchanges.row_of, place.owner, entry.exchange_id)
     except ExchangeNotFound as error:
         raise ConversationNotFound(place.found.id) from error
-    if stored["status"] == "done" and stored["attempt"] == entry.attempt and stored["raw"] == row["raw"]:
+    if stored["status"] in ENDED and stored["attempt"] == entry.attempt and stored["raw"] == row["raw"]:
         return (yield from replay(place, entry.exchange_id))
     whole = attrs.evolve(entry, exchange={**row, "raw": whole_raw(row["raw"], entry.drafts[0].body)})
     raise (yield from write(exchanges.keep_late, whole, place.tools.new_id()))
@@ -122,9 +130,12 @@ def failed(place: Place, current: Open, error: BaseException) -> Steps[None]:
     if isinstance(error, AnswerError) and error.answer is not None:
         yield from _ended_unread(place, current, error.answer, None)
         return
-    code = getattr(error, "code", None) or type(error).__name__
     memory = memory_row(place, current.plan, None)
-    yield from _ended(place, current.begun, {"error": printable(str(code), 100)}, memory)
+    yield from _ended(place, current.begun, {"error": _code_of(error)}, memory)
+
+
+def _code_of(error: BaseException) -> str:
+    return printable(str(getattr(error, "code", None) or type(error).__name__), 100)
 
 
 def _ended_unread(place: Place, current: Open, answer: object, told: Told | None) -> Steps[None]:
@@ -135,8 +146,8 @@ def _ended_unread(place: Place, current: Open, answer: object, told: Told | None
 
 
 def withdrawn(place: Place, begun: Begun, error: BaseException) -> Steps[None]:
-    """End an exchange of which it is not known whether it began."""
-    yield from _ended(place, begun, {"error": printable(type(error).__name__, 100)}, None)
+    """End an exchange that has asked nothing yet, or of which it is not known whether it began."""
+    yield from _ended(place, begun, {"error": _code_of(error)}, None)
 
 
 def _ended(place: Place, begun: Begun, columns: Mapping[str, Any], memory: Mapping[str, Any] | None) -> Steps[None]:
@@ -150,7 +161,17 @@ def abandon(place: Place, exchange: Any) -> Steps[None]:
     """Give up an exchange that waits for its answer. Raises `ExchangeNotFound`."""
     place.tools.check_writable()
     identifier = as_uuid(getattr(exchange, "id", exchange), ExchangeNotFound)
+    known = yield from read(exchanges.by_id, place.owner, identifier)
+    if known is not None and known.status == "pending" and (yield from settled(place, known.branch)):
+        return
     yield from write(exchanges.give_up, place.owner, place.found.id, identifier, place.tools.now())
+
+
+def folded(fold: ChatFold) -> tuple[dict[str, Any], bool]:
+    """Give the answer that a fold holds, and whether it was cut off. Raises `AnswerError` when it holds nothing."""
+    if fold.empty:
+        raise AnswerError("the stream ended before anything came", "send again: the same key tries again")
+    return fold.answer(), not fold.complete
 
 
 # --- without a begin -------------------------------------------------------------------------------
@@ -161,8 +182,13 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     place.tools.check_writable()
     now = place.tools.now()
     target = request.plan.target if request is not None else None
+    interrupted = False
+    if isinstance(answer, ChatFold):
+        answer, interrupted = folded(answer)
     found = read_chat(answer, asked=dict(request) if request is not None else {}, origin=origin_of(target))
     seen = request.plan.history.head if request is not None else None
+    if interrupted:
+        found = as_interrupted(found)
     before = yield from read(exchanges.recorded, place.owner, place.found.id, found.raw, seen)
     if before is not None:
         return (yield from replay(place, before))
@@ -170,7 +196,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     catalogue = place.tools.catalogue
     draft, key = found.draft, f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
     row = {
-        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "status": "done", "attempt": 1, "api": "chat",
+        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "attempt": 1, "api": "chat",
         "model": draft.model or "", "origin": target.origin if target else "", "started_at": now,
         "asked_first": 1, "asked_last": 0,
         **answer_columns(found, catalogue.lookup(draft.model or ""), catalogue.table, now),

@@ -1,4 +1,7 @@
-"""Steps of an exchange: begin, call with nothing held; `convo.protocol` says what may be in the way, `ending` how it ends."""
+"""Steps of an exchange: begin, call with nothing held; `convo.protocol` says what may be in the way, `ending` how it ends.
+
+A turn is one exchange, or several where functions answer the model's calls: each round is one, under a key of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,16 @@ from convo.assembly import Request
 from convo.checks import check_type
 from convo.content import message_draft
 from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, StaleHead, StoreUnavailable
+from convo.functions import can_run, names_of, open_calls
+from convo.policy import Policy
 from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import recovered, refused
+from convo.steps.calling import answered_calls
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
+from convo.steps.settling import settled
 from convo.store import exchanges
 from convo.store.append import Entry
 from convo.store.exchanges import Begun
@@ -24,51 +31,128 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convo.assembly import Plan, Target
+    from convo.functions import Functions
     from convo.history import History
-    from convo.messages import Draft
-    from convo.policy import Policy
+    from convo.messages import Draft, ToolCall
     from convo.reply import Reply
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
+
+
+@attrs.frozen
+class Turn:
+    """What is asked of whom, the same in every round of a turn."""
+
+    client: Any
+    target: Target
+    policy: Policy
+    functions: Functions | None = None
+
+    def runs(self, calls: Sequence[ToolCall]) -> bool:
+        """Say whether functions answer these calls."""
+        return self.functions is not None and can_run(calls, self.functions, names_of(self.target.arguments.get("tools")))
+
+
+def turn_of(
+    place: Place, client: Any, model: str, api: str, policy: Policy | None, functions: Functions | None,
+    arguments: Mapping[str, Any],
+) -> Turn:  # fmt: skip
+    """Give the turn that arguments of a call ask for."""
+    check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
+    return Turn(client, target_of(place, model, api, client, None, arguments), policy or Policy(), functions)
 
 
 # --- send ------------------------------------------------------------------------------------------
 
 
 def send(
-    place: Place, client: Any, content: Sequence[object], *, model: str, api: str, policy: Policy | None, key: str | None,
-    expected_head: int | None, arguments: Mapping[str, Any],
+    place: Place, turn: Turn, content: Sequence[object], *, key: str | None, expected_head: int | None
 ) -> Steps[Reply]:  # fmt: skip
     """Store what the user said, get the answer, store it. With a key, once."""
-    place.tools.check_may_wait("send()")
+    drafts = checked(place, content, key, expected_head, "send()")
+    reply = yield from _round(place, turn, drafts, key, expected_head)
+    earlier: list[Reply] = []
+    while goes_on(turn, reply, len(earlier)):
+        earlier.append(reply)
+        reply = yield from _round(place, turn, (), key_of_round(key, len(earlier)), None)
+    return attrs.evolve(reply, earlier=tuple(earlier)) if earlier else reply
+
+
+def checked(place: Place, content: Sequence[object], key: str | None, expected_head: int | None, call: str) -> Sequence[Draft]:
+    """Give the drafts of what is said. Raises an `InputError`, or a `UsageError` where no model may be called."""
+    place.tools.check_may_wait(call)
     check_key(key)
     check_head(expected_head)
-    target = target_of(place, model, api, client, None, arguments)
-    drafts = [message_draft(content)] if content else []
-    start = yield from opened(place, target, key)
+    return [message_draft(content)] if content else []
+
+
+def goes_on(turn: Turn, reply: Reply, rounds: int) -> bool:
+    """Say whether functions answer what a reply asks for, and another round follows."""
+    return rounds < turn.policy.tool_rounds and turn.runs(reply.tool_calls)
+
+
+def key_of_round(key: str | None, number: int) -> str | None:
+    """Give the key of a later round; no caller's key is like it, for it does not print."""
+    return None if key is None else f"{key}\x1f{number}"
+
+
+def _round(place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[Reply]:
+    current = yield from started(place, turn, drafts, key, expected)
+    if not isinstance(current, Open):
+        return current
+    told = yield from asked(place, turn, current, drafts)
+    return (yield from finish(ended(place, current, told), current.lease(place)))
+
+
+def started(place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[Open | Reply]:
+    """Begin a round, answering open calls first where functions can; or give the reply that its key has already."""
+    start = yield from opened(place, turn.target, key)
     now = place.tools.now()
     step = step_for(start.known, hash_of(drafts), now)
     if start.known is not None:
-        _check_turn(start.known, start.history, step, drafts)
+        _check_turn(start.known, start.history, step, drafts, turn.functions)
         if step is Step.REPLAY:
             return (yield from replay(place, start.known.id))
     fresh = drafts if step is Step.BEGIN else []
-    ready = planned(place, start, fresh, target, policy, now)
+    calls = [] if fresh else open_calls(start.history.messages)
+    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
     yield from put_media(place, fresh, now)
-    begun = yield from _begun(place, _entry(place, target, drafts, key, expected_head, now))
+    begun = yield from _begun(place, _entry(place, turn.target, drafts, key, expected, now))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
-    return (yield from _answered(place, client, begun, ready, drafts, policy))
+    try:
+        return Open(begun, (yield from _replanned(place, turn, begun, ready, calls)))
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        yield from withdrawn(place, begun, error)
+        raise
 
 
-def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Draft]) -> None:
+def _replanned(place: Place, turn: Turn, begun: Begun, ready: Plan | None, calls: Sequence[ToolCall]) -> Steps[Plan]:
+    """Give the plan of what the log holds once the exchange has begun, and the calls at its end are answered."""
+    if ready is not None and (begun.branch, begun.head) == (ready.history.branch, ready.history.head):
+        return ready
+    if ready is None and turn.functions is not None:
+        yield from answered_calls(place, begun, calls, turn.functions)
+    start = yield from opened(place, turn.target)
+    return planned(place, start, (), turn.target, turn.policy, place.tools.now())
+
+
+def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Draft], functions: Functions | None) -> None:
     """Refuse a key whose turn is not the one that the log is at.
 
-    Raises `KeyMismatch` when tools have answered since its reply, and nothing new is said: that is another turn.
+    Raises `KeyMismatch` when tools have answered since its reply, and nothing new is said: that is another turn, unless
+    functions answered.
     Raises `StaleHead` when a turn that failed was followed by others.
     """
     later = history.messages[known.asked_last :]
-    if step is Step.REPLAY and not drafts and any(m.role == "tool" and m.position > (known.position or 0) for m in later):
+    if (
+        functions is None
+        and step is Step.REPLAY
+        and not drafts
+        and any(m.role == "tool" and m.position > (known.position or 0) for m in later)
+    ):
         raise KeyMismatch(known.key or "")
     if step is Step.TAKE_OVER and any(message.role == "assistant" for message in later):
         raise StaleHead(known.asked_last, history.head)
@@ -92,6 +176,8 @@ def _begun(place: Place, entry: Entry) -> Steps[Begun | Known]:
     """Begin; whoever is interrupted on the way leaves nothing pending."""
     try:
         while (begun := (yield from _try_to_begin(entry))) is None:
+            if (yield from settled(place, entry.branch)):
+                continue
             yield from must_follow(place, entry.expected)
             entry = attrs.evolve(entry, branch=place.found.branch)
     except (GeneratorExit, ConflictError, NotFound):
@@ -115,32 +201,21 @@ def _try_to_begin(entry: Entry) -> Steps[Begun | Known | None]:
         return (yield from write(exchanges.begin_after_all, entry))
 
 
-def _answered(
-    place: Place, client: Any, begun: Begun, ready: Plan, drafts: Sequence[Draft], policy: Policy | None
-) -> Steps[Reply]:
-    """From a begun exchange to its end; what happens before an answer ends it, an answer is recorded whatever happens."""
-    current = Open(begun, ready)
+def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> Steps[Told]:
+    """Ask the model, again after a refusal that can be mended; what happens before it answers ends the exchange."""
     try:
-        if (begun.branch, begun.head) != (ready.history.branch, ready.history.head):
-            start = yield from opened(place, ready.target)
-            current.plan = planned(place, start, (), ready.target, policy, place.tools.now())
-        told = yield from _asked(place, client, current, drafts)
+        while True:
+            request = yield from filled(place, current.plan, drafts)
+            try:
+                return (yield from ask(turn.client, request, current.lease(place)))
+            except Exception as error:
+                if not try_again(current, error):
+                    raise
     except GeneratorExit:
         raise
     except BaseException as error:
         yield from failed(place, current, error)
         raise
-    return (yield from finish(ended(place, current, told), current.lease(place)))
-
-
-def _asked(place: Place, client: Any, current: Open, drafts: Sequence[Draft]) -> Steps[Told]:
-    while True:
-        request = yield from filled(place, current.plan, drafts)
-        try:
-            return (yield from ask(client, request, current.lease(place)))
-        except Exception as error:
-            if not try_again(current, error):
-                raise
 
 
 def try_again(current: Open, error: BaseException) -> bool:

@@ -12,6 +12,8 @@ from convo.metadata import check_pair, check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.effects import read, upgrade, write
 from convo.steps.log import instructions_draft
+from convo.steps.place import Place
+from convo.steps.settling import settled_if_left
 from convo.store import conversations, schema, totals
 from convo.store.blobs import put
 from convo.times import to_micros
@@ -56,7 +58,7 @@ def create(
     )
 
 
-def get(owner: str | None, identifier: UUID | str | None, key: str | None) -> Steps[Found]:
+def get(tools: Tools, owner: str | None, identifier: UUID | str | None, key: str | None) -> Steps[Found]:
     """Find a conversation by its id, or by its key. Raises `ConversationNotFound`."""
     if (identifier is None) == (key is None):
         reason = "get() takes an id or key=, one of the two"
@@ -65,7 +67,10 @@ def get(owner: str | None, identifier: UUID | str | None, key: str | None) -> St
         reason = "a key belongs to an owner: use store.owned_by(owner).get(key=...)"
         raise InputError(reason)
     id_ = None if identifier is None else as_uuid(identifier)
-    return (yield from read(conversations.get, owner, id_=id_, key=key))
+    found = yield from read(conversations.get, owner, id_=id_, key=key)
+    if tools.writable and not tools.held and (yield from settled_if_left(Place(tools, found))):
+        found = yield from read(conversations.get, owner, id_=found.id)
+    return found
 
 
 def listed(

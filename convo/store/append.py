@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.messages import Draft
+    from convo.messages import Draft, Media
 
 
 class Guard(Enum):
@@ -34,6 +34,7 @@ class Guard(Enum):
     ADD = "the branch is shown; the pending exchange stays; with a key, not known yet"
     BEGIN = "the branch is shown, no exchange pending; this one becomes pending"
     COMPLETE = "this attempt of this exchange is pending; nothing is afterwards"
+    DURING = "this attempt of this exchange is pending, and stays so"
     RECORD = "anything; the exchange is done at once"
 
 
@@ -84,6 +85,8 @@ def _move(guard: Guard, *, keyed: bool, expecting: bool, instructs: bool) -> sa.
     elif guard is Guard.COMPLETE:
         statement = statement.where(_B.pending == sa.bindparam("exchange_id"), _B.attempt == sa.bindparam("attempt"))
         statement = statement.values(pending=sa.null(), lease_until=sa.null())
+    elif guard is Guard.DURING:
+        statement = statement.where(_B.pending == sa.bindparam("exchange_id"), _B.attempt == sa.bindparam("attempt"))
     if instructs:
         statement = statement.values(instructions=_B.head + sa.bindparam("instructing", type_=sa.BigInteger))
     if expecting:
@@ -138,18 +141,18 @@ def _message_row(entry: Entry, draft: Draft) -> dict[str, Any]:
 def _attachment_rows(entry: Entry) -> list[tuple[int, dict[str, Any]]]:
     """Rows of the media, each with the place of its message among the drafts, from 1."""
     return [
-        (
-            place,
-            {
-                "owner": entry.owner, "branch": entry.branch, "part": piece.part, "kind": piece.kind,
-                "format": piece.format, "digest": piece.digest, "size": piece.size, "duration": piece.duration,
-                "sample_rate": piece.sample_rate, "channels": piece.channels, "transcript": piece.transcript,
-                "voice": piece.voice,
-            },
-        )
+        (place, _attachment_row(entry.owner, entry.branch, piece))
         for place, draft in enumerate(entry.drafts, 1)
         for piece in draft.media
-    ]  # fmt: skip
+    ]
+
+
+def _attachment_row(owner: str, branch: UUID, piece: Media) -> dict[str, Any]:
+    return {
+        "owner": owner, "branch": branch, "part": piece.part, "kind": piece.kind, "format": piece.format,
+        "digest": piece.digest, "size": piece.size, "duration": piece.duration, "sample_rate": piece.sample_rate,
+        "channels": piece.channels, "transcript": piece.transcript, "voice": piece.voice,
+    }  # fmt: skip
 
 
 def _exchange_row(guard: Guard, entry: Entry) -> dict[str, Any]:
@@ -173,11 +176,18 @@ def append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int |
     for place, draft in enumerate(entry.drafts, 1):
         row = _message_row(entry, draft)
         _insert_message(tuple(row))(connection, position=before + place, **row)
-    _insert_attachment().many(connection, ({**row, "position": before + place} for place, row in _attachment_rows(entry)))
+    for place, draft in enumerate(entry.drafts, 1):
+        insert_attachments(connection, entry.owner, entry.branch, before + place, draft.media)
     _step_exchange(connection, guard, entry, head)
     if entry.memory is not None:
         memories.put(connection, entry.memory)
     return head
+
+
+def insert_attachments(connection: Connection, owner: str, branch: UUID, position: int, media: Sequence[Media]) -> None:
+    """Store what is known of the media of a message."""
+    rows = ({**_attachment_row(owner, branch, piece), "position": position} for piece in media)
+    _insert_attachment().many(connection, rows)
 
 
 def _step_exchange(connection: Connection, guard: Guard, entry: Entry, head: int) -> None:

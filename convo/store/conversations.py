@@ -28,7 +28,10 @@ _C, _B, _S, _M = tables.conversation.c, tables.branch.c, tables.segment.c, table
 
 @attrs.frozen
 class Found:
-    """A conversation as the database has it. `created` is in microseconds since 1970."""
+    """A conversation as the database has it. `created` and `lease_until` are in microseconds since 1970.
+
+    `waits_for` is the exchange that the branch which is shown waits for, `lease_until` when its worker is taken to be dead.
+    """
 
     owner: str
     id: UUID
@@ -39,10 +42,24 @@ class Found:
     instructions: str | None
     head: int
     created: int
+    waits_for: UUID | None = None
+    lease_until: int | None = None
 
 
 def _select() -> sa.Select[Any]:
-    columns = (_C.owner, _C.id, _C.branch, _C.key, _C.title, _C.metadata, _instructions(), _B.head, micros(_C.created_at))
+    columns = (
+        _C.owner,
+        _C.id,
+        _C.branch,
+        _C.key,
+        _C.title,
+        _C.metadata,
+        _instructions(),
+        _B.head,
+        micros(_C.created_at),
+        _B.pending,
+        micros(_B.lease_until),
+    )
     return sa.select(*columns).join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
 
 
@@ -53,9 +70,11 @@ def _instructions() -> Any:
 
 
 def _found(row: Sequence[Any]) -> Found:
-    owner, id_, branch, key, title, metadata, instructions, head, created = row
+    owner, id_, branch, key, title, metadata, instructions, head, created, waits_for, lease_until = row
     body = text_of(decode(instructions)) if instructions else None
-    return Found(owner, id_, branch, key, title, decode(metadata) if metadata else {}, body, head, created)
+    return Found(
+        owner, id_, branch, key, title, decode(metadata) if metadata else {}, body, head, created, waits_for, lease_until
+    )
 
 
 def _delete_of_branches(table: sa.Table) -> sa.Delete:

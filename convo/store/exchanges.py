@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-_X, _B = tables.exchange.c, tables.branch.c
+_X, _B, _K = tables.exchange.c, tables.branch.c, tables.checkpoint.c
 _mine = _X.owner == sa.bindparam("owner")
 
 
@@ -48,7 +48,8 @@ def begin(connection: Connection, entry: Entry) -> Begun | None:
 def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known | None:
     """Begin, take over or replay an exchange, under the lock of its branch.
 
-    Gives `Known` for an exchange that is done, None when the branch is not the one that is shown. Raises
+    Gives `Known` for an exchange that is done. None when something has to be done first: the branch is not the one
+    that is shown, or a dead worker has left what it had received (`has_left`). Raises
     `TurnInProgress`, `KeyMismatch`, `StaleHead` and `ConversationNotFound`; nothing is written then.
     """
     locked = _lock.one(connection, owner=entry.owner, branch=entry.branch)
@@ -59,6 +60,8 @@ def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known | Non
     pending = _pending(connection, entry.owner, entry.branch)
     if pending is not None and pending.id == entry.exchange_id:
         return _begun_before(connection, entry, pending)
+    if pending is not None and not is_alive(pending, entry.now) and has_left(connection, entry.owner, pending.id):
+        return None
     known = by_key(connection, entry.owner, entry.exchange["conversation"], entry.exchange.get("key"))
     step = step_for(known, entry.exchange["hash"], entry.now)
     if step is Step.REPLAY and known is not None:
@@ -135,6 +138,12 @@ _hold = Statement(
         .values({name: sa.bindparam(name, type_=_B[name].type) for name in ("pending", "attempt", "lease_until")})
     ),
 )
+_left = Statement(
+    "whether a stream has saved anything",
+    lambda: sa.select(_K.number).where(
+        _K.owner == sa.bindparam("owner"), _K.exchange == sa.bindparam("exchange"), _K.number == 0
+    ),
+)
 _OF_ATTEMPT = (
     _B.owner == sa.bindparam("key_owner"),
     _B.id == sa.bindparam("key_branch"),
@@ -160,6 +169,23 @@ def renew(connection: Connection, owner: str, branch: UUID, exchange: UUID, atte
     """Renew the lease; False when the exchange is no longer this attempt's."""
     found = _renew.one(connection, key_owner=owner, key_branch=branch, key_exchange=exchange, key_attempt=attempt, until=until)
     return found is not None
+
+
+def has_left(connection: Connection, owner: str, exchange: UUID) -> bool:
+    """Say whether a stream has saved something of what it had received."""
+    return _left.one(connection, owner=owner, exchange=exchange) is not None
+
+
+def outlive(connection: Connection, owner: str, branch: UUID, now: int, until: int) -> Begun | None:
+    """Take the exchange that a branch waits for, when its worker is dead and has left what it had received."""
+    locked = _lock.one(connection, owner=owner, branch=branch)
+    pending = _pending(connection, owner, branch) if locked is not None else None
+    if locked is None or pending is None or is_alive(pending, now) or not has_left(connection, owner, pending.id):
+        return None
+    attempt = pending.attempt + 1
+    _hold(connection, key_owner=owner, key_branch=branch, pending=pending.id, attempt=attempt, lease_until=until)
+    end(connection, owner, pending.id, {"attempt": attempt})
+    return Begun(pending.id, branch, attempt, int(locked[0]))
 
 
 # --- end -------------------------------------------------------------------------------------------

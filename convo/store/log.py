@@ -67,6 +67,7 @@ _messages = Statement("the messages of a line", _select_messages)
 _media = Statement("what is known of the media of a line", _select_media)
 _user_media = Statement("what is known of the media that users sent", _select_user_media)
 _hashes = Statement("the bodies of a line with their hashes", _select_hashes)
+_source = Statement("whose row a message of a line is", lambda: sa.select(_M.branch).where(_line(tables.message)))
 _head = Statement(
     "the head of a branch", lambda: sa.select(_B.head).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
 )
@@ -92,6 +93,12 @@ def one(connection: Connection, owner: str, branch: UUID, position: int) -> Mess
     """Give the message at a position of the line of a branch, with what is known of its media, or None."""
     found = _between(connection, owner, branch, position, position, "all")
     return found[0] if found else None
+
+
+def source_of(connection: Connection, owner: str, branch: UUID, position: int) -> UUID | None:
+    """Give the branch that holds the row of a position of a line, or None."""
+    found = _source.one(connection, owner=owner, branch=branch, since=position, until=position)
+    return None if found is None else found[0]
 
 
 def _between(connection: Connection, owner: str, branch: UUID, since: int, until: int, media: str) -> tuple[Message, ...]:

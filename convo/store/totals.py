@@ -58,7 +58,7 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
 
 def _was_billed() -> sa.ColumnElement[bool]:
     """Answered: with a reply, too late, or by something that could not be read."""
-    return _X.status.in_(("done", "late")) | ((_X.status == "failed") & _X.raw.is_not(None))
+    return _X.status.in_(("done", "interrupted", "late")) | ((_X.status == "failed") & _X.raw.is_not(None))
 
 
 def usage_columns(usage: Usage, cost: Cost) -> dict[str, Any]:

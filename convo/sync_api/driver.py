@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.heartbeat import Heartbeat
-from convo.protocol import LEASE
+from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
-from convo.steps.effects import Finish, Pause, Told, Upgrade, Work
+from convo.steps import streaming
+from convo.steps.effects import Call, Finish, Pause, Together, Told, Upgrade, Work
 from convo.store import engine as engines
 from convo.store import exchanges
 
 if TYPE_CHECKING:
-    from convo.steps.effects import Effect, Lease, Steps
+    from convo.steps.effects import Ask, Effect, Lease, Steps
     from convo.steps.place import Tools
+    from convo.steps.streaming import Incoming
 
 T = TypeVar("T")
 
@@ -27,6 +30,7 @@ class Driver:
         self.runner = runner
         self.tools = tools
         self.heartbeat = Heartbeat(self._renew)
+        self.streams: Heartbeat[Incoming] = Heartbeat(self._look_after, CHECKPOINT_EVERY)
         self.checked = checked
         self._checking = threading.Lock()
 
@@ -68,18 +72,45 @@ class Driver:
             return self.runner.upgrade()
         if isinstance(effect, Pause):
             return time.sleep(effect.seconds)
-        if isinstance(effect, Finish):
-            with self.heartbeat.keeping(effect.lease):
-                return self._perform_all(effect.steps)
+        if isinstance(effect, Call):
+            return effect.function(*effect.arguments, **effect.named)
         with self.heartbeat.keeping(effect.lease):
-            raw = effect.client.chat.completions.with_raw_response.create(**effect.request)
-            return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
+            return self._perform_kept(effect)
+
+    def _perform_kept(self, effect: Ask | Finish | Together) -> Any:
+        """Perform an effect whose lease is kept alive meanwhile."""
+        if isinstance(effect, Finish):
+            return self._perform_all(effect.steps)
+        if isinstance(effect, Together):
+            return [self._perform_all(steps) for steps in effect.steps]
+        raw = effect.client.chat.completions.with_raw_response.create(**effect.request)
+        return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
 
     def _renew(self, lease: Lease) -> object:
         until = self.tools.now() + LEASE
         return self.runner.run(exchanges.renew, lease.owner, lease.branch, lease.exchange, lease.attempt, until, mode="write")
 
+    def _look_after(self, incoming: Incoming) -> object:
+        """Save what a stream has received; end one that nobody can ask for any more."""
+        if not incoming.forsaken:
+            return self.do(streaming.saved(incoming))
+        self.release(incoming)
+        with suppress(Exception):
+            incoming.told.answer.close()
+        return self.do(streaming.interrupted(incoming))
+
+    def hold(self, incoming: Incoming) -> None:
+        """Keep a stream's lease alive, and save what it receives, until it is released."""
+        self.heartbeat.hold(incoming.lease)
+        self.streams.hold(incoming)
+
+    def release(self, incoming: Incoming) -> None:
+        """Stop looking after a stream."""
+        self.streams.drop(incoming)
+        self.heartbeat.drop(incoming.lease)
+
     def close(self) -> None:
         """Stop renewing leases and close the connections."""
+        self.streams.close()
         self.heartbeat.close()
         self.runner.close()

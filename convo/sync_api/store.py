@@ -114,8 +114,11 @@ class Store:
         return self._conversation(self._driver.do(steps))
 
     def get(self, id: UUID | str | None = None, *, key: str | None = None) -> Conversation:  # noqa: A002 - the natural word
-        """Find a conversation by its id or its key. Raises `ConversationNotFound`, also for another owner's."""
-        return self._conversation(self._driver.do(store_steps.get(self._owner, id, key)))
+        """Find a conversation by its id or its key. Raises `ConversationNotFound`, also for another owner's.
+
+        A reply that a worker was receiving when it died is in the log then, as interrupted, once its lease is over.
+        """
+        return self._conversation(self._driver.do(store_steps.get(self._driver.tools, self._owner, id, key)))
 
     def conversations(
         self,

@@ -235,7 +235,7 @@ def test_the_heartbeat_renews_while_a_lease_is_held_and_ends_with_it() -> None:
     from convo.steps.effects import Lease
 
     renewed = threading.Semaphore(0)
-    heartbeat = Heartbeat(lambda lease: renewed.release(), every=0.001)
+    heartbeat: Heartbeat[Lease] = Heartbeat(lambda lease: renewed.release(), every=0.001)
     with heartbeat.keeping(Lease("", uuid4(), uuid4(), 1)):
         for _ in range(3):
             assert renewed.acquire(timeout=10)

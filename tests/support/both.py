@@ -10,7 +10,7 @@ import convo
 if TYPE_CHECKING:
     import asyncio
 
-_ASYNC = (convo.AsyncStore, convo.AsyncConversation, convo.AsyncExchange)
+_ASYNC = (convo.AsyncStore, convo.AsyncConversation, convo.AsyncExchange, convo.AsyncStream)
 
 
 def resolved(chat: Any, value: Any) -> Any:
@@ -42,6 +42,18 @@ class Blocking:
 
     def __exit__(self, *details: object) -> Any:
         return self._loop.run_until_complete(self._target.__aexit__(*details))
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        async def call() -> Any:
+            return await self._target.__anext__()
+
+        try:
+            return self._loop.run_until_complete(call())
+        except StopAsyncIteration:
+            raise StopIteration from None
 
     def __repr__(self) -> str:
         return repr(self._target)

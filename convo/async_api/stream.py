@@ -1,0 +1,131 @@
+"""`AsyncStream`: a reply as it comes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from convo.edges import Arriving
+from convo.heard import check_seconds
+from convo.steps import exchange as exchange_steps
+from convo.steps import streaming, truncating
+from convo.steps.ending import Open
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from types import TracebackType
+
+    from convo.async_api.driver import AsyncDriver
+    from convo.edges import Event
+    from convo.messages import Draft
+    from convo.steps.exchange import Turn
+    from convo.steps.place import Place
+    from convo.steps.streaming import Incoming
+
+
+class AsyncStream(Arriving):
+    """A reply as it comes: iterate it for typed events, of which the last is the recorded `Reply`.
+
+    Nothing happens before the first event is asked for, or its block begins. However it ends (`close`, the end of its
+    block, an error, or when nothing refers to it any more), what was received is recorded as an interrupted reply.
+    """
+
+    def __init__(
+        self, driver: AsyncDriver, place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected_head: int | None
+    ) -> None:
+        super().__init__(turn, drafts, key, expected_head)
+        self._driver = driver
+        self._place = place
+        self._pieces: AsyncIterator[Any]
+
+    async def __aenter__(self) -> Self:
+        await self._next_round()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._ready:
+            if self._over:
+                raise StopAsyncIteration
+            if self._incoming is None:
+                await self._next_round()
+            else:
+                await self._pull(self._incoming)
+        return self._ready.popleft()
+
+    async def close(self, *, heard_until: float | None = None) -> None:
+        """End the stream; what was received is recorded as an interrupted reply, a second time does nothing.
+
+        With `heard_until`, the seconds of audio that were played before somebody spoke, only what was heard stays,
+        also of a reply that had come to its end and was still being played.
+        """
+        if heard_until is not None:
+            check_seconds(heard_until)
+        incoming, was_over = self._taken(), self._over
+        self._over = True
+        if incoming is not None:
+            await self._interrupt(incoming, heard_until=heard_until)
+        elif heard_until is not None and was_over and self._replies:
+            steps = truncating.truncated(self._place, self._replies[-1].message.position, heard_until)
+            self._replies[-1] = attrs.evolve(self._replies[-1], message=await self._driver.do(steps))
+
+    async def _next_round(self) -> None:
+        if self._over or self._incoming is not None:
+            return
+        drafts, key, expected_head = self._round()
+        try:
+            found = await self._driver.do(exchange_steps.started(self._place, self._turn, drafts, key, expected_head))
+            if not isinstance(found, Open):
+                self._ready.extend(streaming.events_of(found))
+                self._recorded(found)
+                return
+            told = await self._driver.do(exchange_steps.asked(self._place, self._turn, found, drafts))
+        except BaseException:
+            self._over = True
+            raise
+        self._incoming = streaming.Incoming(self._place, found, told)
+        self._driver.hold(self._incoming)
+        self._pieces = aiter(told.answer)
+
+    async def _pull(self, incoming: Incoming) -> None:
+        try:
+            piece = await anext(self._pieces, None)
+            if piece is not None:
+                self._ready.extend(incoming.feed(piece))
+                return
+        except BaseException as error:
+            if self._taken() is None:
+                return  # closed meanwhile
+            self._over = True
+            await self._interrupt(incoming, error)
+            raise
+        if self._taken() is not None:
+            await self._finish(incoming)
+
+    async def _finish(self, incoming: Incoming) -> None:
+        try:
+            self._recorded(await self._driver.do(streaming.ended(incoming)))
+        except BaseException:
+            self._over = True
+            raise
+        finally:
+            self._driver.release(incoming)
+
+    async def _interrupt(
+        self, incoming: Incoming, error: BaseException | None = None, *, heard_until: float | None = None
+    ) -> None:
+        with suppress(Exception):
+            await incoming.told.answer.close()
+        try:
+            reply = await self._driver.do(streaming.interrupted(incoming, error, heard_until=heard_until))
+        finally:
+            self._driver.release(incoming)
+        if reply is not None:
+            self._replies.append(reply)

@@ -1,0 +1,61 @@
+"""Steps after a worker that died in the middle of a stream: what it had saved of the reply enters the log, as interrupted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convo.canonical import decode
+from convo.intake import read_chat
+from convo.intake.stream import rebuilt
+from convo.origin import Origin
+from convo.protocol import LEASE
+from convo.steps.columns import answer_columns, as_interrupted
+from convo.steps.effects import read, write, write_one
+from convo.steps.log import put_media
+from convo.store import checkpoints, exchanges
+from convo.store.append import Entry
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from convo.intake import Answer
+    from convo.steps.effects import Steps
+    from convo.steps.place import Place, Tools
+    from convo.store.checkpoints import Left
+
+
+def settled(place: Place, branch: UUID) -> Steps[bool]:
+    """End the exchange that a dead worker left on a branch, with what it had received; False when there is none."""
+    now = place.tools.now()
+    left = yield from write(checkpoints.take, place.owner, branch, now, now + LEASE)
+    if left is None:
+        return False
+    found, row = _received(place.tools, left, now)
+    yield from put_media(place, [found.draft], now)
+    entry = Entry(
+        place.owner, branch, now, (found.draft,), exchange_id=left.begun.id, attempt=left.begun.attempt, exchange=row
+    )  # fmt: skip
+    head = yield from write_one(exchanges.complete, entry)
+    yield from write(checkpoints.clear, place.owner, left.begun.id)
+    if head is not None:
+        place.moved(head)
+    return True
+
+
+def settled_if_left(place: Place) -> Steps[bool]:
+    """Look whether a dead worker has left anything on the branch that is shown, and end its exchange; False for nothing."""
+    found = place.found
+    if found.waits_for is None or found.lease_until is None or found.lease_until > place.tools.now():
+        return False
+    if not (yield from read(exchanges.has_left, place.owner, found.waits_for)):
+        return False
+    return (yield from settled(place, found.branch))
+
+
+def _received(tools: Tools, left: Left, now: int) -> tuple[Answer, dict[str, Any]]:
+    saved = decode(left.body)
+    origin = Origin.parse(left.row["origin"]) if left.row["origin"] else None
+    found = read_chat(rebuilt(saved["answer"], left.audio), asked=saved["asked"], origin=origin)
+    found = as_interrupted(found)
+    columns = answer_columns(found, tools.catalogue.lookup(left.row["model"]), tools.catalogue.table, now)
+    return found, {**columns, **saved["row"]}

@@ -1,0 +1,75 @@
+"""Steps after a barge-in: of a reply that is in the log, only what was heard stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import pybase64
+
+from convo.errors import MessageNotFound, NotAReply
+from convo.heard import check_seconds, heard
+from convo.intake import read_chat
+from convo.origin import Origin
+from convo.steps.effects import read, write
+from convo.steps.log import put_media
+from convo.store import blobs, branches, log, rewriting
+
+if TYPE_CHECKING:
+    from typing import Any
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+    from convo.messages import Draft, Message
+    from convo.steps.effects import Steps
+    from convo.steps.place import Place
+
+
+def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
+    """Cut the reply at a position to what was heard in so many seconds, and give it as it is now.
+
+    Raises `MessageNotFound`, and `NotAReply` for a message of anyone but the model.
+    """
+    place.tools.check_writable()
+    check_seconds(seconds)
+    branch, message = yield from read(_at, place.owner, place.found.id, position)
+    if message.role != "assistant":
+        raise NotAReply(position, message.role)
+    data = (yield from read(blobs.get, place.owner, message.media[0].digest)) if message.media else None
+    draft = _cut(message, data, seconds)
+    if draft is None:
+        return message
+    now = place.tools.now()
+    yield from put_media(place, [draft], now)
+    yield from write(rewriting.rewrite, place.owner, branch, position, draft)
+    return draft.at(position, message.created)
+
+
+def _at(connection: Connection, owner: str, conversation: UUID, position: int) -> tuple[UUID, Message]:
+    """Give the message at a position of the line that is shown, and the branch that holds its row."""
+    branch, _ = branches.shown(connection, owner, conversation)
+    message = log.one(connection, owner, branch, position)
+    source = log.source_of(connection, owner, branch, position)
+    if message is None or source is None:
+        raise MessageNotFound(position)
+    return source, message
+
+
+def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
+    """Give what was heard, None when all of it was."""
+    piece = message.media[0] if message.media else None
+    body: dict[str, Any] = dict(message.raw)
+    if data is not None:
+        body["audio"] = {**body["audio"], "data": pybase64.b64encode_as_string(data)}
+    answer = {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
+    cut = heard(answer, seconds, piece.format if piece else None, whole=message.status == "complete")
+    if cut == answer:
+        return None
+    asked = {"model": message.model, "audio": {"format": piece.format, "voice": piece.voice} if piece else None}
+    origin = Origin.parse(message.audio_origin) if message.audio_origin else None
+    draft = read_chat(cut, asked=asked, origin=origin).draft
+    return attrs.evolve(
+        draft, status="interrupted", pinned=message.pinned, metadata=message.labels, created=message.created,
+        text_tokens=message.text_tokens, audio_tokens=message.audio_tokens,
+    )  # fmt: skip

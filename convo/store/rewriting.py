@@ -1,0 +1,49 @@
+"""A message that is in the log, with other content: after a barge-in only what was heard of a reply stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from convo.canonical import digest
+from convo.store import tables
+from convo.store.append import insert_attachments
+from convo.store.statements import Statement
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+    from convo.messages import Draft
+
+_M = tables.message.c
+_COLUMNS = ("body", "hash", "status", "text", "pieces", "audio_id", "audio_expires_at", "audio_origin")
+
+
+def _update() -> sa.Update:
+    keys = (_M.owner == sa.bindparam("owner"), _M.branch == sa.bindparam("branch"), _M.position == sa.bindparam("at"))
+    return sa.update(tables.message).where(*keys).values({name: sa.bindparam(name, type_=_M[name].type) for name in _COLUMNS})
+
+
+def _delete_of_message(table: sa.Table) -> Statement:
+    keys = [table.c[name] == sa.bindparam(name) for name in ("owner", "branch", "position")]
+    return Statement(f"delete what {table.name} holds of a message", lambda: sa.delete(table).where(*keys))
+
+
+_rewrite = Statement("give a message other content", _update)
+_delete_media = _delete_of_message(tables.attachment)
+_delete_search = _delete_of_message(tables.search)
+
+
+def rewrite(connection: Connection, owner: str, branch: UUID, position: int, draft: Draft) -> None:
+    """Replace the content of the message that a branch holds at a position; what it is found by is derived again later."""
+    _rewrite(
+        connection, owner=owner, branch=branch, at=position, body=draft.body, hash=digest(draft.body), status=draft.status,
+        text=draft.text, pieces=len(draft.media), audio_id=draft.audio_id, audio_expires_at=draft.audio_expires,
+        audio_origin=draft.audio_origin,
+    )  # fmt: skip
+    _delete_media(connection, owner=owner, branch=branch, position=position)
+    _delete_search(connection, owner=owner, branch=branch, position=position)
+    insert_attachments(connection, owner, branch, position, draft.media)
