@@ -47,7 +47,7 @@ REASONS = {
     "content": "it also holds text, which no reference carries",
     "inline": "the API has no other way to hear a user's recording",
     "empty": "there is nothing in it",
-    "cut": "the reply was interrupted before it said anything",
+    "cut": "the reply was interrupted before any words of it came",
     MOVED: "it came late, and stands behind its call",
     "no transcript": "it has no transcript",
     "media": "the model takes no {kind}",
@@ -228,9 +228,15 @@ def _why_spoken_as_text(message: Message, content: object, beside: dict[str, Any
 
 
 def _instead_of_speech(message: Message, audio: dict[str, Any], scene: Scene, why: str, *, has_more: bool) -> str:
-    """Give what stands for speech without a transcript: nothing where nothing arrived, or where the reply says more."""
-    heard = audio.get("data") or (message.audio_id is not None and message.status == "complete")
-    return "" if has_more or not heard else _instead_of_transcript(message, scene, why)
+    """Give what stands for speech without a transcript: nothing where nothing arrived, or where the reply says more.
+
+    A reply that was cut off before its words came keeps no turn from being sent, whatever the policy says of recordings.
+    """
+    interrupted = message.status == "interrupted"
+    heard = audio.get("data") or (message.audio_id is not None and not interrupted)
+    if has_more or not heard or (interrupted and scene.policy.missing_transcript == "error"):
+        return ""
+    return _instead_of_transcript(message, scene, why)
 
 
 def _instead_of_transcript(message: Message, scene: Scene, why: str) -> str:

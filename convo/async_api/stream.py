@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from convo.edges import Arriving
+from convo.errors import ConvoError
 from convo.heard import check_seconds
 from convo.steps import exchange as exchange_steps
 from convo.steps import streaming, truncating
@@ -70,6 +71,7 @@ class AsyncStream(Arriving):
             check_seconds(heard_until)
         incoming, was_over = self._taken(), self._over
         self._over = True
+        self._ready.clear()
         if incoming is not None:
             await self._interrupt(incoming, heard_until=heard_until)
         elif heard_until is not None and was_over and self._replies:
@@ -121,11 +123,16 @@ class AsyncStream(Arriving):
     async def _interrupt(
         self, incoming: Incoming, error: BaseException | None = None, *, heard_until: float | None = None
     ) -> None:
-        with suppress(Exception):
-            await incoming.told.answer.close()
         try:
+            with suppress(Exception):
+                await incoming.told.answer.close()
             reply = await self._driver.do(streaming.interrupted(incoming, error, heard_until=heard_until))
-        finally:
+        except ConvoError:
             self._driver.release(incoming)
+            raise
+        except BaseException:
+            incoming.forsaken = True
+            raise
+        self._driver.release(incoming)
         if reply is not None:
             self._replies.append(reply)

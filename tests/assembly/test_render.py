@@ -308,7 +308,17 @@ def test_an_interrupted_reply_is_sent_as_what_was_received() -> None:
 
 def test_an_interrupted_reply_of_which_nothing_was_received_is_left_out() -> None:
     nothing = spoke(None, data=None, status="interrupted")
-    assert ways(asked(), nothing, asked("Go on"))[-1] == (2, "omitted", "the reply was interrupted before it said anything")
+    assert ways(asked(), nothing, asked("Go on"))[-1] == (2, "omitted", "the reply was interrupted before any words of it came")
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("error", None), ("omit", None), ("placeholder", "[recording without a transcript]")]
+)
+def test_sound_without_words_of_an_interrupted_reply_never_keeps_a_turn_from_being_sent(
+    policy: Any, expected: str | None
+) -> None:
+    messages = sent(asked(), spoke(None, status="interrupted"), asked("Go on"), policy=Policy(missing_transcript=policy))
+    assert [message["content"] for message in messages if message["role"] == "assistant"] == ([expected] if expected else [])
 
 
 def test_calls_of_an_interrupted_reply_are_not_sent() -> None:
