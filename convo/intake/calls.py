@@ -19,12 +19,13 @@ class Calls:
     index that comes again with another id and a name is another call: there are servers that give all calls the index 0.
     """
 
-    __slots__ = ("_calls", "_last", "_places")
+    __slots__ = ("_calls", "_free", "_last", "_places")
 
     def __init__(self) -> None:
         self._calls: dict[int, dict[str, Any]] = {}
         self._places: dict[Any, int] = {}
         self._last = 0
+        self._free = 0
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -52,19 +53,17 @@ class Calls:
         if index is not None:
             self._places[index] = at
         self._last = at
+        self._free = max(self._free, at + 1)
         return at
 
     def _place_of_index(self, index: int, piece: Mapping[str, Any]) -> int:
         at = self._places.get(index, index)
         known = self._calls.get(at, {}).get("id")
         another = known and _text(piece.get("id")) and _name(piece)
-        return self._free() if another or (index not in self._places and at in self._calls) else at
+        return self._free if another or (index not in self._places and at in self._calls) else at
 
     def _place_of_none(self, call_id: str | None) -> int:
-        return self._free() if call_id or not self._calls else self._last
-
-    def _free(self) -> int:
-        return max(self._calls, default=-1) + 1
+        return self._free if call_id or not self._calls else self._last
 
 
 def _delta(place: int, piece: Mapping[str, Any]) -> ToolCallDelta:

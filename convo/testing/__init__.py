@@ -21,7 +21,9 @@ from __future__ import annotations
 from convo.testing.asked import IssuedAudio, Origin
 from convo.testing.clock import CountedIds, FixedClock
 from convo.testing.fake import FakeAPI, Received
+from convo.testing.hold import Hold
 from convo.testing.refusals import ApiRefusal
+from convo.testing.shape import StreamShape
 from convo.testing.verdict import refusal_of
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "CountedIds",
     "FakeAPI",
     "FixedClock",
+    "Hold",
     "IssuedAudio",
     "Origin",
     "Received",
+    "StreamShape",
     "refusal_of",
 ]

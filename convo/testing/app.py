@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from convo.testing.hold import Hold
 from convo.testing.wire import Call
 
 if TYPE_CHECKING:
@@ -48,18 +50,35 @@ class _Response:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._wire.status is not None:
-            await self._send(send, self._wire.status)
+            await self._start(send, self._wire.status)
+            await self._send(send, receive)
         if self._wire.broken:
             self._cut(scope)
             await _disconnected(receive)
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send(self, send: Send, status: int) -> None:
+    async def _start(self, send: Send, status: int) -> None:
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._wire.headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        for piece in self._wire.pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def _send(self, send: Send, receive: Receive) -> None:
+        for step in self._wire.steps():
+            if isinstance(step, Hold):
+                await _first_of(step.async_stop(), _disconnected(receive))
+            else:
+                await send({"type": "http.response.body", "body": step, "more_body": True})
+
+
+async def _first_of(*waits: Coroutine[Any, Any, None]) -> None:
+    """Wait until one is over, and end the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,13 @@ import attrs
 from convo.testing.answers import answer_to
 from convo.testing.asked import Asked, IssuedAudio, Origin
 from convo.testing.clock import FixedClock, aware
+from convo.testing.hold import Hold
 from convo.testing.models import models_with
 from convo.testing.names import Names
 from convo.testing.optional import needs_testing_extra
 from convo.testing.refusals import ApiRefusal
 from convo.testing.script import Break, Failure, Saying, Script, usual_error
+from convo.testing.shape import StreamShape
 from convo.testing.verdict import refusal_of
 from convo.testing.wire import Call, Given, Wire, key_refusal, no_such_url, parsed, refused, usual_headers, wire_of
 
@@ -76,6 +79,7 @@ class FakeAPI:
         self._models = dict(models or {})
         self._names = Names(seed)
         self._script = Script()
+        self._holds: deque[Hold] = deque()
         self._audio: dict[str, IssuedAudio] = {}
         self._received: list[Received] = []
         self._lock = threading.Lock()
@@ -125,12 +129,14 @@ class FakeAPI:
         content: str | None = None,
         usage: Mapping[str, Any] | None = None,
         extra: Mapping[str, Any] | None = None,
+        stream: StreamShape | None = None,
     ) -> None:
         """Queue what the next chat request that is accepted is answered.
 
         `text` is spoken when audio was asked for, unless `spoken` is False; `content` is written in any case.
         `tool_calls` are `(name, arguments)`, `(name, arguments, id)`, or the API's objects, custom tools among them.
         `usage` replaces keys of the usage that is counted; `extra` adds fields to the message that no client knows yet.
+        `stream` says in which shape the answer goes when a stream is asked for.
         """
         saying = Saying(
             text=text,
@@ -141,6 +147,7 @@ class FakeAPI:
             content=content,
             usage=dict(usage or {}),
             extra=dict(extra or {}),
+            stream=stream or StreamShape(),
         )
         with self._lock:
             self._script.add(saying)
@@ -162,14 +169,26 @@ class FakeAPI:
         with self._lock:
             self._script.add(Failure(error, {key.lower(): value for key, value in (headers or {}).items()}), times)
 
-    def will_drop(self, times: int = 1, *, after: bool = False, chunks: int = 0) -> None:
+    def will_drop(self, times: int = 1, *, after: bool = False, chunks: int = 0, inside: bool = False) -> None:
         """Queue a broken connection for the next `times` chat requests.
 
         It breaks before the request is looked at; with `after`, once it was answered, and the answer is lost; with
-        `chunks`, once so many chunks of a stream have arrived.
+        `chunks`, once so many chunks of a stream have arrived; with `inside`, in the middle of the next one: of its
+        base64, or of the bytes of its first character beyond ASCII.
         """
         with self._lock:
-            self._script.add(Break(after=after, chunks=chunks), times)
+            self._script.add(Break(after=after, chunks=chunks, inside=inside), times)
+
+    def hold(self, after: int = 0) -> Hold:
+        """Hold the next chat answer once `after` of its chunks were taken, until the test calls `release()`.
+
+        It needs no sleeping: `wait_until_held()` tells when the caller stands before the next chunk. It works for
+        streams and other answers, in every client, and over HTTP, where it ends when the caller goes away.
+        """
+        hold = Hold(after)
+        with self._lock:
+            self._holds.append(hold)
+        return hold
 
     def revoke(self, audio_id: str) -> None:
         """Forget one audio id before its time; an unknown one is a `KeyError`."""
@@ -230,10 +249,10 @@ class FakeAPI:
         fault = self._script.next_fault()
         if isinstance(fault, Failure):
             return refused(fault.refusal, fault.headers)
-        if fault is not None and not fault.after and not fault.chunks:
+        if fault is not None and not (fault.after or fault.chunks or fault.inside):
             return Given(None, None, arrives=0)
         given = refused(body) if isinstance(body, ApiRefusal) else self._completion(call, body, now)
-        return given if fault is None else attrs.evolve(given, arrives=fault.chunks)
+        return given if fault is None else attrs.evolve(given, arrives=fault.chunks, inside=fault.inside)
 
     def _completion(self, call: Call, body: Json, now: datetime) -> Given:
         origin = Origin(call.headers.get("openai-organization", ""), call.headers.get("openai-project", ""))
@@ -241,10 +260,14 @@ class FakeAPI:
         if refusal is not None:
             return refused(refusal)
         asked = Asked(body, models_with(self._models), self._audio, origin, now)
-        answer = answer_to(asked, self._script.next_saying(), self._names, self._lifetime)
+        saying = self._script.next_saying() or Saying()
+        answer = answer_to(asked, saying, self._names, self._lifetime)
         self._audio.update(answer.issued)
         include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        return Given(200, answer.body, stream=bool(body.get("stream")), include_usage=include_usage)
+        return Given(
+            200, answer.body, stream=bool(body.get("stream")), include_usage=include_usage,
+            shape=saying.stream, hold=self._holds.popleft() if self._holds else None,
+        )  # fmt: skip
 
     def _model_list(self, now: datetime) -> Json:
         names = (name for name, model in models_with(self._models).items() if not model.gone(now))
@@ -260,5 +283,5 @@ def _received(call: Call, body: Json | ApiRefusal, given: Given) -> Received:
         body={} if isinstance(body, ApiRefusal) else body,
         status=given.status,
         response=given.body,
-        dropped=given.arrives is not None,
+        dropped=given.dropped,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 from openai import AsyncOpenAI, OpenAI
 
+from convo.testing.hold import Hold
 from convo.testing.wire import Call
 
 if TYPE_CHECKING:
@@ -56,13 +57,22 @@ class _Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._wire.pieces
+        for step in self._wire.steps():
+            if isinstance(step, Hold):
+                step.stop()
+            else:
+                yield step
         if self._wire.broken:
             raise _broken(self._request)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self:
-            yield piece
+        for step in self._wire.steps():
+            if isinstance(step, Hold):
+                await step.async_stop()
+            else:
+                yield step
+        if self._wire.broken:
+            raise _broken(self._request)
 
 
 def _broken(request: httpx2.Request) -> httpx2.RemoteProtocolError:

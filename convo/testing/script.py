@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from convo.testing.refusals import ApiRefusal
+from convo.testing.shape import StreamShape
 
 ToolCall = tuple[str, str] | tuple[str, str, str] | Mapping[str, Any]
 """A call: name and arguments; name, arguments and id; or the API's own object, for custom tools."""
@@ -27,6 +28,7 @@ class Saying:
     content: str | None = None
     usage: Mapping[str, Any] = attrs.field(factory=dict)
     extra: Mapping[str, Any] = attrs.field(factory=dict)
+    stream: StreamShape = attrs.field(factory=StreamShape)
 
 
 @attrs.frozen
@@ -39,10 +41,14 @@ class Failure:
 
 @attrs.frozen
 class Break:
-    """A connection that breaks: before the request is looked at, once it was answered, or after so many chunks of it."""
+    """A connection that breaks: before the request is looked at, once it was answered, or after so many chunks of it.
+
+    With `inside`, half of the chunk that follows arrives too.
+    """
 
     after: bool = False
     chunks: int = 0
+    inside: bool = False
 
 
 class Script:

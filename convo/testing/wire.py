@@ -6,19 +6,21 @@ Whatever carries the bytes, an in-process transport or a real server, reads a `C
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 
 from convo.testing.refusals import ApiRefusal, invalid, wrong_type
-from convo.testing.stream import events
+from convo.testing.stream import OBSERVED, events, half
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from convo.testing.asked import Json
+    from convo.testing.hold import Hold
+    from convo.testing.shape import StreamShape
 
 _UNREADABLE = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
@@ -45,7 +47,10 @@ class Call:
 
 @attrs.frozen
 class Given:
-    """What a call was answered. `arrives` is how many chunks of a stream arrive; 0: nothing at all; None: everything."""
+    """What a call was answered. `arrives` is how many chunks of a stream arrive; 0: nothing at all; None: everything.
+
+    With `inside`, half of the chunk after those arrives too.
+    """
 
     status: int | None
     body: Json | None
@@ -53,16 +58,37 @@ class Given:
     stream: bool = False
     include_usage: bool = False
     arrives: int | None = None
+    inside: bool = False
+    shape: StreamShape = OBSERVED
+    hold: Hold | None = None
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the caller does not get all of the answer."""
+        return self.arrives is not None or (self.stream and self.shape.broken)
 
 
 @attrs.frozen
 class Wire:
-    """An answer in bytes. Without a status the connection breaks at once; `broken` breaks it after the pieces."""
+    """An answer in bytes. Without a status the connection breaks at once; `broken` breaks it after the pieces.
+
+    `hold` stops it before the piece with that number, from 0; where there are fewer, at its end.
+    """
 
     status: int | None
     headers: Mapping[str, str]
     pieces: tuple[bytes, ...]
     broken: bool = False
+    hold: Hold | None = None
+
+    def steps(self) -> Iterator[bytes | Hold]:
+        """Give the pieces, and the hold where it is."""
+        at = None if self.hold is None else min(self.hold.after, len(self.pieces))
+        for index, piece in enumerate((*self.pieces, None)):
+            if self.hold is not None and index == at:
+                yield self.hold
+            if piece is not None:
+                yield piece
 
 
 Answering = Callable[[Call], Wire]
@@ -103,16 +129,22 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def wire_of(given: Given, headers: Mapping[str, str]) -> Wire:
     """Give the bytes of an answer. `headers` are those that every answer has."""
-    lost = given.arrives == 0 or (given.arrives is not None and not given.stream)
+    lost = (given.arrives == 0 and not given.inside) or (given.arrives is not None and not given.stream)
     if given.status is None or given.body is None or lost:
         return Wire(None, {}, (), broken=True)
     if given.stream:
-        pieces = events(given.body, include_usage=given.include_usage)[: given.arrives]
+        pieces = _arriving(events(given.body, include_usage=given.include_usage, shape=given.shape), given)
         kind: dict[str, str] = {"content-type": "text/event-stream; charset=utf-8"}
     else:
         pieces = (json.dumps(given.body).encode(),)
         kind = {"content-type": "application/json", "content-length": str(len(pieces[0]))}
-    return Wire(given.status, {**kind, **headers, **given.headers}, pieces, broken=given.arrives is not None)
+    return Wire(given.status, {**kind, **headers, **given.headers}, pieces, given.arrives is not None, given.hold)
+
+
+def _arriving(pieces: tuple[bytes, ...], given: Given) -> tuple[bytes, ...]:
+    if given.arrives is None or not given.inside:
+        return pieces[: given.arrives]
+    return (*pieces[: given.arrives], *(half(piece) for piece in pieces[given.arrives : given.arrives + 1]))
 
 
 def usual_headers(call: Call, request_id: str, now: datetime, organization: str) -> dict[str, str]:
