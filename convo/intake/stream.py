@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _REMEDY = "feed each ChatCompletionChunk that the client gives, its dict, or the JSON text of one event"
 _PADDING = frozenset({"obfuscation"})
 """Random text that the API adds to each chunk, so that its size tells nothing."""
+SAMPLE = 2
+"""Bytes of a sample of pcm16, the only format that is streamed: a delta never ends within one."""
 _FRAME = ("id", "created", "model")
 
 
@@ -46,6 +48,7 @@ class ChatFold:
         self._audio: dict[str, Any] | None = None
         self._transcript = Text()
         self._sound = Sound()
+        self._shown = 0
         self._calls = Calls()
         self._complete = False
         self._empty = True
@@ -154,8 +157,11 @@ class ChatFold:
             shown = self._transcript.add(transcript)
             deltas += [TranscriptDelta(shown)] if shown else []
         if isinstance(data, str) and data:
-            sound = self._sound.add(data)
-            deltas += [AudioDelta(sound)] if sound else []
+            self._sound.add(data)
+            sound = self._sound.since(self._shown)
+            whole = sound[: len(sound) - len(sound) % SAMPLE]
+            self._shown += len(whole)
+            deltas += [AudioDelta(whole)] if whole else []
         if expires_at is not None and not transcript and not data and (self._sound or not self._empty):
             self._complete = True
         self._audio = {} if self._audio is None else self._audio

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from openai import OpenAI
 
 import convo
 from convo import AudioDelta, TranscriptDelta
@@ -472,3 +473,65 @@ def test_the_heartbeat_saves_and_ends_streams_by_itself(database: Database, fake
         while chat.pending():
             assert acted.acquire(timeout=30)
         assert chat.history()[-1].text == said
+
+
+# --- cancelled and closed while it waits -----------------------------------------------------------
+
+
+async def test_a_task_that_is_cancelled_while_it_waits_for_more_leaves_what_was_received(
+    database: Database, clock: FixedClock, fake: FakeAPI
+) -> None:
+    fake.will_reply(SAID)
+    async with convo.AsyncStore(database.url, clock=clock, **database.options) as store, fake.async_client() as client:
+        chat = await store.create()
+        held = fake.hold(after=3)
+        heard = asyncio.Event()
+        said: list[str] = []
+
+        async def listen() -> None:
+            async for event in chat.stream(client, "Good dogs?", **VOICE):
+                said.extend([event.text] if isinstance(event, TranscriptDelta) else [])
+                if len(said) == 2:
+                    heard.set()
+
+        task = asyncio.create_task(listen())
+        await held.async_wait_until_held()
+        await heard.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        held.release()
+        last = (await chat.history())[-1]
+        assert (last.status, last.text) == ("interrupted", "".join(said))
+        assert await chat.pending() == []
+
+
+def test_another_thread_may_close_a_stream_while_it_is_read(database: Database, clock: FixedClock) -> None:
+    fake = convo.testing.FakeAPI(clock=clock)
+    fake.will_reply(SAID)
+    with convo.Store(database.url, clock=clock, **database.options) as store, fake.serve() as base_url:
+        client = OpenAI(api_key="test-key", base_url=base_url, max_retries=0)
+        chat = store.create()
+        held = fake.hold(after=3)
+        stream = chat.stream(client, "Good dogs?", **VOICE)
+        seen: list[Any] = []
+        received = threading.Semaphore(0)
+
+        def listen() -> None:
+            for event in stream:
+                seen.append(event)
+                received.release()
+
+        reader = threading.Thread(target=listen)
+        reader.start()
+        held.wait_until_held()
+        assert received.acquire(timeout=30)
+        assert received.acquire(timeout=30)
+        stream.close()
+        held.release()
+        reader.join(30)
+        assert not reader.is_alive()
+        client.close()
+        last = chat.history()[-1]
+        assert (last.status, last.text) == ("interrupted", text_of(seen))
+        assert chat.pending() == []

@@ -123,7 +123,9 @@ def test_what_was_told_adds_up_to_the_answer(stream: tuple[dict[str, Any], list[
         whole = valid(whole_text(parts[key]))
         # The first half of a character at the very end waits for the second, which never comes.
         assert shown in (whole, whole.removesuffix("\N{REPLACEMENT CHARACTER}"))
-    assert b"".join(delta.data for delta in told if isinstance(delta, AudioDelta)) == fold.audio()
+    sound = [delta.data for delta in told if isinstance(delta, AudioDelta)]
+    assert all(len(data) % 2 == 0 for data in sound)
+    assert b"".join(sound) == fold.audio()[: fold.audio_size // 2 * 2]
     for index, pieces in enumerate(parts["arguments"]):
         mine = [delta.arguments for delta in told if isinstance(delta, ToolCallDelta) and delta.index == index]
         assert whole_text(mine) == whole_text(pieces)

@@ -1,0 +1,305 @@
+"""Anything that may happen to conversations, in any order, against a model of lists: what is stored, what is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+import convo
+from convo.testing import FakeAPI
+from tests.conversation.test_interruptions import die, save_now
+from tests.support.both import Blocking
+from tests.support.validate import validate_received
+
+if TYPE_CHECKING:
+    from convo.testing import FixedClock
+    from tests.conftest import World
+
+VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy"}
+TEXT: dict[str, Any] = {"model": "gpt-4.1"}
+TOOLS: dict[str, Any] = {"tools": [{"type": "function", "function": {"name": "look", "parameters": {}}}]}
+WORDS = st.sampled_from(["Hello?", "Is it loyal?", "Sí, mañana 🐕", "a\0b"])
+
+_owners = itertools.count(1)
+
+
+@attrs.frozen
+class Entry:
+    """What a message is to the model. `sent` is its text in a request, None where it is not sent."""
+
+    role: str
+    text: str
+    status: str = "complete"
+    audio_id: str | None = None
+    sent: str | None = None
+
+
+@attrs.define
+class Chat:
+    """A conversation: the handle, its lines by branch, the branch that is shown, and which transcripts were sent on it."""
+
+    handle: Any
+    lines: dict[Any, list[Entry]]
+    shown: Any
+    flipped: dict[Any, set[str]] = attrs.field(factory=dict)
+
+    @property
+    def line(self) -> list[Entry]:
+        return self.lines[self.shown]
+
+
+class Conversations(RuleBasedStateMachine):
+    """The rules. `world` and what goes with it are given by the test, each run has an owner of its own."""
+
+    world: World
+    fake: FakeAPI
+    clock: FixedClock
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.owner = f"model-{next(_owners)}-{id(self)}"
+        self.store = self.world.open(owner=self.owner)
+        self.chats: list[Chat] = []
+        self.keys = itertools.count(1)
+
+    def chat(self, number: int) -> Chat:
+        return self.chats[number % len(self.chats)]
+
+    def known(self, handle: Any, line: list[Entry]) -> Chat:
+        shown = next(branch.id for branch in handle.branches() if branch.shown)
+        chat = Chat(handle, {shown: line}, shown)
+        self.chats.append(chat)
+        return chat
+
+    # --- the log -----------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.chats) < 4)
+    @rule(instructions=st.none() | WORDS)
+    def create(self, instructions: str | None) -> None:
+        line = [Entry("system", instructions)] if instructions else []
+        self.known(self.store.create(instructions=instructions), line)
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0), words=WORDS)
+    def add(self, number: int, words: str) -> None:
+        chat = self.chat(number)
+        chat.handle.add(words)
+        chat.line.append(Entry("user", words))
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0), words=WORDS, voice=st.booleans(), keyed=st.booleans())
+    def send(self, number: int, words: str, voice: bool, keyed: bool) -> None:
+        chat = self.chat(number)
+        arguments = {**(VOICE if voice else TEXT), **({"key": f"press-{next(self.keys)}"} if keyed else {})}
+        chat.line.append(Entry("user", words))
+        reply = chat.handle.send(self.world.client, words, **arguments)
+        self._was_asked(chat)
+        self._answered(chat, reply)
+        if keyed:
+            asked = len(self.fake.received)
+            again = chat.handle.send(self.world.client, words, **arguments)
+            assert again.replayed
+            assert again.message == reply.message
+            assert len(self.fake.received) == asked
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0), words=WORDS)
+    def send_with_a_function(self, number: int, words: str) -> None:
+        chat = self.chat(number)
+        call = f"call_{next(self.keys)}"
+        self.fake.will_reply(tool_calls=[("look", "{}", call)])
+        chat.line.append(Entry("user", words))
+        reply = chat.handle.send(self.world.client, words, tool_functions={"look": lambda: "found"}, **TOOLS, **TEXT)
+        chat.line.extend([Entry("assistant", ""), Entry("tool", "found")])
+        self._was_asked(chat)
+        self._answered(chat, reply)
+
+    # --- streams -----------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0), words=WORDS, voice=st.booleans())
+    def stream(self, number: int, words: str, voice: bool) -> None:
+        chat = self.chat(number)
+        stream = chat.handle.stream(self.world.client, words, **(VOICE if voice else TEXT))
+        chat.line.append(Entry("user", words))
+        with stream:
+            list(stream)
+        self._was_asked(chat)
+        self._answered(chat, stream.reply)
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0), words=WORDS, events=st.integers(0, 6), how=st.sampled_from(["close", "heard", "die"]))
+    def interrupt(self, number: int, words: str, events: int, how: str) -> None:
+        chat = self.chat(number)
+        stream = chat.handle.stream(self.world.client, words, **VOICE)
+        chat.line.append(Entry("user", words))
+        stream.__enter__() if isinstance(stream, Blocking) else stream._next_round()  # noqa: PLC2801
+        for _ in range(events):
+            next(stream)
+        if how == "die":
+            save_now(stream)
+            die(stream)
+            self.clock.advance(31)
+            chat.handle = self.store.get(chat.handle.id)
+        else:
+            stream.close(heard_until=0.3 if how == "heard" else None)
+        self._was_asked(chat)
+        self._cut_off(chat)
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0), words=WORDS, chunks=st.integers(1, 8))
+    def break_the_network(self, number: int, words: str, chunks: int) -> None:
+        chat = self.chat(number)
+        self.fake.will_drop(chunks=chunks)
+        chat.line.append(Entry("user", words))
+        with contextlib.suppress(Exception), chat.handle.stream(self.world.client, words, **VOICE) as stream:
+            list(stream)
+        self._was_asked(chat)
+        self._cut_off(chat)
+
+    # --- lines -------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0), place=st.integers(0), words=WORDS)
+    def edit(self, number: int, place: int, words: str) -> None:
+        chat = self.chat(number)
+        positions = [position for position, entry in enumerate(chat.line, 1) if entry.role == "user"]
+        if not positions:
+            return
+        position = positions[place % len(positions)]
+        chat.handle.edit(position, words)
+        self._branched(chat, [*chat.line[: position - 1], Entry("user", words)])
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0))
+    def regenerate(self, number: int) -> None:
+        chat = self.chat(number)
+        users = [position for position, entry in enumerate(chat.line, 1) if entry.role == "user"]
+        if not users:
+            with pytest.raises(convo.ConvoError):
+                chat.handle.regenerate()
+            return
+        chat.handle.regenerate()
+        if users[-1] != len(chat.line):
+            self._branched(chat, chat.line[: users[-1]])
+        reply = chat.handle.send(self.world.client, **VOICE)
+        self._was_asked(chat)
+        self._answered(chat, reply)
+
+    @precondition(lambda self: self.chats)
+    @rule(number=st.integers(0), which=st.integers(0))
+    def switch(self, number: int, which: int) -> None:
+        chat = self.chat(number)
+        branches = chat.handle.branches()
+        assert {branch.id for branch in branches} == set(chat.lines)
+        branch = branches[which % len(branches)]
+        chat.handle.switch(branch)
+        chat.shown = branch.id
+
+    @precondition(lambda self: 0 < len(self.chats) < 5)
+    @rule(number=st.integers(0), at=st.integers(0))
+    def fork(self, number: int, at: int) -> None:
+        chat = self.chat(number)
+        at %= len(chat.line) + 1
+        forked = self.known(chat.handle.fork(at), chat.line[:at])
+        forked.flipped[forked.shown] = set(chat.flipped.get(chat.shown, ()))
+
+    @precondition(lambda self: len(self.chats) > 1)
+    @rule(number=st.integers(0))
+    def delete(self, number: int) -> None:
+        chat = self.chats.pop(number % len(self.chats))
+        self.store.delete(chat.handle.id)
+        with pytest.raises(convo.ConversationNotFound):
+            self.store.get(chat.handle.id)
+
+    # --- time --------------------------------------------------------------------------------------
+
+    @rule(minutes=st.integers(1, 90))
+    def time_passes(self, minutes: int) -> None:
+        self.clock.advance(60 * minutes)
+
+    @precondition(lambda self: self.chats)
+    @rule()
+    def resume_elsewhere(self) -> None:
+        self.store = self.world.open(owner=self.owner)
+        for chat in self.chats:
+            chat.handle = self.store.get(str(chat.handle.id))
+
+    # --- what holds --------------------------------------------------------------------------------
+
+    @invariant()
+    def the_logs_are_what_the_model_says(self) -> None:
+        for chat in self.chats:
+            history = chat.handle.history()
+            assert [(message.role, message.text, message.status) for message in history] == [
+                (entry.role, entry.text, entry.status) for entry in chat.line
+            ]
+            assert [message.position for message in history] == list(range(1, len(chat.line) + 1))
+            assert chat.handle.pending() == []
+
+    # --- the model ---------------------------------------------------------------------------------
+
+    def _answered(self, chat: Chat, reply: Any) -> None:
+        assert not reply.recovered
+        chat.line.append(Entry("assistant", reply.text, audio_id=reply.message.audio_id))
+
+    def _cut_off(self, chat: Chat) -> None:
+        """Take over from the log what was received: nothing, or one interrupted (or just whole) reply after the question."""
+        history = chat.handle.history()
+        assert len(history) in (len(chat.line), len(chat.line) + 1)
+        if len(history) > len(chat.line):
+            last = history[-1]
+            assert last.role == "assistant"
+            whole = last.status == "complete"
+            chat.line.append(Entry("assistant", last.text, last.status, audio_id=last.audio_id if whole else None))
+
+    def _branched(self, chat: Chat, line: list[Entry]) -> None:
+        before = chat.shown
+        chat.shown = next(branch.id for branch in chat.handle.branches() if branch.shown)
+        assert chat.shown not in chat.lines
+        chat.lines[chat.shown] = list(line)
+        chat.flipped[chat.shown] = set(chat.flipped.get(before, ()))
+
+    def _was_asked(self, chat: Chat) -> None:
+        """Every message of the line was in the last request, in its place, and no transcript became a reference again."""
+        received = self.fake.received[-1]
+        assert received.status == 200
+        messages = received.body["messages"]
+        instructions = [message for message in messages if message["role"] == "system"]
+        asked = [entry for entry in chat.line if entry.role == "system"]
+        assert [message["content"] for message in instructions] == [entry.text for entry in asked[-1:]]
+        expected = [entry for entry in chat.line if entry.role != "system" and (entry.text or entry.status == "complete")]
+        others = [message for message in messages if message["role"] != "system"]
+        assert [message["role"] for message in others] == [entry.role for entry in expected]
+        flipped = chat.flipped.setdefault(chat.shown, set())
+        for message, entry in zip(others, expected, strict=True):
+            if reference := message.get("audio"):
+                assert reference["id"] == entry.audio_id
+                assert reference["id"] not in flipped
+            elif entry.text:
+                assert message["content"] == entry.text
+                if entry.audio_id and received.body["model"] == VOICE["model"]:
+                    flipped.add(entry.audio_id)
+
+
+@pytest.mark.parametrize("examples", [20])
+def test_whatever_happens_the_store_is_what_the_model_says(world: World, clock: FixedClock, examples: int) -> None:
+    fake = FakeAPI(clock=clock)
+    client: Any = fake.async_client() if world.asynchronous else fake.client()
+    given = {"world": attrs.evolve(world, client=client), "fake": fake, "clock": clock}
+    machine = type("Conversations", (Conversations,), given)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )  # fmt: skip
+    validate_received(fake.received)
