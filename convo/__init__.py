@@ -64,6 +64,7 @@ from convo.errors import (
     UsageError,
     WrongEventLoop,
 )
+from convo.findings import Finding
 from convo.history import History
 from convo.media import File, Image
 from convo.memory import Memory
@@ -102,6 +103,7 @@ __all__ = [
     "ExchangeLost",
     "ExchangeNotFound",
     "File",
+    "Finding",
     "HeldTransaction",
     "History",
     "Image",
