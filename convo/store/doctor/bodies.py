@@ -58,10 +58,8 @@ def _still(connection: Connection, findings: Sequence[Finding]) -> list[Finding]
 
 def _select(connection: Connection) -> sa.Select[Any]:
     """SQLite gives texts as bytes: one that is damaged may be no text at all, and must not end the reading."""
-    if connection.dialect.name == "sqlite":
-        body, text = (sa.cast(column, sa.LargeBinary) for column in (_M.body, _M.text))
-    else:
-        body, text = _M.body, _M.text
+    plain = connection.dialect.name != "sqlite"
+    body, text = (column if plain else sa.cast(column, sa.LargeBinary) for column in (_M.body, _M.text))
     joined = tables.message.outerjoin(tables.branch, (_B.owner == _M.owner) & (_B.id == _M.branch))
     return sa.select(*_KEYS, body, _M.hash, text, _M.pieces, _B.conversation).select_from(joined)
 
@@ -115,7 +113,7 @@ def _text(body: str, media: tuple[Media, ...]) -> str:
 
 
 def _at(row: _Row, kind: str, severity: Any, message: str, **more: Any) -> Finding:
-    where = {"owner": row.owner, "conversation": row.conversation, "branch": row.branch, "position": row.position}
+    where: dict[str, Any] = {"owner": row.owner, "conversation": row.conversation, "branch": row.branch, "position": row.position}
     return Finding(kind, severity, message, **where, **more)
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from convo.findings import Finding
 from convo.store import tables
 from convo.store.doctor.page import execute, following, last_key, rows
-from convo.store.doctor.structure import is_open
+from convo.store.doctor.structure import is_open, is_whole
 from convo.store.tables import KEPT
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def lines(connection: Connection, scope: Scope, after: After) -> Found:
     """Find lines with holes or overlaps, heads that are not the last position, and wrong positions of instructions."""
     keys = (_B.owner, _B.id)
     branches = sa.select(*keys, _B.conversation, _B.head, _B.instructions).where(
-        scope.of(tables.branch), _B.state != KEPT, is_open()
+        scope.of(tables.branch), _B.state != KEPT, is_open(), is_whole()
     )
     page = following(branches, keys, after, SIZE).subquery("page")
     joined = page.outerjoin(tables.segment, (_S.owner == page.c.owner) & (_S.branch == page.c.id)).outerjoin(

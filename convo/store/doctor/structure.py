@@ -196,6 +196,15 @@ def is_open() -> sa.ColumnElement[bool]:
     return sa.exists(_segments_of_branch().where(_S.source == _B.id, _S.last == END, _S.first <= _B.head + 1))
 
 
+def is_whole() -> sa.ColumnElement[bool]:
+    """Whether all branches are there whose rows a branch shows."""
+    source = tables.branch.alias("source")
+    there = sa.exists(
+        sa.select(source.c.id).where(source.c.owner == _S.owner, source.c.id == _S.source).correlate(tables.segment)
+    )
+    return ~sa.exists(_segments_of_branch().where(~there))
+
+
 def closed(connection: Connection, scope: Scope, after: After) -> Found:
     """Find branches whose next message would not be seen, those without segments among them."""
     keys = (_B.owner, _B.id)
