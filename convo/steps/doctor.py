@@ -85,13 +85,13 @@ def examined(
     if repair is not None:
         tools.check_writable()
     examination = _Examination(tools, owner, repair, progress)
-    unusable = yield from read(schema.revision, place)
+    revision = yield from _checked("the revision of the tables", schema.revision, place)
     before = tools.now()
     server = yield from read(settings.server_clock)
     yield from examination.take(settings.clock(before, server, tools.now()))
     yield from examination.take((yield from _checked("the settings", settings.settings)))
-    if unusable is not None:
-        yield from examination.take([unusable])
+    yield from examination.take(revision)
+    if revision:
         return examination.result()
     shape = yield from _checked("the tables", schema.shape)
     yield from examination.take(shape)
@@ -102,9 +102,9 @@ def examined(
     return examination.result()
 
 
-def _checked(what: str, check: Callable[..., list[Finding]]) -> Steps[list[Finding]]:
+def _checked(what: str, check: Callable[..., list[Finding]], *arguments: str) -> Steps[list[Finding]]:
     try:
-        return (yield from read(check))
+        return (yield from read(check, *arguments))
     except (CorruptStore, StoreBusy, StoreFailed) as error:
         return [_failed(what, error)]
 

@@ -10,12 +10,12 @@ import attrs
 import sqlalchemy as sa
 
 import convo
-from convo.store import log, tables
+from convo.store import tables
 from convo.times import to_micros
 from tests.support.builders import recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from convo.testing import FakeAPI, FixedClock
     from tests.conftest import Database
@@ -42,7 +42,7 @@ class Home:
 
     @property
     def owner(self) -> str:
-        return self.database.options.get("owner", "")
+        return str(self.database.options.get("owner", ""))
 
     @contextmanager
     def connected(self) -> Iterator[sa.Connection]:
@@ -139,7 +139,3 @@ def _fork(home: Home) -> None:
 
     home.store._driver.runner.run(make, mode="write")
     home.change(tables.branch, {"id": home.fork}, state="left")
-
-
-Damage = "Callable[[Home], None]"
-END = log.END

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from convo.findings import Severity
 
 
-def revision(connection: Connection, place: str) -> Finding | None:
+def revision(connection: Connection, place: str) -> list[Finding]:
     """Find tables that this convo cannot use. Raises `NotAConvoStore`."""
     try:
         error = schema.state(connection, place)
     except SchemaTooNew as newer:
-        return Finding("schema_too_new", "error", str(newer))
+        return [Finding("schema_too_new", "error", str(newer))]
     if error is None:
-        return None
-    return Finding("schema_too_old" if isinstance(error, SchemaTooOld) else "schema_missing", "error", str(error))
+        return []
+    return [Finding("schema_too_old" if isinstance(error, SchemaTooOld) else "schema_missing", "error", str(error))]
 
 
 def shape(connection: Connection) -> list[Finding]:

@@ -98,9 +98,10 @@ def _file_system(file: str) -> str:
     """Give the kind of the file system that holds a file, as Linux tells; "" where nothing tells."""
     path = os.path.realpath(file)
     try:
-        mounts = [line.split()[1:3] for line in MOUNTS.read_text(errors="replace").splitlines()]
+        lines = [line.split() for line in MOUNTS.read_text(errors="replace").splitlines()]
     except OSError:
         return ""
+    mounts = [(fields[1], fields[2]) for fields in lines if len(fields) > 2 and fields[1].startswith("/")]  # noqa: PLR2004 - place, kind
     holding = [(point, kind) for point, kind in mounts if os.path.commonpath([path, point]) == point]
     return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
 
@@ -146,20 +147,25 @@ def _setting(connection: Connection, name: str) -> str:
     return str(connection.execute(sa.select(sa.func.current_setting(name, True))).scalar())  # noqa: FBT003 - SQL's missing_ok
 
 
+_CLASS = sa.table("pg_class", sa.column("oid"), sa.column("relname"), sa.column("relnamespace"), schema="pg_catalog")
+_NAMESPACE = sa.table("pg_namespace", sa.column("oid"), sa.column("nspname"), schema="pg_catalog")
+
+
 def _lacking(connection: Connection) -> Iterator[str]:
-    """Give what the role may not do: on a schema that it cannot use, the whole."""
+    """Give what the role may not do with the schema and the tables, by their numbers: names need the right to look them up."""
     schema = connection.get_execution_options().get("convo_schema")
-    for table in tables.metadata.sorted_tables:
-        name = f"{_quoted(schema)}.{table.name}" if schema else table.name
-        for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
-            found = connection.execute(sa.select(sa.func.has_table_privilege(sa.func.to_regclass(name), privilege))).scalar()
-            if found is False:
-                yield f"{privilege} {table.name}"
-
-
-def _quoted(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
+    if schema:
+        place = _NAMESPACE.c.nspname == schema
+        may_not_use = sa.select(_NAMESPACE.c.oid).where(place, ~sa.func.has_schema_privilege(_NAMESPACE.c.oid, "USAGE"))
+        yield from (f"USAGE {schema}" for _ in connection.execute(may_not_use))
+    else:
+        place = sa.func.pg_table_is_visible(_CLASS.c.oid)
+    there = _CLASS.join(_NAMESPACE, _NAMESPACE.c.oid == _CLASS.c.relnamespace)
+    names = [table.name for table in tables.metadata.sorted_tables]
+    for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+        may_not = ~sa.func.has_table_privilege(_CLASS.c.oid, privilege)
+        found = sa.select(_CLASS.c.relname).select_from(there).where(place, _CLASS.c.relname.in_(names), may_not)
+        yield from (f"{privilege} {name}" for (name,) in connection.execute(found.order_by(_CLASS.c.relname)))
 
 
 def server_clock(connection: Connection) -> float | None:
