@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from convo.errors import CorruptStore, PoolExhausted, StoreBusy, StoreFailed
+from convo.checks import check_type
+from convo.errors import CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed
 from convo.findings import Finding
 from convo.steps.effects import read, write
 from convo.store import doctor
@@ -46,7 +47,11 @@ class _Examination:
             self._count((yield from self._mended(finding)))
 
     def _mended(self, finding: Finding) -> Steps[Finding]:
-        if self.repair is None or not finding.repairable or not self.repair(finding):
+        if self.repair is None or not finding.repairable:
+            return finding
+        wanted = self.repair(finding)
+        check_type(wanted, bool, "what repair() gives", "True or False, and not something to await")
+        if not wanted:
             return finding
         yield from write(doctor.repairs()[finding.kind], finding, self.tools.now())
         return attrs.evolve(finding, repaired=True)
@@ -82,6 +87,10 @@ def examined(
     progress: Callable[[int, int], None] | None,
 ) -> Steps[list[Finding]]:  # fmt: skip
     """Look for what is wrong; see `Store.doctor`."""
+    for name, function in (("repair", repair), ("progress", progress)):
+        if function is not None and not callable(function):
+            reason = f"{name}= is a {type(function).__name__}; pass a function"
+            raise InputError(reason)
     if repair is not None:
         tools.check_writable()
     examination = _Examination(tools, owner, repair, progress)

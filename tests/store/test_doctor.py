@@ -346,6 +346,20 @@ def test_repair_is_asked_while_no_transaction_is_open(here: Home) -> None:
     assert [finding.repaired for finding in found] == [True]
 
 
+@pytest.mark.parametrize("answer", [None, 1, "yes"])
+def test_an_answer_is_yes_or_no(here: Home, answer: Any) -> None:
+    MENDED["a head that stayed behind"][1](here)
+    with pytest.raises(convo.InputError):
+        here.sick(repair=lambda _: answer)
+    assert here.kinds() == ["head_behind"]
+
+
+@pytest.mark.parametrize("name", ["repair", "progress"])
+def test_what_cannot_be_called_is_refused(store: Any, name: str) -> None:
+    with pytest.raises(convo.InputError):
+        store.doctor(**{name: True})
+
+
 # --- many ------------------------------------------------------------------------------------------
 
 

@@ -128,6 +128,14 @@ def test_a_text_that_is_no_text_any_more_is_found(made: Path) -> None:
         assert kinds(store) == {"body_changed"}
 
 
+def test_an_id_that_is_none_is_a_finding_and_the_rest_is_looked_at(made: Path) -> None:
+    with closing(sqlite3.connect(made)) as connection, connection:
+        connection.execute("UPDATE convo_branch SET conversation = x'01'")
+        connection.execute("UPDATE convo_message SET text = 'x'")
+    with convo.Store(f"sqlite:///{made}") as store:
+        assert {"check_failed", "branch_missing"} <= kinds(store)
+
+
 def test_a_damaged_file_is_a_finding(made: Path) -> None:
     with convo.Store(f"sqlite:///{made}") as store:
         for number in range(300):

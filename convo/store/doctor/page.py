@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from convo.errors import CorruptStore
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -47,8 +49,11 @@ def execute(connection: Connection, statement: sa.Executable) -> Any:
 
 
 def rows(connection: Connection, statement: sa.Executable) -> Sequence[Any]:
-    """Give all rows of a statement, of which there must be few."""
-    found: Sequence[Any] = execute(connection, statement).all()
+    """Give all rows of a statement, of which there must be few. Raises `CorruptStore` for a value that is none of its column."""
+    try:
+        found: Sequence[Any] = execute(connection, statement).all()
+    except (ValueError, TypeError, OverflowError) as error:
+        raise CorruptStore from error
     return found
 
 
