@@ -298,7 +298,6 @@ def test_a_clock_may_differ_by_five_seconds(server: float | None, found: str) ->
 
 
 def test_others_who_write_are_no_damage(database: Database, clock: FixedClock, fake: FakeAPI) -> None:
-    stop = threading.Event()
     failed: list[BaseException] = []
     with home(database, clock, fake) as here, fake.client() as client:
         for _ in range(200):
@@ -324,7 +323,6 @@ def test_others_who_write_are_no_damage(database: Database, clock: FixedClock, f
         found = []
         while any(writer.is_alive() for writer in writers):
             found += here.sick()
-        stop.set()
         for writer in writers:
             writer.join()
         assert (failed, found + here.sick()) == ([], [])
