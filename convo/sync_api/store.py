@@ -156,10 +156,11 @@ class Store:
 
         It covers the owner's conversations, or everyone's. Without `repair` it only reads; `repair` is called with each
         finding that can be mended, between two transactions, and says True or False; while it thinks, its thread or event
-        loop waits. Without `verify` it does not read all bodies and bytes. `progress` is called with how much is done and how much there is. Others may work meanwhile.
+        loop waits. Without `verify` not all bodies and bytes are read. `progress` is called with how much is done and
+        how much there is. Others may work meanwhile.
 
-        Raises `InputError`, `ReadOnlyView` for a repair on `everyone()`, `StoreNotFound` and `NotAConvoStore`. Tables that are missing,
-        too old or too new are a finding.
+        Raises `InputError`, `ReadOnlyView` for a repair on `everyone()`, `StoreNotFound` and `NotAConvoStore`. Tables
+        that are missing, too old or too new are a finding.
         """
         from convo.steps.doctor import examined
 
