@@ -68,6 +68,7 @@ from convo.errors import (
     WrongEventLoop,
 )
 from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
+from convo.findings import Finding
 from convo.history import History
 from convo.intake import ChatFold
 from convo.media import File, Image
@@ -111,6 +112,7 @@ __all__ = [
     "ExchangeLost",
     "ExchangeNotFound",
     "File",
+    "Finding",
     "HeldTransaction",
     "History",
     "Image",

@@ -51,6 +51,11 @@ class AsyncDriver:
                     self.checked = True
         return await self._perform_all(steps)
 
+    async def look(self, steps: Steps[T]) -> T:
+        """Perform steps on a database as it is: tables may be missing or old, and are left so. Raises `StoreNotFound`."""
+        self.runner.check_there()
+        return await self._perform_all(steps)
+
     async def upgrade(self) -> None:
         """Make or upgrade the tables."""
         await self.runner.upgrade()

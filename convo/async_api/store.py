@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from convo.findings import Finding
     from convo.store.conversations import Found
     from convo.store.engine import Durability
     from convo.store.totals import Totals
@@ -148,6 +149,28 @@ class AsyncStore:
     async def usage(self) -> Totals:
         """Sum calls, tokens and cost of the owner's conversations, or of everyone's."""
         return await self._driver.do(store_steps.usage(self._owner))
+
+    async def doctor(
+        self,
+        *,
+        repair: Callable[[Finding], bool] | None = None,
+        verify: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Finding]:
+        """Look for what is wrong in the store: lost or damaged rows, dead exchanges, settings that risk data.
+
+        It covers the owner's conversations, or everyone's. Without `repair` it only reads; `repair` is called with each
+        finding that can be mended, between two transactions, and says True or False; while it thinks, its thread or event
+        loop waits. Without `verify` not all bodies and bytes are read. `progress` is called with how much is done and
+        how much there is. Others may work meanwhile.
+
+        Raises `InputError`, `ReadOnlyView` for a repair on `everyone()`, `StoreNotFound` and `NotAConvoStore`. Tables
+        that are missing, too old or too new are a finding.
+        """
+        from convo.steps.doctor import examined
+
+        steps = examined(self._driver.tools, self._owner, self.place, repair=repair, verify=verify, progress=progress)
+        return await self._driver.look(steps)
 
     def owned_by(self, owner: str) -> Self:
         """Give the same store as another owner sees it."""

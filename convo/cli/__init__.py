@@ -9,6 +9,7 @@ import click
 
 from convo.cli.child import demo_turn
 from convo.cli.demo import demo
+from convo.cli.doctor import doctor
 from convo.cli.faults import Commands
 from convo.cli.place import Place
 from convo.cli.screen import tolerant
@@ -39,5 +40,5 @@ def main(ctx: click.Context, store: str, owner: str) -> None:
     ctx.obj = Place(store, owner)
 
 
-for _command in (demo, demo_turn, list_, show, upgrade):
+for _command in (demo, demo_turn, doctor, list_, show, upgrade):
     main.add_command(_command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import attrs
 
@@ -37,6 +38,11 @@ def conversation(chat: convo.Conversation) -> dict[str, Any]:
 def transcript(chat: convo.Conversation, messages: Iterable[convo.Message], totals: Totals) -> dict[str, Any]:
     """Give a conversation with its messages, and what its calls used and cost."""
     return {**conversation(chat), "messages": [_message(message) for message in messages], "usage": _totals(totals)}
+
+
+def finding(found: convo.Finding) -> dict[str, Any]:
+    """Give a finding of the doctor; what does not apply is null."""
+    return attrs.asdict(found, value_serializer=lambda _, __, value: str(value) if isinstance(value, UUID) else value)
 
 
 def _message(message: convo.Message) -> dict[str, Any]:

@@ -46,6 +46,11 @@ class Driver:
                     self.checked = True
         return self._perform_all(steps)
 
+    def look(self, steps: Steps[T]) -> T:
+        """Perform steps on a database as it is: tables may be missing or old, and are left so. Raises `StoreNotFound`."""
+        self.runner.check_there()
+        return self._perform_all(steps)
+
     def upgrade(self) -> None:
         """Make or upgrade the tables."""
         self.runner.upgrade()

@@ -1,0 +1,160 @@
+"""Steps of the doctor: each check in transactions of its own, and repairs, each asked for between two of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from convo.checks import check_type
+from convo.errors import CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed
+from convo.findings import Finding
+from convo.steps.effects import read, write
+from convo.store import doctor
+from convo.store.doctor import schema, settings
+from convo.store.doctor.page import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from convo.errors import StoreError
+    from convo.steps.effects import Steps
+    from convo.steps.place import Tools
+    from convo.store.doctor.page import After, Check
+
+CAP = 100
+"""Findings of one kind that are given one by one; of the rest the number is told."""
+UNUSABLE = frozenset({"table_missing", "column_missing", "check_failed"})
+"""What may be found of the tables after which their rows cannot be read."""
+
+
+@attrs.define
+class _Examination:
+    """What was found so far, and how to go on: `repair` is asked, `progress` is told."""
+
+    tools: Tools
+    owner: str | None
+    repair: Callable[[Finding], bool] | None
+    progress: Callable[[int, int], None] | None
+    found: list[Finding] = attrs.field(factory=list)
+    counts: Counter[str] = attrs.field(factory=Counter)
+    capped: dict[str, Finding] = attrs.field(factory=dict)
+
+    def take(self, findings: Iterable[Finding]) -> Steps[None]:
+        """Take what was found, mended where that is possible and wanted."""
+        for finding in findings:
+            self._count((yield from self._mended(finding)))
+
+    def _mended(self, finding: Finding) -> Steps[Finding]:
+        if self.repair is None or not finding.repairable:
+            return finding
+        wanted = self.repair(finding)
+        check_type(wanted, bool, "what repair() gives", "True or False, and not something to await")
+        if not wanted:
+            return finding
+        yield from write(doctor.repairs()[finding.kind], finding, self.tools.now())
+        return attrs.evolve(finding, repaired=True)
+
+    def _count(self, finding: Finding) -> None:
+        """Keep a finding, or only count it. Where there are too many, the rest is repaired when each of them is."""
+        self.counts[finding.kind] += 1
+        if self.counts[finding.kind] <= CAP:
+            self.found.append(finding)
+            return
+        known = self.capped.get(finding.kind, finding)
+        self.capped[finding.kind] = Finding(
+            finding.kind,
+            finding.severity,
+            f"there are {self.counts[finding.kind] - CAP:,} more findings of this kind",
+            owner=self.owner,
+            repairable=finding.repairable,
+            repaired=known.repaired and finding.repaired,
+        )
+
+    def result(self) -> list[Finding]:
+        """Give all findings."""
+        return [*self.found, *self.capped.values()]
+
+    def tell(self, done: int, total: int) -> None:
+        """Say how far the examination is."""
+        if self.progress is not None:
+            self.progress(min(done, total), total)
+
+
+def examined(
+    tools: Tools, owner: str | None, place: str, *, repair: Callable[[Finding], bool] | None, verify: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Steps[list[Finding]]:  # fmt: skip
+    """Look for what is wrong; see `Store.doctor`."""
+    for name, function in (("repair", repair), ("progress", progress)):
+        if function is not None and not callable(function):
+            reason = f"{name}= is a {type(function).__name__}; pass a function"
+            raise InputError(reason)
+    if repair is not None:
+        tools.check_writable()
+    examination = _Examination(tools, owner, repair, progress)
+    revision = yield from _checked("the revision of the tables", schema.revision, place)
+    before = tools.now()
+    server = yield from read(settings.server_clock)
+    yield from examination.take(settings.clock(before, server, tools.now()))
+    yield from examination.take((yield from _checked("the settings", settings.settings)))
+    yield from examination.take(revision)
+    if revision:
+        return examination.result()
+    shape = yield from _checked("the tables", schema.shape)
+    yield from examination.take(shape)
+    if verify:
+        yield from examination.take((yield from _checked("the file", settings.file_check)))
+    if not any(finding.kind in UNUSABLE for finding in shape):
+        yield from _rows(examination, Scope(owner, tools.now()), doctor.checks(verify=verify))
+    return examination.result()
+
+
+def _checked(what: str, check: Callable[..., list[Finding]], *arguments: str) -> Steps[list[Finding]]:
+    try:
+        return (yield from read(check, *arguments))
+    except (CorruptStore, StoreBusy, StoreFailed) as error:
+        return [_failed(what, error)]
+
+
+def _failed(what: str, error: StoreError) -> Finding:
+    """Give the finding for a check that the database did not answer; `PoolExhausted` says nothing about its health."""
+    if isinstance(error, PoolExhausted):
+        raise error
+    return Finding("check_failed", "error", f"the database did not let {what} be examined: {error}")
+
+
+def _rows(examination: _Examination, scope: Scope, checks: list[Check]) -> Steps[None]:
+    expected = yield from _pages(examination, scope)
+    total = sum(expected.get(check, 1) for check in checks)
+    done = 0
+    for check in checks:
+        yield from _all_pages(examination, scope, check, (done, total))
+        done += expected.get(check, 1)
+    examination.tell(total, total)
+
+
+def _pages(examination: _Examination, scope: Scope) -> Steps[Mapping[Check, int]]:
+    """Estimate the pages of checks, for the progress; where that fails the checks will say why."""
+    if examination.progress is None:
+        return {}
+    try:
+        return (yield from read(doctor.pages, scope))
+    except (CorruptStore, StoreBusy, StoreFailed):
+        return {}
+
+
+def _all_pages(examination: _Examination, scope: Scope, check: Check, progress: tuple[int, int]) -> Steps[None]:
+    done, total = progress
+    after: After = None
+    while True:
+        examination.tell(done, total)
+        try:
+            findings, after = yield from read(check, scope, after)
+        except (CorruptStore, StoreBusy, StoreFailed) as error:
+            findings, after = [_failed(doctor.name_of(check), error)], None
+        yield from examination.take(findings)
+        if after is None:
+            return
+        done += 1

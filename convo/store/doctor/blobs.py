@@ -1,0 +1,131 @@
+"""Bytes: what messages refer to is here, whole and unchanged, and what is here is referred to."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from convo.findings import Finding
+from convo.store import tables
+from convo.store.doctor.page import execute, following, last_key, paged, rows
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from convo.store.doctor.page import After, Found, Scope
+
+GRACE = 3_600_000_000
+"""Microseconds for which bytes may be here before a message refers to them: they are written first."""
+VOLUME = 16_000_000
+"""Bytes after which a transaction that reads bytes ends."""
+
+_A, _B, _L, _K, _X = tables.attachment.c, tables.branch.c, tables.blob.c, tables.blob_chunk.c, tables.exchange.c
+
+
+def missing(connection: Connection, scope: Scope, after: After) -> Found:
+    """Find media whose bytes are not here."""
+    keys = (_A.owner, _A.branch, _A.position, _A.part)
+    statement = (
+        sa.select(*keys, _A.digest, _B.conversation)
+        .outerjoin_from(tables.attachment, tables.blob, (_L.owner == _A.owner) & (_L.digest == _A.digest))
+        .outerjoin(tables.branch, (_B.owner == _A.owner) & (_B.id == _A.branch))
+        .where(scope.of(tables.attachment), _L.digest.is_(None))
+    )
+    found, after = paged(connection, statement, keys, after)
+    return [_missing(*row) for row in found], after
+
+
+def _missing(owner: str, branch: Any, position: int, part: int, digest: str, conversation: Any) -> Finding:
+    what = "the audio of the reply" if part < 0 else f"what its content part {part} refers to"
+    return Finding(
+        "blob_missing", "error", f"the bytes of the message are not here ({what}); restore them from a backup",
+        owner=owner, conversation=conversation, branch=branch, position=position, digest=digest,
+    )  # fmt: skip
+
+
+def incomplete(connection: Connection, scope: Scope, after: After) -> Found:
+    """Find bytes of which a part is missing."""
+    keys = (_L.owner, _L.digest)
+    page = following(sa.select(*keys, _L.size).where(scope.of(tables.blob)), keys, after).subquery("page")
+    joined = page.outerjoin(tables.blob_chunk, (_K.owner == page.c.owner) & (_K.digest == page.c.digest))
+    held = sa.cast(sa.func.coalesce(sa.func.sum(sa.func.length(_K.data)), 0), sa.BigInteger)
+    pieces = (sa.func.count(_K.number), sa.func.coalesce(sa.func.max(_K.number) + 1, 0))
+    statement = sa.select(*page.c, held, *pieces).select_from(joined).group_by(*page.c).order_by(page.c.owner, page.c.digest)
+    found = rows(connection, statement)
+    wrong = [row for row in found if row[2] != row[3] or row[4] != row[5]]
+    return [_incomplete(*row[:4]) for row in wrong], last_key(found, len(keys))
+
+
+def _incomplete(owner: str, digest: str, size: int, held: int) -> Finding:
+    return Finding(
+        "blob_incomplete", "error", f"of {size:,} bytes {held:,} are here, in pieces that do not fit; restore them from a backup",
+        owner=owner, digest=digest,
+    )  # fmt: skip
+
+
+# --- bytes that nothing refers to ------------------------------------------------------------------
+
+
+def _unreferenced(now: int) -> sa.ColumnElement[bool]:
+    """Older than the grace, no media of a message, and not in an answer that came too late and is kept beside the log."""
+    media = sa.select(_A.part).where(_A.owner == _L.owner, _A.digest == _L.digest)
+    late = sa.select(_X.id).where(_X.owner == _L.owner, _X.status == "late", _X.raw.contains(_L.digest))
+    return sa.and_(_L.created_at < now - GRACE, *(~sa.exists(uses.correlate(tables.blob)) for uses in (media, late)))
+
+
+def unreferenced(connection: Connection, scope: Scope, after: After) -> Found:
+    """Find bytes that nothing refers to, and that no writer is about to refer to."""
+    keys = (_L.owner, _L.digest)
+    statement = sa.select(*keys, _L.size).where(scope.of(tables.blob), _unreferenced(scope.now))
+    found, after = paged(connection, statement, keys, after)
+    return [_unneeded(*row) for row in found], after
+
+
+def _unneeded(owner: str, digest: str, size: int) -> Finding:
+    message = f"nothing refers to these {size:,} bytes; a repair deletes them"
+    return Finding("blob_unreferenced", "note", message, owner=owner, digest=digest, repairable=True)
+
+
+def delete_unreferenced(connection: Connection, finding: Finding, now: int) -> None:
+    """Delete bytes that nothing refers to."""
+    mine = (_L.owner == finding.owner, _L.digest == finding.digest)
+    deleted = rows(connection, sa.delete(tables.blob).where(*mine, _unreferenced(now)).returning(_L.digest))
+    if deleted:
+        execute(connection, sa.delete(tables.blob_chunk).where(_K.owner == finding.owner, _K.digest == finding.digest))
+
+
+# --- bytes that changed ----------------------------------------------------------------------------
+
+
+def changed(connection: Connection, scope: Scope, after: After) -> Found:
+    """Find bytes whose SHA-256 is not the one under which they are stored. One piece is in memory at a time."""
+    keys = (_L.owner, _L.digest)
+    findings: list[Finding] = []
+    found = rows(connection, following(sa.select(*keys, _L.size).where(scope.of(tables.blob)), keys, after))
+    volume = 0
+    for owner, digest, size in found:
+        if not _is_as_written(connection, owner, digest, size):
+            findings.append(_changed(owner, digest))
+        volume += size
+        if volume > VOLUME:
+            return findings, (owner, digest)
+    return findings, last_key(found, len(keys))
+
+
+def _is_as_written(connection: Connection, owner: str, digest: str, size: int) -> bool:
+    """Whether bytes match their digest; those that are incomplete, or deleted meanwhile, are no matter of this check."""
+    sha, held, number = hashlib.sha256(), 0, 0
+    while held < size:
+        piece = rows(connection, sa.select(_K.data).where(_K.owner == owner, _K.digest == digest, _K.number == number))
+        if not piece or not piece[0][0]:
+            return True
+        sha.update(piece[0][0])
+        held, number = held + len(piece[0][0]), number + 1
+    return held > size or sha.hexdigest() == digest
+
+
+def _changed(owner: str, digest: str) -> Finding:
+    message = "the bytes are not those that were written: their SHA-256 is another; restore them from a backup"
+    return Finding("blob_changed", "error", message, owner=owner, digest=digest)

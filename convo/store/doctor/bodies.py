@@ -1,0 +1,135 @@
+"""Bodies of messages: as they were written, and the columns that are derived from them as they would be today."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+import sqlalchemy as sa
+
+from convo.canonical import decode, digest, printable
+from convo.content import TEXT_COLUMN
+from convo.findings import Finding
+from convo.messages import Media, text_of
+from convo.store import tables
+from convo.store.doctor.page import execute, following, last_key, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+    from convo.store.doctor.page import After, Found, Scope
+
+_M, _A, _B = tables.message.c, tables.attachment.c, tables.branch.c
+_KEYS = (_M.owner, _M.branch, _M.position)
+_REFERENCE = '{"$blob":"'
+"""How a body refers to bytes. Within a text the quotes would be escaped."""
+
+
+class _Row(NamedTuple):
+    owner: str
+    branch: UUID
+    position: int
+    body: Any
+    hash: bytes
+    text: Any
+    pieces: int
+    conversation: UUID | None
+
+
+def bodies(connection: Connection, scope: Scope, after: After) -> Found:
+    """Find bodies that do not match their hashes, and derived columns that do not match their bodies."""
+    page = following(_select(connection).where(scope.of(tables.message)), _KEYS, after)
+    found = [_Row(*row) for row in rows(connection, page)]
+    findings = _findings(connection, found)
+    if findings:
+        findings = _still(connection, findings)
+    return findings, last_key(found, len(_KEYS))
+
+
+def _still(connection: Connection, findings: Sequence[Finding]) -> list[Finding]:
+    """Look again: the media come by a statement of their own, and a transcript may have come between the two."""
+    again = [_Row(*row) for finding in findings for row in rows(connection, _select(connection).where(*_of(finding)))]
+    found = _findings(connection, again)
+    return [finding for finding in findings if finding in found]
+
+
+def _select(connection: Connection) -> sa.Select[Any]:
+    """SQLite gives texts as bytes: one that is damaged may be no text at all, and must not end the reading."""
+    plain = connection.dialect.name != "sqlite"
+    body, text = (column if plain else sa.cast(column, sa.LargeBinary) for column in (_M.body, _M.text))
+    joined = tables.message.outerjoin(tables.branch, (_B.owner == _M.owner) & (_B.id == _M.branch))
+    return sa.select(*_KEYS, body, _M.hash, text, _M.pieces, _B.conversation).select_from(joined)
+
+
+def _findings(connection: Connection, found: Sequence[_Row]) -> list[Finding]:
+    media = _media(connection, found)
+    checked = (_finding(row, media.get((row.owner, row.branch, row.position), ())) for row in found)
+    return [finding for finding in checked if finding is not None]
+
+
+def _media(connection: Connection, found: Sequence[_Row]) -> dict[tuple[Any, ...], tuple[Media, ...]]:
+    """Give what is known of the media of messages, as far as their texts need it."""
+    if not found:
+        return {}
+    said = sa.cast(_A.transcript, sa.LargeBinary) if connection.dialect.name == "sqlite" else _A.transcript
+    keys = (_A.owner, _A.branch, _A.position)
+    first, last = (
+        tuple(sa.literal(value, key.type) for value, key in zip(row[:3], keys, strict=True)) for row in (found[0], found[-1])
+    )
+    between = (sa.tuple_(*keys) >= sa.tuple_(*first), sa.tuple_(*keys) <= sa.tuple_(*last))
+    known: dict[tuple[Any, ...], tuple[Media, ...]] = {}
+    for owner, branch, position, part, digest_, transcript in rows(
+        connection, sa.select(*keys, _A.part, _A.digest, said).where(*between)
+    ):
+        piece = Media(part, "audio", None, digest_, 0, transcript=transcript if transcript is None else _read(transcript))
+        known[owner, branch, position] = (*known.get((owner, branch, position), ()), piece)
+    return known
+
+
+def _read(value: Any) -> str:
+    return value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")
+
+
+def _finding(row: _Row, media: tuple[Media, ...]) -> Finding | None:
+    body = _read(row.body)
+    if not body.isascii() or digest(body) != bytes(row.hash):
+        return _at(row, "body_changed", "error", "the message is not as it was written: its body does not match its hash; "
+                   "restore it from a backup")  # fmt: skip
+    if body.count(_REFERENCE) > len(media):
+        return _at(
+            row, "attachment_missing", "error", "the message refers to bytes of which nothing is known; restore from a backup"
+        )
+    if row.pieces != len(media) or _read(row.text) != _text(body, media):
+        return _at(row, "derived_wrong", "warning", "what is derived of the message, to search and to count, does not match it; "
+                   "a repair derives it again", repairable=True)  # fmt: skip
+    return None
+
+
+def _text(body: str, media: tuple[Media, ...]) -> str:
+    return printable(text_of(decode(body), media), TEXT_COLUMN)
+
+
+def _at(row: _Row, kind: str, severity: Any, message: str, **more: Any) -> Finding:
+    where: dict[str, Any] = {"owner": row.owner, "conversation": row.conversation, "branch": row.branch, "position": row.position}
+    return Finding(kind, severity, message, **where, **more)
+
+
+def _of(finding: Finding) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_M.owner == finding.owner, _M.branch == finding.branch, _M.position == finding.position)
+
+
+def derive(connection: Connection, finding: Finding, now: int) -> None:
+    """Derive the text of a message and the number of its media again."""
+    del now
+    execute(connection, sa.update(tables.message).where(*_of(finding)).values(pieces=_M.pieces))
+    found = [_Row(*row) for row in rows(connection, _select(connection).where(*_of(finding)))]
+    media = _media(connection, found)
+    for row in found:
+        known = media.get((row.owner, row.branch, row.position), ())
+        again = _finding(row, known)
+        if again is not None and attrs.evolve(again, conversation=finding.conversation) == finding:
+            values = {"pieces": len(known), "text": _text(_read(row.body), known)}
+            execute(connection, sa.update(tables.message).where(*_of(finding)).values(values))
