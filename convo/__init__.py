@@ -39,6 +39,7 @@ from convo.errors import (
     PoolExhausted,
     ReadOnlyStore,
     ReadOnlyView,
+    RecordingNotFound,
     RequestError,
     SchemaMissing,
     SchemaTooNew,
@@ -72,6 +73,7 @@ from convo.models import Catalogue
 from convo.policy import Policy
 from convo.recovery import Recovery
 from convo.reply import Reply
+from convo.steps.transcribing import Transcribed, TranscriptionFailure
 from convo.store.totals import Totals
 from convo.sync_api import Conversation, Exchange, Store
 from convo.usage import Cost, Usage
@@ -124,6 +126,7 @@ __all__ = [
     "PoolExhausted",
     "ReadOnlyStore",
     "ReadOnlyView",
+    "RecordingNotFound",
     "Recovery",
     "Rendering",
     "Reply",
@@ -147,7 +150,9 @@ __all__ = [
     "ToolOutputMissing",
     "Totals",
     "TransactionOver",
+    "Transcribed",
     "TranscriptMissing",
+    "TranscriptionFailure",
     "TurnInProgress",
     "UnknownAudioFormat",
     "UnsupportedApi",

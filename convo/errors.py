@@ -26,6 +26,7 @@
     │   ├── ConversationNotFound           no such conversation for this owner
     │   ├── ExchangeNotFound               no such exchange in this conversation
     │   ├── ToolCallNotFound               no such call in the log
+    │   ├── RecordingNotFound              no recording of a user at this position
     │   └── BlobNotFound                   bytes that the store should hold and does not
     ├── ConflictError (RuntimeError)       the log is not in the state that the call needs
     │   ├── TurnInProgress                 another exchange is pending
@@ -223,8 +224,9 @@ class TranscriptMissing(RequestError):
 
     def __init__(self, position: int, reason: str) -> None:
         super().__init__(
-            f"the audio of message {position} must be sent as text ({reason}) and has no transcript; add recordings with "
-            "Audio.open(..., transcript=...), or send with Policy(missing_transcript='placeholder' or 'omit')"
+            f"the audio of message {position} must be sent as text ({reason}) and has no transcript; give it one with "
+            "chat.transcribe(client), chat.set_transcript(position, text) or Audio.open(..., transcript=...), "
+            "or send with Policy(missing_transcript='transcribe', 'placeholder' or 'omit')"
         )
         self.position = position
 
@@ -303,6 +305,16 @@ class ToolCallNotFound(NotFound):
     def __init__(self, call_id: str) -> None:
         super().__init__(f"no message of this conversation asks for the call {call_id!r}; pass an id of reply.tool_calls")
         self.call_id = call_id
+
+
+class RecordingNotFound(NotFound):
+    """No message of a user at `position` of this conversation holds a recording, or not in this `part`."""
+
+    def __init__(self, position: int, part: int | None = None) -> None:
+        where = f"message {position}" if part is None else f"content part {part} of message {position}"
+        super().__init__(f"{where} of this conversation is no recording of a user; chat.history() lists the messages")
+        self.position = position
+        self.part = part
 
 
 class BlobNotFound(NotFound):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from convo.async_heartbeat import AsyncHeartbeat
 from convo.protocol import LEASE
 from convo.steps import stores as store_steps
-from convo.steps.effects import Finish, Pause, Told, Upgrade, Work
+from convo.steps.effects import Finish, Pause, Told, Transcribe, Upgrade, Work
 from convo.store import async_engine as engines
 from convo.store import exchanges
 
@@ -73,6 +73,9 @@ class AsyncDriver:
         if isinstance(effect, Finish):
             with self.heartbeat.keeping(effect.lease):
                 return await self._shield.run(self._perform_all(effect.steps))
+        if isinstance(effect, Transcribe):
+            heard = await effect.client.audio.transcriptions.with_raw_response.create(**effect.arguments)
+            return Told(heard.parse(), {name.lower(): value for name, value in heard.headers.items()}, self.tools.now())
         with self.heartbeat.keeping(effect.lease):
             raw = await effect.client.chat.completions.with_raw_response.create(**effect.request)
             return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())

@@ -16,6 +16,7 @@ from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
+from convo.steps.transcribing import transcribed_first
 from convo.store import exchanges
 from convo.store.append import Entry
 from convo.store.exchanges import Begun
@@ -53,12 +54,14 @@ def send(
         if step is Step.REPLAY:
             return (yield from replay(place, start.known.id))
     fresh = drafts if step is Step.BEGIN else []
-    ready = planned(place, start, fresh, target, policy, now)
-    yield from put_media(place, fresh, now)
-    begun = yield from _begun(place, _entry(place, target, drafts, key, expected_head, now))
+    heard = yield from transcribed_first(place, client, start, fresh, target, policy)
+    now = place.tools.now()
+    ready = planned(place, heard.start, heard.drafts, target, heard.policy, now)
+    yield from put_media(place, heard.drafts, now)
+    begun = yield from _begun(place, _entry(place, target, heard.drafts or drafts, key, expected_head, now))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
-    return (yield from _answered(place, client, begun, ready, drafts, policy))
+    return (yield from _answered(place, client, begun, ready, drafts, heard.policy))
 
 
 def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Draft]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from convo.heartbeat import Heartbeat
 from convo.protocol import LEASE
 from convo.steps import stores as store_steps
-from convo.steps.effects import Finish, Pause, Told, Upgrade, Work
+from convo.steps.effects import Finish, Pause, Told, Transcribe, Upgrade, Work
 from convo.store import engine as engines
 from convo.store import exchanges
 
@@ -71,6 +71,9 @@ class Driver:
         if isinstance(effect, Finish):
             with self.heartbeat.keeping(effect.lease):
                 return self._perform_all(effect.steps)
+        if isinstance(effect, Transcribe):
+            heard = effect.client.audio.transcriptions.with_raw_response.create(**effect.arguments)
+            return Told(heard.parse(), {name.lower(): value for name, value in heard.headers.items()}, self.tools.now())
         with self.heartbeat.keeping(effect.lease):
             raw = effect.client.chat.completions.with_raw_response.create(**effect.request)
             return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
