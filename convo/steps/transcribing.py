@@ -20,6 +20,7 @@ from convo.policy import Policy
 from convo.steps.effects import read, transcribe, write
 from convo.steps.log import load_shown
 from convo.store import blobs, exchanges, transcripts
+from convo.store.log import END
 from convo.store.totals import usage_columns
 from convo.times import to_micros
 from convo.usage import price
@@ -130,10 +131,11 @@ def transcribe_store(
     """Fill the transcripts of all recordings of an owner, newest first."""
     tools.check_may_wait("transcribe()")
     ears = _ears(tools, owner, client, model, arguments, progress)
-    check_type(limit, (int, type(None)), "limit", "a number of recordings, or None for all")
-    if limit is not None and limit < 1:
-        reason = f"limit={limit} is less than one recording; leave it out for all"
-        raise InputError(reason)
+    if limit is not None:
+        check_type(limit, int, "limit", "a number of recordings, or None for all")
+        if limit < 1:
+            reason = f"limit={limit} is less than one recording; leave it out for all"
+            raise InputError(reason)
     recordings = yield from read(
         transcripts.missing, owner,
         since=None if since is None else to_micros(since, "since"),
@@ -243,6 +245,8 @@ def set_transcript(place: Place, position: int, text: str | None, part: int | No
         if len(text) > MAX_STRING:
             raise TooLarge("the transcript", len(text), MAX_STRING, "characters")
         text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if not 0 < position < END:
+        raise RecordingNotFound(position, part)
     yield from write(transcripts.put, place.owner, place.found.id, position, part, text)
 
 
