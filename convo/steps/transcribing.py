@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly.recordings import untranscribed
-from convo.audio.formats import FORMATS
 from convo.canonical import check_text, printable
 from convo.checks import check_type
 from convo.content import MAX_STRING, TEXT_COLUMN
 from convo.errors import AnswerError, BlobNotFound, ConflictingArguments, ConvoError, InputError, RecordingNotFound, TooLarge
-from convo.intake import read_transcription
 from convo.messages import text_of
-from convo.origin import Origin
 from convo.policy import Policy
-from convo.steps.effects import read, transcribe, write
+from convo.steps.ears import Ears, filled, is_refusal
+from convo.steps.effects import read, write
 from convo.steps.log import load_shown
 from convo.store import blobs, exchanges, transcripts
 from convo.store.log import END
-from convo.store.totals import usage_columns
 from convo.times import to_micros
-from convo.usage import price
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,8 +36,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], object]
 """Called as `progress(done, total)` after each recording, also after one that failed."""
 
-REFUSED = (400, 413, 415, 422)
-"""HTTP statuses by which the API refuses one recording: too short, damaged, too large. Others may fare better."""
 HOPELESS = (401, 403, 404, 429)
 """Statuses that any other recording would get as well: key, rights, model, quota. The client has tried again already."""
 IN_A_ROW = 5
@@ -65,44 +59,6 @@ class Transcribed:
 
     done: int
     failures: tuple[TranscriptionFailure, ...] = ()
-
-
-@attrs.frozen
-class _Ears:
-    """How one recording after the other is transcribed, and where the calls are counted."""
-
-    tools: Tools
-    owner: str
-    client: Any
-    model: str
-    arguments: Mapping[str, Any] = attrs.field(factory=dict)
-
-    def ask(self, data: bytes, format_: str | None, conversation: UUID, branch: UUID) -> Steps[tuple[str, dict[str, Any]]]:
-        """Have bytes transcribed; give the text, and the row of the call."""
-        started = self.tools.now()
-        told = yield from transcribe(self.client, {"file": _file(data, format_), "model": self.model, **self.arguments})
-        text, usage, raw = read_transcription(told.answer)
-        catalogue = self.tools.catalogue
-        cost = price(usage, catalogue.lookup(self.model).prices, table=catalogue.table)
-        return text, {
-            "owner": self.owner, "id": self.tools.new_id(), "conversation": conversation, "branch": branch,
-            "hash": _digest_of(data), "status": "done", "attempt": 1, "api": "transcriptions", "model": self.model,
-            "origin": str(Origin.of(self.client)), "asked_first": 1, "asked_last": 0, "started_at": started,
-            "finished_at": told.at, "request_id": printable(told.headers.get("x-request-id", ""), 200) or None, "raw": raw,
-            **usage_columns(usage, cost),
-        }  # fmt: skip
-
-
-def _digest_of(data: bytes) -> bytes:
-    from hashlib import sha256
-
-    return sha256(data).digest()
-
-
-def _file(data: bytes, format_: str | None) -> tuple[str, bytes, str]:
-    """Give a recording as the client takes a file: the API tells the format by the name."""
-    known = FORMATS.get(format_ or "")
-    return (f"recording{known.extension}", data, known.mime) if known else ("recording", data, "application/octet-stream")
 
 
 # --- chat.transcribe, store.transcribe -------------------------------------------------------------
@@ -146,7 +102,7 @@ def transcribe_store(
 
 def _ears(
     tools: Tools, owner: str, client: Any, model: str, arguments: Mapping[str, Any], progress: Progress | None
-) -> _Ears:  # fmt: skip
+) -> Ears:  # fmt: skip
     check_type(model, str, "model", "the name of a model, such as 'gpt-transcribe'")
     if progress is not None and not callable(progress):
         reason = f"progress takes a function of (done, total), not a {type(progress).__name__}"
@@ -154,7 +110,7 @@ def _ears(
     for name in _OURS:
         if name in arguments:
             raise ConflictingArguments(f"{name}= is what convo passes itself; leave it out")
-    return _Ears(tools, owner, client, model, {name: value for name, value in arguments.items() if value is not None})
+    return Ears(tools, owner, client, model, {name: value for name, value in arguments.items() if value is not None})
 
 
 def _positions(positions: Iterable[int]) -> list[int]:
@@ -183,41 +139,22 @@ def _recording(place: Place, position: int, piece: Media) -> Recording:
     return transcripts.Recording(piece.digest, piece.format, place.found.id, place.found.branch, position)
 
 
-def _all(ears: _Ears, recordings: Sequence[Recording], progress: Progress | None) -> Steps[Transcribed]:
+def _all(ears: Ears, recordings: Sequence[Recording], progress: Progress | None) -> Steps[Transcribed]:
     """Transcribe one after the other; what is done stays done whatever happens to the next."""
     done, in_a_row = 0, 0
     failures: list[TranscriptionFailure] = []
     for number, recording in enumerate(recordings, 1):
         try:
-            done += (yield from _filled(ears, recording)) is not None
+            done += (yield from filled(ears, recording)) is not None
             in_a_row = 0
         except Exception as error:
-            in_a_row = 0 if _is_refusal(error) else in_a_row + 1
+            in_a_row = 0 if is_refusal(error) else in_a_row + 1
             if _is_hopeless(error) or in_a_row == IN_A_ROW:
                 raise
             failures.append(TranscriptionFailure(recording.conversation, recording.position, _code(error), error))
         if progress is not None:
             progress(number, len(recordings))
     return Transcribed(done, tuple(failures))
-
-
-def _filled(ears: _Ears, recording: Recording) -> Steps[str | None]:
-    """Give a recording its transcript, wherever its owner holds the same bytes; None when others just did."""
-    digest = recording.digest
-    places, text = yield from read(transcripts.known, ears.owner, digest)
-    if not places:
-        return None
-    call = None
-    if text is None:
-        data = yield from read(blobs.get, ears.owner, digest)
-        text, call = yield from ears.ask(data, recording.format, recording.conversation, recording.branch)
-    yield from write(transcripts.fill, ears.owner, digest, places, text, call)
-    return text
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Whether it is this recording that cannot be transcribed."""
-    return isinstance(error, AnswerError | BlobNotFound) or getattr(error, "status_code", None) in REFUSED
 
 
 def _is_hopeless(error: Exception) -> bool:
@@ -277,13 +214,13 @@ def transcribed_first(
     lacking = {piece.digest: (message, piece) for message, piece in untranscribed(messages, policy, target)}
     if not lacking:
         return Heard(start, drafts, policy)
-    ears = _Ears(place.tools, place.owner, client, policy.transcription_model)
+    ears = Ears(place.tools, place.owner, client, policy.transcription_model)
     texts: dict[str, str] = {}
     for message, piece in lacking.values():
         try:
             text = yield from _heard(ears, place, message, piece)
         except Exception as error:
-            if not _is_refusal(error):
+            if not is_refusal(error):
                 raise
             continue
         texts[piece.digest] = text
@@ -295,11 +232,11 @@ def transcribed_first(
     )
 
 
-def _heard(ears: _Ears, place: Place, message: Message, piece: Media) -> Steps[str]:
+def _heard(ears: Ears, place: Place, message: Message, piece: Media) -> Steps[str]:
     """Give what is said in a recording of the log, or in one of a draft, which has its bytes with it."""
     branch, chat = place.found.branch, place.found.id
     if piece.data is None:
-        text = yield from _filled(ears, _recording(place, message.position, piece))
+        text = yield from filled(ears, _recording(place, message.position, piece))
         if text is not None:
             return text
     _, known = yield from read(transcripts.known, ears.owner, piece.digest)

@@ -19,6 +19,7 @@ from tests.support.both import resolved
 from tests.support.builders import WAV, recording, wav
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from convo.testing import FakeAPI, FixedClock
@@ -213,11 +214,12 @@ def test_a_deleted_conversation_is_not_found(store: Any, client: Any) -> None:
     chat = store.create()
     chat.add(unheard())
     store.delete(chat.id)
-    for call in (
+    refused: list[Callable[[], object]] = [
         lambda: chat.transcribe(client),
         lambda: chat.transcribe(client, positions=[1]),
         lambda: chat.set_transcript(1, "x"),
-    ):
+    ]
+    for call in refused:
         with pytest.raises(convo.ConversationNotFound):
             call()
 
@@ -264,7 +266,7 @@ def filled_store(store: Any, clock: FixedClock, count: int) -> list[Any]:
     return chats
 
 
-def heard(chats: list[Any]) -> list[str]:
+def heard(chats: list[Any]) -> list[str | None]:
     """What is said in all recordings, oldest first."""
     return [message.audio.transcript for chat in chats for message in chat.history()]
 
@@ -387,11 +389,12 @@ def test_a_view_that_reads_and_a_transaction_of_the_caller_refuse(world: World, 
     chat = store.create()
     chat.add(unheard())
     view = store.everyone()
-    for call in (
+    refused: list[Callable[[], object]] = [
         lambda: view.transcribe(world.client),
         lambda: view.get(chat.id).transcribe(world.client),
         lambda: view.get(chat.id).set_transcript(1, "x"),
-    ):
+    ]
+    for call in refused:
         with pytest.raises(convo.ReadOnlyView):
             call()
     assert not calls(fake)
@@ -590,7 +593,7 @@ def test_a_recording_that_the_api_refuses_does_not_stop_the_conversation(store: 
     chat = store.create()
     chat.send(client, recording(None, wav(0.01)), "Hello?", unheard(), **READS, policy=TRANSCRIBING)
     said = [part["text"] for part in chats(fake)[0]["messages"][0]["content"]]
-    assert said == ["[recording without a transcript]", "Hello?", f"Recording {unheard().digest[:8]}."]
+    assert said == ["[recording without a transcript]", "Hello?", f"Recording {str(unheard().digest)[:8]}."]
     assert chat.history()[0].media[0].transcript is None
     chat.send(client, "And now?", **READS, policy=TRANSCRIBING)
     assert len(chat.history()) == 4
