@@ -42,6 +42,7 @@ from convo.errors import (
     PoolExhausted,
     ReadOnlyStore,
     ReadOnlyView,
+    RecordingNotFound,
     RequestError,
     SchemaMissing,
     SchemaTooNew,
@@ -78,6 +79,7 @@ from convo.models import Catalogue
 from convo.policy import Policy
 from convo.recovery import Recovery
 from convo.reply import Reply
+from convo.steps.transcribing import Transcribed, TranscriptionFailure
 from convo.store.totals import Totals
 from convo.sync_api import Conversation, Exchange, Store, Stream
 from convo.usage import Cost, Usage
@@ -138,6 +140,7 @@ __all__ = [
     "PoolExhausted",
     "ReadOnlyStore",
     "ReadOnlyView",
+    "RecordingNotFound",
     "Recovery",
     "RefusalDelta",
     "Rendering",
@@ -165,8 +168,10 @@ __all__ = [
     "ToolOutputMissing",
     "Totals",
     "TransactionOver",
+    "Transcribed",
     "TranscriptDelta",
     "TranscriptMissing",
+    "TranscriptionFailure",
     "TurnInProgress",
     "UnknownAudioFormat",
     "UnsupportedApi",

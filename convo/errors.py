@@ -27,6 +27,7 @@
     │   ├── ExchangeNotFound               no such exchange in this conversation
     │   ├── ToolCallNotFound               no such call in the log
     │   ├── MessageNotFound                no such message in the line that is shown
+    │   ├── RecordingNotFound              no recording of a user at this position
     │   └── BlobNotFound                   bytes that the store should hold and does not
     ├── ConflictError (RuntimeError)       the log is not in the state that the call needs
     │   ├── TurnInProgress                 another exchange is pending
@@ -226,8 +227,9 @@ class TranscriptMissing(RequestError):
 
     def __init__(self, position: int, reason: str) -> None:
         super().__init__(
-            f"the audio of message {position} must be sent as text ({reason}) and has no transcript; add recordings with "
-            "Audio.open(..., transcript=...), or send with Policy(missing_transcript='placeholder' or 'omit')"
+            f"the audio of message {position} must be sent as text ({reason}) and has no transcript; give it one with "
+            "chat.transcribe(client), chat.set_transcript(position, text) or Audio.open(..., transcript=...), "
+            "or send with Policy(missing_transcript='transcribe', 'placeholder' or 'omit')"
         )
         self.position = position
 
@@ -314,6 +316,16 @@ class MessageNotFound(NotFound):
     def __init__(self, position: int) -> None:
         super().__init__(f"the conversation shows no message {position}; chat.history() lists those that it does")
         self.position = position
+
+
+class RecordingNotFound(NotFound):
+    """No message of a user at `position` of this conversation holds a recording, or not in this `part`."""
+
+    def __init__(self, position: int, part: int | None = None) -> None:
+        where = f"message {position}" if part is None else f"content part {part} of message {position}"
+        super().__init__(f"{where} of this conversation is no recording of a user; chat.history() lists the messages")
+        self.position = position
+        self.part = part
 
 
 class BlobNotFound(NotFound):

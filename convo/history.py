@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from convo.messages import Message
 
 
+def last_turns(messages: Sequence[Message], count: int | None) -> int:
+    """Give the position at which the last `count` turns begin: 0 for all of them, past the end for none."""
+    if count is None or not messages:
+        return 0
+    if count == 0:
+        return messages[-1].position + 1
+    for index in range(len(messages) - 1, 0, -1):
+        if messages[index].role == "user" and messages[index - 1].role != "user":
+            count -= 1
+            if count == 0:
+                return messages[index].position
+    return 0
+
+
 @attrs.frozen
 class History(Sequence["Message"]):
     """What a branch holds: iterable, sized, sliceable. `head` is the position of the last message of the branch."""

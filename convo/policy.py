@@ -30,11 +30,24 @@ def _not_negative(instance: object, attribute: attrs.Attribute[timedelta], value
         raise InputError(reason)
 
 
-def _not_negative_count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+def _not_negative_count(instance: object, attribute: attrs.Attribute[Any], value: int) -> None:
     del instance
     check_type(value, int, f"Policy({attribute.name}=)", "a number")
     if value < 0:
         reason = f"Policy({attribute.name}={value}) is negative; pass zero or more"
+        raise InputError(reason)
+
+
+def _number_of_turns(instance: object, attribute: attrs.Attribute[int | None], value: int | None) -> None:
+    if value is not None:
+        _not_negative_count(instance, attribute, value)
+
+
+def _name(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    del instance
+    check_type(value, str, f"Policy({attribute.name}=)", "the name of a model")
+    if not value or not value.isprintable():
+        reason = f"Policy({attribute.name}={value!r}) is no name of a model; pass one such as 'gpt-transcribe'"
         raise InputError(reason)
 
 
@@ -49,15 +62,38 @@ class Policy:
     """Whether spoken turns go as references while they are valid. False sends transcripts always (cheaper, less tone)."""
 
     user_audio: Literal["inline", "transcript"] = attrs.field(default="inline", validator=_one_of("inline", "transcript"))
-    """How a user's recordings go to a model that takes audio. A recording without a transcript goes inline all the same."""
+    """How a user's recordings go to a model that takes audio. With "transcript", a recording that has none goes inline all
+    the same, unless `missing_transcript` is "transcribe".
+    """
 
-    missing_transcript: Literal["error", "placeholder", "omit"] = attrs.field(
-        default="error", validator=_one_of("error", "placeholder", "omit")
+    user_audio_turns: int | None = attrs.field(default=None, validator=_number_of_turns)
+    """Turns (see `History.turns`) at the end of the log whose recordings may go inline; those of older turns go as their
+    transcripts. Default None: all turns. The turn to answer counts as the first, 0 sends no recording at all, and a turn
+    with its tool calls is one turn.
+
+    With each new turn the recordings of one more turn change from audio to text, so that what the API has cached of the
+    request is good only up to the first of them.
+    """
+
+    missing_transcript: Literal["error", "placeholder", "omit", "transcribe"] = attrs.field(
+        default="error", validator=_one_of("error", "placeholder", "omit", "transcribe")
     )
-    """What happens when audio must go as text and has no transcript: `TranscriptMissing`, `placeholder`, or nothing."""
+    """What happens when audio must go as text and has no transcript: `TranscriptMissing`, `placeholder`, or nothing.
+
+    With "transcribe", `send` has a user's recording transcribed by `transcription_model` before the turn begins, and keeps
+    the transcript. What that API refuses (a recording too short, or damaged) goes as `placeholder`, and so does a spoken
+    reply without a transcript; other errors of the client end the call, and nothing of the turn is stored. A preview asks
+    nobody: `request` raises `TranscriptMissing`.
+    """
+
+    transcription_model: str = attrs.field(default="gpt-transcribe", validator=_name)
+    """The model that transcribes for `missing_transcript="transcribe"`."""
 
     placeholder: str = "[recording without a transcript]"
-    """The text that stands for such audio."""
+    """The text that stands for audio without a transcript."""
+
+    silence: str = "[silence]"
+    """The text that stands for a recording in which nothing is said: one whose transcript is empty."""
 
     voice: str = "alloy"
     """The voice when the model must speak (an audio model, and no audio in the input) and the caller names none."""

@@ -80,6 +80,23 @@ class Usage:
             rejected_prediction=_count(out.get("rejected_prediction_tokens")),
         )
 
+    @classmethod
+    def from_transcription(cls, body: object) -> Usage:
+        """Read `usage` of a transcription, by the same rules; one that is billed by its length has no tokens."""
+        usage = _mapping(body)
+        into = _mapping(usage.get("input_token_details"))
+        total, heard = _count(usage.get("input_tokens")), _count(into.get("audio_tokens"))
+        said = _count(usage.get("output_tokens"))
+        return cls(
+            input_tokens=total,
+            output_tokens=said,
+            total_tokens=_count(usage.get("total_tokens")),
+            input_text=_text(into, total, heard, 0),
+            input_audio=heard,
+            output_text=said,
+            output_audio=None if said is None else 0,
+        )
+
     def __add__(self, other: Usage) -> Usage:
         """Add counts; an unknown one adds nothing, and two unknown ones stay unknown."""
         if not isinstance(other, Usage):

@@ -11,6 +11,7 @@ from convo.assembly.render import OF_AGE, Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
 from convo.errors import NothingToSend
+from convo.history import last_turns
 from convo.times import from_micros
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def plan(history: History, memory: Memory, policy: Policy, target: Target, now: 
     """
     lead, messages, superseded = _instructions_first(history.messages)
     steps, orphans = steps_of(messages)
-    scene = Scene.of(target, policy, memory, now, _turn_to_answer(messages), family_of)
+    heard_from = last_turns(history.messages, policy.user_audio_turns)
+    scene = Scene.of(target, policy, memory, now, _turn_to_answer(messages), heard_from, family_of)
     wires: list[dict[str, Any]] = []
     sent: list[tuple[Message, How, str]] = []
     omitted = [*superseded, *orphans]

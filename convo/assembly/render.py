@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from convo.assembly.chat import chat_calls, chat_content, chat_name, function_call, plain_text, short_id
+from convo.assembly.recordings import text_of_recording, why_as_text
 from convo.assembly.repair import MOVED
 from convo.canonical import well_formed
 from convo.errors import TranscriptMissing, UnsupportedMedia
@@ -42,6 +43,7 @@ REASONS = {
     "family": "its id belongs to another model ({model})",
     "text model": "the model takes no audio",
     "policy": "the policy asks for transcripts",
+    "older": "it is older than the last {turns}, as the policy wants",
     "interrupted": "the reply was interrupted: this is what was received",
     "calls": "it also asks for tools, which no reference carries",
     "content": "it also holds text, which no reference carries",
@@ -55,7 +57,7 @@ REASONS = {
 }
 OF_AGE = ("expired", "expiring")
 """Reasons that are remembered, so that what went as a transcript once does so for good."""
-_TELLING = ("", "media", "no transcript", "policy", "text model", "inline")
+_TELLING = ("", "media", "no transcript", "policy", "older", "text model", "inline")
 """Reasons of the parts of a user's message, the one that is told last."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
@@ -66,7 +68,7 @@ class Scene:
 
     `now`, `soon` and `cutoff` are in microseconds since 1970: a reference must be valid for longer than the last, which
     is `soon` unless the policy has a longer margin. What expires by `soon` is remembered, a policy's wish is not.
-    `open_from` is the position at which the turn to answer begins.
+    `open_from` is the position at which the turn to answer begins, `heard_from` that from which recordings may be heard.
     """
 
     target: Target
@@ -78,16 +80,18 @@ class Scene:
     cutoff: int
     takes_audio: bool
     open_from: int
+    heard_from: int
     _strangers: dict[tuple[str | None, str | None], str] = attrs.field(factory=dict, eq=False, repr=False)
 
     @classmethod
     def of(
-        cls, target: Target, policy: Policy, memory: Memory, now: int, open_from: int, family_of: Callable[[str], str]
-    ) -> Scene:
+        cls, target: Target, policy: Policy, memory: Memory, now: int, open_from: int, heard_from: int,
+        family_of: Callable[[str], str],
+    ) -> Scene:  # fmt: skip
         """Set the scene for a request at `now` (microseconds)."""
         skewed = now + abs(memory.skew) * 1_000_000
         soon, cutoff = (skewed + margin // timedelta(microseconds=1) for margin in (min(policy.margin, MARGIN), policy.margin))
-        return cls(target, policy, memory, family_of, now, soon, cutoff, target.takes_audio, open_from)
+        return cls(target, policy, memory, family_of, now, soon, cutoff, target.takes_audio, open_from, heard_from)
 
     def why_no_reference(self, message: Message) -> str:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
@@ -240,9 +244,10 @@ def _instead_of_speech(message: Message, audio: dict[str, Any], scene: Scene, wh
 
 
 def _instead_of_transcript(message: Message, scene: Scene, why: str) -> str:
-    if scene.policy.missing_transcript == "error":
-        raise TranscriptMissing(message.position, sentence(why, message))
-    return "" if scene.policy.missing_transcript == "omit" else scene.policy.placeholder
+    wanted = scene.policy.missing_transcript
+    if wanted == "error" or (wanted == "transcribe" and message.role == "user"):
+        raise TranscriptMissing(message.position, sentence(why, message, scene.policy))
+    return "" if wanted == "omit" else scene.policy.placeholder
 
 
 def _joined(content: Any, said: str) -> Any:
@@ -277,16 +282,16 @@ def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scen
 
 
 def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> Rendered:
-    wanted = scene.policy.user_audio == "inline" or not piece.transcript
-    if scene.takes_audio and wanted:
+    why = why_as_text(piece, message.position, scene.policy, takes_audio=scene.takes_audio, heard_from=scene.heard_from)
+    if not why:
         return part, "inline", "inline"
-    why = "policy" if scene.takes_audio else "text model"
-    if text := piece.transcript or _instead_of_transcript(message, scene, why):
+    said = text_of_recording(piece, scene.policy)
+    if text := _instead_of_transcript(message, scene, why) if said is None else said:
         return {"type": "text", "text": text}, "transcript", why
     return None, "text", "no transcript"
 
 
-def sentence(reason: str, message: Message) -> str:
+def sentence(reason: str, message: Message, policy: Policy) -> str:
     """Give the reason of a rendering in words; a repair's reason is a sentence already."""
     if reason not in REASONS:
         return reason
@@ -296,5 +301,6 @@ def sentence(reason: str, message: Message) -> str:
         "origin": message.audio_origin or "unknown",
         "model": message.model or "unknown",
         "kind": "image",
+        "turns": "turn" if policy.user_audio_turns == 1 else f"{policy.user_audio_turns} turns",
     }
     return REASONS[reason].format(**facts)

@@ -85,11 +85,19 @@ class Request(Mapping[str, Any]):
 def renderings_of(plan: Plan) -> tuple[Rendering, ...]:
     """Give the renderings of a plan, with estimated tokens."""
     sent = [
-        Rendering(message.position, message.role if how != "repaired" else "tool", how, sentence(reason, message), index, tokens)
+        Rendering(
+            message.position,
+            message.role if how != "repaired" else "tool",
+            how,
+            sentence(reason, message, plan.policy),
+            index,
+            tokens,
+        )
         for index, ((message, how, reason), tokens) in enumerate(zip(plan.rendered, tokens_of(plan), strict=True))
     ]
     left = [
-        Rendering(message.position, message.role, "omitted", sentence(reason, message), None) for message, reason in plan.omitted
+        Rendering(message.position, message.role, "omitted", sentence(reason, message, plan.policy), None)
+        for message, reason in plan.omitted
     ]
     return (*sent, *left)
 

@@ -13,6 +13,7 @@ from convo.steps import exchange as exchange_steps
 from convo.steps import log as log_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
+from convo.steps import transcribing as transcribing_steps
 from convo.steps import truncating
 from convo.steps.effects import read
 from convo.steps.log import UNSET
@@ -21,7 +22,7 @@ from convo.store import exchanges
 from convo.transcript import written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from convo.policy import Policy
     from convo.reply import Reply
     from convo.steps.place import Place
+    from convo.steps.transcribing import Transcribed
     from convo.store.totals import Totals
 
 
@@ -79,6 +81,39 @@ class AsyncConversation(Seen):
         """Give the same audio with its bytes."""
         return await self._driver.do(log_steps.load(self._place, audio))
 
+    async def transcribe(
+        self,
+        client: Any,
+        *,
+        model: str = "gpt-transcribe",
+        positions: Iterable[int] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        **arguments: Any,
+    ) -> Transcribed:
+        """Fill the transcripts of users' recordings that have none, or of those at these positions; see `Transcribed`.
+
+        Other arguments (`language="en"`, `prompt=...`) go to the API as they are. The same bytes are transcribed once,
+        and filled in wherever this owner holds them. A transcript that is there is never overwritten: of two who
+        transcribe at once, the first to come stays. An empty one, for silence, is a transcript as well.
+
+        A recording that fails stops no other: it is in `failures`. What any other would meet too (401, 403, 404, 429 after
+        the client's own retries, or five failures in a row) is raised as it is; what is done stays done, and the same call
+        goes on from there. `progress(done, total)` is called after each. Raises `RecordingNotFound`.
+        """
+        check_client(client, asynchronous=True)
+        steps = transcribing_steps.transcribe_chat(
+            self._place, client, model=model, positions=positions, progress=progress, arguments=arguments
+        )
+        return await self._driver.do(steps)
+
+    async def set_transcript(self, position: int, text: str | None, *, part: int | None = None) -> None:
+        """Set what is said in a user's recording, "" for silence; None takes the transcript away.
+
+        `part` is the index of the content part, needed only where a message holds several recordings. What was there is
+        replaced, and other recordings of the same bytes stay as they are. Raises `RecordingNotFound`.
+        """
+        await self._driver.do(transcribing_steps.set_transcript(self._place, position, text, part))
+
     async def request(
         self,
         model: str,
@@ -122,7 +157,8 @@ class AsyncConversation(Seen):
 
         With `key`, once: the same again gives the recorded reply. Raises `TurnInProgress` while another turn waits
         for its answer, `StaleHead` when the log has moved past `expected_head`, and the client's own errors; after
-        those the user's message is in the log, and the same key, or a send without content, tries again.
+        those the user's message is in the log, and the same key, or a send without content, tries again. Where the
+        policy has recordings transcribed first, and that fails, nothing of the turn is stored: the same call tries again.
 
         With `tool_functions`, functions by the names of `tools`, the model's calls are answered until it has no more:
         what a function raises is told to the model. A function may be called twice for the same call, after a crash;

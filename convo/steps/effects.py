@@ -48,6 +48,14 @@ class Ask:
 
 
 @attrs.frozen
+class Transcribe:
+    """Have a recording transcribed by the API, with no connection held; `arguments` are those of the client's method."""
+
+    client: Any
+    arguments: Mapping[str, Any]
+
+
+@attrs.frozen
 class Told:
     """What came back: the answer, its headers in lower case, and when it came (microseconds)."""
 
@@ -93,7 +101,7 @@ class Pause:
     seconds: float
 
 
-Effect = Work | Ask | Upgrade | Finish | Call | Together | Pause
+Effect = Work | Ask | Transcribe | Upgrade | Finish | Call | Together | Pause
 Steps = Generator[Effect, Any, T]
 
 
@@ -157,4 +165,10 @@ def pause(seconds: float) -> Steps[None]:
 def ask(client: Any, request: Request, lease: Lease) -> Steps[Told]:
     """Send a request; the API's errors are raised as the client raises them."""
     told: Told = yield Ask(client, request, lease)
+    return told
+
+
+def transcribe(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
+    """Have a recording transcribed; the API's errors are raised as the client raises them."""
+    told: Told = yield Transcribe(client, arguments)
     return told

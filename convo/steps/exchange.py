@@ -23,6 +23,7 @@ from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
 from convo.steps.settling import settled
+from convo.steps.transcribing import transcribed_first
 from convo.store import exchanges
 from convo.store.append import Entry
 from convo.store.exchanges import Begun
@@ -115,9 +116,12 @@ def started(place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, 
             return (yield from replay(place, start.known.id))
     fresh = drafts if step is Step.BEGIN else []
     calls = [] if fresh else open_calls(start.history.messages)
-    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
-    yield from put_media(place, fresh, now)
-    begun = yield from _begun(place, _entry(place, turn.target, drafts, key, expected, now))
+    heard = yield from transcribed_first(place, turn.client, start, fresh, turn.target, turn.policy)
+    turn = attrs.evolve(turn, policy=heard.policy)
+    now = place.tools.now()
+    ready = None if turn.runs(calls) else planned(place, heard.start, heard.drafts, turn.target, turn.policy, now)
+    yield from put_media(place, heard.drafts, now)
+    begun = yield from _begun(place, _entry(place, turn.target, heard.drafts or drafts, key, expected, now))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:

@@ -248,6 +248,15 @@ def record(connection: Connection, entry: Entry) -> int | None:
     return head
 
 
+def keep_call(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Keep a call that is no turn, such as a transcription, for what it used; not where the branch is gone.
+
+    It has no key and no position, and never waits: what looks for turns does not find it.
+    """
+    if _lock.one(connection, owner=row["owner"], branch=row["branch"]) is not None:
+        insert_exchange(tuple(sorted(row)))(connection, **row)
+
+
 def end(connection: Connection, owner: str, exchange: UUID, changes: Mapping[str, Any]) -> None:
     """Change columns of an exchange."""
     update_exchange(tuple(sorted(changes)))(connection, key_owner=owner, key_id=exchange, **changes)

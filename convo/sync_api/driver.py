@@ -11,7 +11,7 @@ from convo.heartbeat import Heartbeat
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
-from convo.steps.effects import Call, Finish, Pause, Together, Told, Upgrade, Work
+from convo.steps.effects import Call, Finish, Pause, Together, Told, Transcribe, Upgrade, Work
 from convo.store import engine as engines
 from convo.store import exchanges
 
@@ -79,6 +79,9 @@ class Driver:
             return time.sleep(effect.seconds)
         if isinstance(effect, Call):
             return effect.function(*effect.arguments, **effect.named)
+        if isinstance(effect, Transcribe):
+            heard = effect.client.audio.transcriptions.with_raw_response.create(**effect.arguments)
+            return Told(heard.parse(), {name.lower(): value for name, value in heard.headers.items()}, self.tools.now())
         with self.heartbeat.keeping(effect.lease):
             return self._perform_kept(effect)
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from convo.checks import check_type
-from convo.edges import check_owner, ids_of, system_clock
+from convo.edges import check_client, check_owner, ids_of, system_clock
 from convo.models import Catalogue
 from convo.steps import stores as store_steps
+from convo.steps import transcribing as transcribing_steps
 from convo.steps.place import Place, Tools
 from convo.store import engine as engines
 from convo.sync_api.conversation import Conversation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
     from convo.findings import Finding
+    from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
     from convo.store.totals import Totals
 
@@ -143,6 +145,36 @@ class Store:
         The bytes of its audio, images and files stay until a later version collects what nothing refers to.
         """
         self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
+
+    def transcribe(
+        self,
+        client: Any,
+        *,
+        model: str = "gpt-transcribe",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        **arguments: Any,
+    ) -> Transcribed:
+        """Fill the transcripts of all of the owner's recordings that have none, newest first; see `Conversation.transcribe`.
+
+        Those of messages made in [since, until), at most `limit`, in branches that conversations show. What is done stays
+        done: after a crash or an error the same call goes on, and at most the recording in flight is paid for again.
+        """
+        check_client(client, asynchronous=False)
+        steps = transcribing_steps.transcribe_store(
+            self._driver.tools,
+            self._owner or "",
+            client,
+            model=model,
+            since=since,
+            until=until,
+            limit=limit,
+            progress=progress,
+            arguments=arguments,
+        )
+        return self._driver.do(steps)
 
     def usage(self) -> Totals:
         """Sum calls, tokens and cost of the owner's conversations, or of everyone's."""

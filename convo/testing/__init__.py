@@ -9,6 +9,7 @@
     ...                                          # the code under test talks to `client`
     clock.advance(3600)                          # every audio id so far has expired
     fake.will_fail(429, headers={"retry-after": "1"})
+    fake.will_transcribe("Is it a good dog?")    # what is heard in the next recording
     print(fake.last.body["messages"])            # what was sent
 
 The fake judges requests by rules of its own and shares none with the rest of `convo`. `refusal_of` is that judgement

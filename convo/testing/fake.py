@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from convo.testing.optional import needs_testing_extra
 from convo.testing.refusals import ApiRefusal
 from convo.testing.script import Break, Failure, Saying, Script, usual_error
 from convo.testing.shape import StreamShape
+from convo.testing.transcription import Hearing, form_body, refusal_of_recording, transcription
 from convo.testing.verdict import refusal_of
 from convo.testing.wire import Call, Given, Wire, key_refusal, no_such_url, parsed, refused, usual_headers, wire_of
 
@@ -35,13 +37,15 @@ if TYPE_CHECKING:
     from convo.testing.script import ToolCall
 
 _ORGANIZATION = "org-fake"
+_TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
 
 @attrs.frozen
 class Received:
     """A request that the fake received, and what it gave.
 
-    `body` is the parsed JSON, empty when there was none. `status` is None when the connection broke before the request
+    `body` is the parsed JSON, empty when there was none; of a form it holds the fields, and in the place of the file its
+    `filename`, `type`, `size` and `sha256`. `status` is None when the connection broke before the request
     was looked at; `response` is the body of the answer, of a stream what its chunks add up to; `dropped` tells that
     the caller did not get all of it.
     """
@@ -56,7 +60,7 @@ class Received:
 
 
 class FakeAPI:
-    """A stateful fake of the OpenAI API: Chat Completions, with audio, streams and the API's own refusals.
+    """A stateful fake of the OpenAI API: Chat Completions, with audio, streams and the API's own refusals; transcriptions.
 
     It accepts what the API accepts and refuses the rest with the API's words. Audio is real sound whose ids it
     remembers and forgets, by `clock`, after `audio_lifetime`. Nothing is random: the same calls get the same answers.
@@ -81,6 +85,7 @@ class FakeAPI:
         self._script = Script()
         self._holds: deque[Hold] = deque()
         self._audio: dict[str, IssuedAudio] = {}
+        self._transcripts: dict[str, str] = {}
         self._received: list[Received] = []
         self._lock = threading.Lock()
 
@@ -152,6 +157,17 @@ class FakeAPI:
         with self._lock:
             self._script.add(saying)
 
+    def will_transcribe(self, text: str, *, data: bytes | None = None) -> None:
+        """Queue what is heard in the next recording that is accepted, "" for silence; with `data`, whenever these bytes come.
+
+        What was queued comes first. Without either, the text names the bytes.
+        """
+        with self._lock:
+            if data is None:
+                self._script.add(Hearing(text))
+            else:
+                self._transcripts[sha256(data).hexdigest()] = text
+
     def will_fail(
         self,
         status: int,
@@ -163,14 +179,17 @@ class FakeAPI:
         times: int = 1,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Queue an error for the next `times` chat requests, good or bad; what is not given is as usual for the status."""
+        """Queue an error for the next `times` requests, good or bad; what is not given is as usual for the status.
+
+        Requests are those to chat and those to transcribe, whichever comes.
+        """
         usual = usual_error(status, code)
         error = ApiRefusal(status, message or usual.message, type or usual.type, param or usual.param, usual.code)
         with self._lock:
             self._script.add(Failure(error, {key.lower(): value for key, value in (headers or {}).items()}), times)
 
     def will_drop(self, times: int = 1, *, after: bool = False, chunks: int = 0, inside: bool = False) -> None:
-        """Queue a broken connection for the next `times` chat requests.
+        """Queue a broken connection for the next `times` requests, to chat or to transcribe.
 
         It breaks before the request is looked at; with `after`, once it was answered, and the answer is lost; with
         `chunks`, once so many chunks of a stream have arrived; with `inside`, in the middle of the next one: of its
@@ -229,7 +248,7 @@ class FakeAPI:
         """Answer one HTTP request. The ways in all end here, and it may be called from any thread."""
         with self._lock:
             now = aware(self._clock(), "the fake's clock").astimezone(UTC)
-            body = parsed(call.raw)
+            body = form_body(call) if call.path == _TRANSCRIPTIONS else parsed(call.raw)
             given = self._given(call, body, now)
             self._received.append(_received(call, body, given))
             return wire_of(given, usual_headers(call, self._names.make("req_", 32), now, _ORGANIZATION))
@@ -241,17 +260,21 @@ class FakeAPI:
         if (call.method, call.path) == ("GET", "/v1/models"):
             return Given(200, self._model_list(now))
         if (call.method, call.path) == ("POST", "/v1/chat/completions"):
-            return self._chat(call, body, now)
+            return self._unless_fault(self._completion, call, body, now)
+        if (call.method, call.path) == ("POST", _TRANSCRIPTIONS):
+            return self._unless_fault(self._transcription, call, body, now)
         return refused(no_such_url(call))
 
-    def _chat(self, call: Call, body: Json | ApiRefusal, now: datetime) -> Given:
-        """Answer a chat request, unless a fault was queued that comes first."""
+    def _unless_fault(
+        self, answer: Callable[[Call, Json, datetime], Given], call: Call, body: Json | ApiRefusal, now: datetime
+    ) -> Given:
+        """Answer a request, unless a fault was queued that comes first."""
         fault = self._script.next_fault()
         if isinstance(fault, Failure):
             return refused(fault.refusal, fault.headers)
         if fault is not None and not (fault.after or fault.chunks or fault.inside):
             return Given(None, None, arrives=0)
-        given = refused(body) if isinstance(body, ApiRefusal) else self._completion(call, body, now)
+        given = refused(body) if isinstance(body, ApiRefusal) else answer(call, body, now)
         return given if fault is None else attrs.evolve(given, arrives=fault.chunks, inside=fault.inside)
 
     def _completion(self, call: Call, body: Json, now: datetime) -> Given:
@@ -268,6 +291,13 @@ class FakeAPI:
             200, answer.body, stream=bool(body.get("stream")), include_usage=include_usage,
             shape=saying.stream, hold=self._holds.popleft() if self._holds else None,
         )  # fmt: skip
+
+    def _transcription(self, call: Call, body: Json, now: datetime) -> Given:
+        if (refusal := refusal_of_recording(call, now)) is not None:
+            return refused(refusal)
+        queued = self._script.next_hearing()
+        text = queued.text if queued is not None else self._transcripts.get(body["file"]["sha256"])
+        return Given(200, transcription(call, text))
 
     def _model_list(self, now: datetime) -> Json:
         names = (name for name, model in models_with(self._models).items() if not model.gone(now))

@@ -79,6 +79,21 @@ STORIES = {
         [asked(QUESTION, "Answer in French."), answered(content="Oui."), asked(convo.Audio.from_bytes(WAV))],
         {"modalities": ["text"]},
     ),
+    "older_recordings": Story(
+        "With two turns of user audio, the recordings of older turns go as what was said in them.",
+        [
+            asked(QUESTION),
+            answered(content="Yes."),
+            asked(convo.Audio.from_bytes(WAV, transcript="")),
+            answered(content="I heard nothing."),
+            asked(convo.Audio.from_bytes(WAV, transcript="Is it loyal?")),
+            called("call_1"),
+            result("call_1", 42),
+            answered(content="It is."),
+            asked(convo.Audio.from_bytes(WAV)),
+        ],
+        {"modalities": ["text"], "policy": convo.Policy(user_audio_turns=2)},
+    ),
     "tool_turn": Story(
         "Each call is followed by its results, in the order of the calls.",
         [asked("What is 6 times 7, and 6 times 8?"), called("call_1", "call_2"), result("call_2", 48), result("call_1", 42)],

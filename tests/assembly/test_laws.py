@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from convo.assembly import Plan, Request, fill, plan
+from convo.assembly.recordings import untranscribed
 from convo.errors import (
     AudioRequired,
     BlobNotFound,
@@ -25,6 +26,7 @@ from convo.errors import (
     TranscriptMissing,
     UnsupportedMedia,
 )
+from convo.history import last_turns
 from convo.models import undated
 from convo.recovery import recovered
 from convo.testing import ApiRefusal, refusal_of
@@ -50,7 +52,8 @@ FEWER = settings(LAW, max_examples=300)
 
 KINDS = {
     "what the histories held": (
-        "user str", "user Audio", "user Image", "user File", "recording without transcript", "spoken without transcript",
+        "user str", "user Audio", "user Image", "user File", "recording without transcript", "silent recording",
+        "spoken without transcript",
         "instructions",
         "imported user", "imported system", "imported developer", "imported function", "imported assistant",
         "spoken", "written", "spoken and written", "spoken with calls", "refusal", "function_call", "empty content",
@@ -60,6 +63,7 @@ KINDS = {
     "how messages went": (
         "reference: valid", "transcript: expired", "transcript: flipped", "transcript: refused", "transcript: origin",
         "transcript: no origin", "transcript: family", "transcript: text model", "transcript: policy",
+        "transcript: older",
         "transcript: no expiry", "transcript: interrupted", "transcript: calls", "transcript: content", "inline: inline",
         "repaired: unanswered", "omitted: orphan result", "omitted: second result", "omitted: superseded", "omitted: empty",
         "omitted: cut", "omitted: expired", "text: interrupted", "text: media", "text: moved",
@@ -176,9 +180,40 @@ def _check_request(case: Case, request: Request) -> None:
         assert '"input_audio"' not in json.dumps(request["messages"])
     for message in request.plan.references:
         _check_age(message, case)
+    _check_heard(case, request)
     assert len(request.explain().splitlines()) == len(request.renderings) + 3 + len(request.plan.notes)
     tools = len(str(request.get("tools", ""))) // 4
     assert request.estimate.tokens == sum(rendering.tokens for rendering in request.renderings) + tools
+
+
+def _check_heard(case: Case, request: Request) -> None:
+    """Recordings go inline in the last turns only, as many as the policy says; what goes as text has its words."""
+    turns = case.history.turns
+    count = case.policy.user_audio_turns
+    last = turns if count is None else turns[len(turns) - min(count, len(turns)) :]
+    heard_in = {message.position for turn in last for message in turn}
+    for one in request.renderings:
+        message = case.history[one.position - 1]
+        if one.index is None or one.how == "repaired" or message.role != "user":
+            continue
+        parts = request["messages"][one.index]["content"]
+        inline = sum(part["type"] == "input_audio" for part in parts) if isinstance(parts, list) else 0
+        recordings = [piece for piece in message.media if piece.kind == "audio"]
+        if one.position not in heard_in or not case.target.takes_audio:
+            assert not inline
+        elif case.policy.user_audio == "inline":
+            assert inline == len(recordings)
+        for piece in recordings if not inline else ():
+            assert piece.transcript is not None or case.policy.missing_transcript in ("placeholder", "omit")
+            words = _spoken_words(piece.transcript, case)
+            assert not words or words in _texts(parts)
+
+
+def _spoken_words(transcript: str | None, case: Case) -> str:
+    """What stands for a recording in a request that holds it as text."""
+    if transcript is None:
+        return case.policy.placeholder if case.policy.missing_transcript == "placeholder" else ""
+    return transcript or case.policy.silence
 
 
 def _check_accounts(case: Case, request: Request) -> None:
@@ -240,8 +275,10 @@ def _check_error(case: Case, error: RequestError) -> None:
         case ToolOutputMissing():
             assert list(error.call_ids) == _open_calls(case.history.messages)
         case TranscriptMissing():
-            assert case.policy.missing_transcript == "error"
-            assert _unwritten(case.history[error.position - 1])
+            silent = case.history[error.position - 1]
+            assert case.policy.missing_transcript in ("error", "transcribe")
+            assert _unwritten(silent)
+            assert case.policy.missing_transcript == "error" or silent in _lacking(case)
         case NothingToSend():
             assert not any(_must_be_sent(message) for message in case.history)
         case UnsupportedMedia():
@@ -274,9 +311,13 @@ def _calls(message: Message) -> list[str]:
 def _unwritten(message: Message) -> bool:
     """Whether a message holds audio of which nobody said what it says."""
     if message.role == "user":
-        return any(piece.kind == "audio" and not piece.transcript for piece in message.media)
+        return any(piece.kind == "audio" and piece.transcript is None for piece in message.media)
     said = message.raw.get("audio")
     return isinstance(said, dict) and not isinstance(said.get("transcript"), str)
+
+
+def _lacking(case: Case) -> list[Message]:
+    return [message for message, _ in untranscribed(case.history.messages, case.policy, case.target)]
 
 
 def _must_be_sent(message: Message) -> bool:
@@ -318,6 +359,39 @@ def test_the_same_inputs_make_the_same_request_and_change_none_of_them(case: Cas
 
     _unless_refused(law)(case)
     assert before == (case.history, case.memory, case.policy, case.target)
+
+
+@FEWER
+@given(cases())
+def test_with_the_transcripts_that_a_request_lacks_nothing_is_missing_and_no_other_recording_matters(case: Case) -> None:
+    wanting = attrs.evolve(case, policy=attrs.evolve(case.policy, missing_transcript="transcribe"))
+    lacking = {
+        (message.position, piece.part) for message, piece in untranscribed(case.history.messages, wanting.policy, case.target)
+    }
+
+    def heard(message: Message) -> Message:
+        media = (attrs.evolve(p, transcript="Heard.") if (message.position, p.part) in lacking else p for p in message.media)
+        return attrs.evolve(message, media=tuple(media))
+
+    full = attrs.evolve(wanting, history=attrs.evolve(case.history, messages=tuple(map(heard, case.history))))
+    assert not list(untranscribed(full.history.messages, full.policy, full.target))
+    try:
+        request = fill(assembled(full), case.blobs)
+    except TranscriptMissing:
+        pytest.fail("a transcript was missing that nothing had asked for")
+    except RequestError:
+        return
+    assert json.dumps(request["messages"]).count("Heard.") == len(lacking)
+
+
+@FEWER
+@given(cases(), st.integers(0, 5))
+def test_the_last_turns_are_those_of_the_history(case: Case, count: int) -> None:
+    turns = case.history.turns
+    begin = last_turns(case.history.messages, count)
+    assert [m for m in case.history if m.position >= begin] == [
+        m for turn in turns[len(turns) - min(count, len(turns)) :] for m in turn
+    ]
 
 
 @FEWER

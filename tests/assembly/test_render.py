@@ -83,6 +83,38 @@ def test_a_picture_that_the_model_does_not_take_is_a_placeholder_in_the_past_and
     assert (caught.value.model, caught.value.kind, caught.value.position) == ("gpt-audio-1.5", "image", 4)
 
 
+def test_recordings_of_older_turns_go_as_text_and_a_turn_with_tools_is_one() -> None:
+    other = Audio.from_bytes(WAV, transcript="And fast?")
+    tools = [called("call_1"), result("call_1"), answered(content="Very.")]
+    drafts = [asked(HEARD), answered(content="Yes."), asked("Hm."), asked(other), *tools]
+    inline = "the API has no other way to hear a user's recording"
+    one, two = "it is older than the last turn, as the policy wants", "it is older than the last 2 turns, as the policy wants"
+
+    def heard(turns: int | None, *more: Any, model: str = "gpt-audio-1.5") -> list[str]:
+        found = ways(*drafts, *more, model=model, policy=Policy(user_audio_turns=turns))
+        return [why for position, _, why in found if position in (1, 4)]
+
+    assert heard(None) == heard(2) == [inline, inline]
+    assert heard(1) == [one, inline]
+    assert heard(2, asked("Why?")) == [two, inline]
+    assert heard(1, asked("Why?")) == [one, one]
+    assert heard(0) == ["the policy asks for transcripts"] * 2
+    assert heard(1, model="gpt-4.1") == ["the model takes no audio"] * 2
+
+
+@pytest.mark.parametrize("transcript", ["", " \n"])
+def test_silence_goes_as_words_and_is_not_missing(transcript: str) -> None:
+    silent = Audio.from_bytes(WAV, transcript=transcript)
+    assert sent(asked(silent), model="gpt-4.1") == [{"role": "user", "content": [text("[silence]")]}]
+    assert sent(asked(silent, "Hm?"), model="gpt-4.1", policy=Policy(silence="")) == [{"role": "user", "content": [text("Hm?")]}]
+
+
+def test_a_policy_that_transcribes_wants_the_words_of_what_would_go_inline() -> None:
+    with pytest.raises(TranscriptMissing, match="the policy asks for transcripts"):
+        sent(asked(SILENT), policy=Policy(user_audio="transcript", missing_transcript="transcribe"))
+    assert ways(asked(SILENT), policy=Policy(user_audio="transcript"))[0][1] == "inline"
+
+
 def test_a_picture_of_the_past_beside_a_recording_is_a_placeholder_too() -> None:
     first = sent(asked(HEARD, PICTURE), answered(content="A dog."), asked("Sure?"))[0]
     assert [part["type"] for part in first["content"]] == ["input_audio", "text"]

@@ -99,9 +99,11 @@ if TYPE_CHECKING:
 
 def _user(content: list[Any], name: str | None) -> Event:
     def event(building: Building) -> None:
-        silent = any(isinstance(item, convo.Audio) and item.transcript is None for item in content)
+        heard = [item.transcript for item in content if isinstance(item, convo.Audio)]
         kinds = {f"user {type(item).__name__}" for item in content}
-        building.add(message_draft(content, name=name), *kinds, *(["recording without transcript"] if silent else []))
+        kinds |= {"recording without transcript"} if None in heard else set()
+        kinds |= {"silent recording"} if "" in heard else set()
+        building.add(message_draft(content, name=name), *kinds)
 
     return event
 
@@ -117,7 +119,7 @@ def _import(body: dict[str, Any], unknown: dict[str, Any]) -> Event:
 _AUDIO = st.builds(
     lambda data, said: convo.Audio.from_bytes(data, transcript=said),
     st.sampled_from([WAV, MP3]),
-    st.sampled_from(["What is this?", "What is this?", None]),
+    st.sampled_from(["What is this?"] * 4 + [None, None, ""]),
 )
 _IMAGE = st.sampled_from([convo.Image(data=PNG), convo.Image(url="https://example.com/dog.png", detail="low")])
 _FILE = st.sampled_from([convo.File(id="file-1"), convo.File(name="a.pdf", data=b"%PDF-1.4")])
@@ -310,7 +312,8 @@ _POLICIES = st.builds(
     margin=st.sampled_from([timedelta(seconds=60), timedelta(0), timedelta(minutes=30)]),
     references=st.sampled_from([True] * 5 + [False]),
     user_audio=st.sampled_from(["inline", "inline", "transcript"]),
-    missing_transcript=st.sampled_from(["error", "placeholder", "placeholder", "omit", "omit"]),
+    user_audio_turns=st.sampled_from([None, None, None, 0, 1, 2]),
+    missing_transcript=st.sampled_from(["error", "placeholder", "placeholder", "omit", "omit", "transcribe"]),
     format=st.sampled_from(["wav", "mp3", "pcm16"]),
 )
 _MEMORIES = mixed(

@@ -1,0 +1,48 @@
+"""Recordings of users: which of them go as text, why, and as which; and which of those lack a transcript."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convo.history import last_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from convo.assembly.target import Target
+    from convo.messages import Media, Message
+    from convo.policy import Policy
+
+
+def why_as_text(piece: Media, position: int, policy: Policy, *, takes_audio: bool, heard_from: int) -> str:
+    """Give the key of the reason why a recording goes as text, "" when it goes inline.
+
+    `heard_from` is the position from which recordings may be heard.
+    """
+    if not takes_audio:
+        return "text model"
+    if position < heard_from:
+        return "older" if policy.user_audio_turns else "policy"
+    readable = piece.transcript is not None or policy.missing_transcript == "transcribe"
+    return "policy" if policy.user_audio == "transcript" and readable else ""
+
+
+def text_of_recording(piece: Media, policy: Policy) -> str | None:
+    """Give the text of a recording, None without a transcript. The API takes no empty text: silence has words for it."""
+    said = piece.transcript
+    return policy.silence if said is not None and not said.strip() else said
+
+
+def untranscribed(messages: Sequence[Message], policy: Policy, target: Target) -> Iterator[tuple[Message, Media]]:
+    """Give the recordings that a request holds as text and that have no transcript, each with its message."""
+    takes_audio, heard_from = target.takes_audio, last_turns(messages, policy.user_audio_turns)
+    for message in messages:
+        if not message.pieces or message.role != "user":
+            continue
+        for piece in message.media:
+            if (
+                piece.kind == "audio"
+                and piece.transcript is None
+                and why_as_text(piece, message.position, policy, takes_audio=takes_audio, heard_from=heard_from)
+            ):
+                yield message, piece

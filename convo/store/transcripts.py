@@ -1,0 +1,218 @@
+"""Transcripts of users' recordings: which are missing, and how they come into the database; bodies stay as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import sqlalchemy as sa
+
+from convo.canonical import decode, printable
+from convo.content import TEXT_COLUMN
+from convo.errors import InputError, RecordingNotFound
+from convo.messages import Media, text_of
+from convo.store import branches, exchanges, tables
+from convo.store.statements import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+_A, _M, _B, _S, _C = tables.attachment.c, tables.message.c, tables.branch.c, tables.segment.c, tables.conversation.c
+_W = tables.search.c
+Place = tuple["UUID", int]
+"""The branch that holds the row of a message, and its position."""
+
+
+@attrs.frozen
+class Recording:
+    """One recording without a transcript: its bytes by their digest, and the newest place where a conversation shows it."""
+
+    digest: str
+    format: str | None
+    conversation: UUID
+    branch: UUID
+    position: int
+
+
+# --- what is missing -------------------------------------------------------------------------------
+
+
+def missing(
+    connection: Connection, owner: str, *, conversation: UUID | None = None, since: int | None = None, until: int | None = None
+) -> list[Recording]:
+    """Give the recordings without a transcript that conversations show, newest first, the same bytes once.
+
+    `since` and `until` (not included) are of their messages. Raises `ConversationNotFound`.
+    """
+    if conversation is not None:
+        branches.shown(connection, owner, conversation)
+    statement = _select_missing(owner)
+    for condition in (
+        None if conversation is None else _B.conversation == conversation,
+        None if since is None else _M.created_at >= since,
+        None if until is None else _M.created_at < until,
+    ):
+        if condition is not None:
+            statement = statement.where(condition)
+    schema = connection.get_execution_options().get("convo_schema")
+    options = {"schema_translate_map": {None: schema}} if schema else {}
+    found: dict[str, Recording] = {}
+    for row in connection.execute(statement, execution_options=options):
+        found.setdefault(row[0], Recording(*row))
+    return list(found.values())
+
+
+def _select_missing(owner: str) -> sa.Select[Any]:
+    on_message = (_M.owner == _A.owner) & (_M.branch == _A.branch) & (_M.position == _A.position)
+    on_line = (_S.owner == _A.owner) & (_S.source == _A.branch) & _A.position.between(_S.first, _S.last)
+    on_branch = (_B.owner == _S.owner) & (_B.id == _S.branch)
+    return (
+        sa.select(_A.digest, _A.format, _B.conversation, _B.id, _A.position)
+        .join_from(tables.attachment, tables.message, on_message)
+        .join(tables.segment, on_line)
+        .join(tables.branch, on_branch)
+        .where(_A.owner == owner, _is_recording(), _A.transcript.is_(None), _M.role == "user", _B.state == tables.SHOWN)
+        .order_by(_M.created_at.desc(), _A.position.desc(), _A.branch, _A.part)
+    )
+
+
+def _is_recording() -> sa.ColumnElement[bool]:
+    return (_A.kind == sa.literal_column("'audio'")) & (_A.part >= sa.literal_column("0"))
+
+
+def _select_of_bytes() -> sa.Select[Any]:
+    keys = (_A.owner == sa.bindparam("owner"), _A.digest == sa.bindparam("digest"))
+    return (
+        sa.select(_A.branch, _A.position, _A.transcript).where(*keys, _is_recording()).order_by(_A.branch, _A.position, _A.part)
+    )
+
+
+_of_bytes = Statement("the recordings of the same bytes", _select_of_bytes)
+
+
+def known(connection: Connection, owner: str, digest: str) -> tuple[list[Place], str | None]:
+    """Give the messages that hold these bytes without a transcript, and the transcript that the same bytes have elsewhere."""
+    rows = _of_bytes.rows(connection, owner=owner, digest=digest)
+    texts = [text for _, _, text in rows if text is not None]
+    return list(dict.fromkeys((row[0], row[1]) for row in rows if row[2] is None)), texts[0] if texts else None
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+_locked_keys = (_M.owner == sa.bindparam("key_owner"), _M.branch == sa.bindparam("key_branch"))
+_lock = Statement(
+    "lock a message of a user",
+    lambda: (
+        sa.update(tables.message)
+        .where(*_locked_keys, _M.position == sa.bindparam("key_position"), _M.role == sa.literal_column("'user'"))
+        .values(text=_M.text)
+        .returning(_M.body)
+    ),
+)
+
+
+def _lock_of_line() -> Any:
+    line = (
+        sa.select(_S.source)
+        .join_from(tables.conversation, tables.segment, (_S.owner == _C.owner) & (_S.branch == _C.branch))
+        .where(_C.owner == sa.bindparam("key_owner"), _C.id == sa.bindparam("conversation"))
+        .where(sa.bindparam("key_position", type_=sa.BigInteger).between(_S.first, _S.last))
+    )
+    keys = (_M.owner == sa.bindparam("key_owner"), _M.position == sa.bindparam("key_position"))
+    return (
+        sa.update(tables.message)
+        .where(*keys, _M.branch == line.scalar_subquery(), _M.role == sa.literal_column("'user'"))
+        .values(text=_M.text)
+        .returning(_M.branch, _M.body)
+    )
+
+
+_lock_shown = Statement("lock a message that a conversation shows", _lock_of_line)
+_at_keys = (
+    _A.owner == sa.bindparam("key_owner"), _A.branch == sa.bindparam("key_branch"), _A.position == sa.bindparam("key_position"),
+)  # fmt: skip
+_fill = Statement(
+    "give recordings of these bytes their transcript, unless they have one",
+    lambda: (
+        sa.update(tables.attachment)
+        .where(*_at_keys, _A.digest == sa.bindparam("key_digest"), _is_recording(), _A.transcript.is_(None))
+        .values(transcript=sa.bindparam("transcript"))
+    ),
+)
+_set = Statement(
+    "set the transcript of one recording",
+    lambda: (
+        sa.update(tables.attachment)
+        .where(*_at_keys, _A.part == sa.bindparam("key_part"))
+        .values(transcript=sa.bindparam("transcript"))
+    ),
+)
+_pieces = Statement(
+    "the media of a message", lambda: sa.select(_A.part, _A.kind, _A.transcript).where(*_at_keys).order_by(_A.part)
+)
+_write_text = Statement(
+    "say again what was written or said in a message",
+    lambda: (
+        sa.update(tables.message)
+        .where(*_locked_keys, _M.position == sa.bindparam("key_position"))
+        .values(text=sa.bindparam("text"))
+    ),
+)
+_forget_words = Statement(
+    "have a message indexed again",
+    lambda: sa.delete(tables.search).where(
+        _W.owner == sa.bindparam("key_owner"),
+        _W.branch == sa.bindparam("key_branch"),
+        _W.position == sa.bindparam("key_position"),
+    ),
+)
+
+
+def fill(
+    connection: Connection, owner: str, digest: str, places: Sequence[Place], transcript: str, call: Mapping[str, Any] | None
+) -> None:
+    """Give the recordings of these bytes that have no transcript this one; the first to come stays.
+
+    `call` is the row of the call that gave it, kept whether or not the transcript is still wanted: it was billed.
+    """
+    if call is not None:
+        exchanges.keep_call(connection, call)
+    for branch, position in sorted(places):
+        where = {"key_owner": owner, "key_branch": branch, "key_position": position}
+        locked = _lock.one(connection, **where)
+        if locked is not None:
+            _fill(connection, **where, key_digest=digest, transcript=transcript)
+            _say_again(connection, where, locked[0])
+
+
+def put(connection: Connection, owner: str, conversation: UUID, position: int, part: int | None, transcript: str | None) -> None:
+    """Set the transcript of one recording, or take it away. Raises `RecordingNotFound`, `InputError`, `ConversationNotFound`."""
+    locked = _lock_shown.one(connection, key_owner=owner, conversation=conversation, key_position=position)
+    if locked is None:
+        branches.shown(connection, owner, conversation)
+        raise RecordingNotFound(position, part)
+    branch, body = locked
+    where = {"key_owner": owner, "key_branch": branch, "key_position": position}
+    parts = [number for number, kind, _ in _pieces.rows(connection, **where) if kind == "audio"]
+    _set(connection, **where, key_part=_one_of(parts, position, part), transcript=transcript)
+    _say_again(connection, where, body)
+
+
+def _one_of(parts: Sequence[int], position: int, part: int | None) -> int:
+    if not parts or (part is not None and part not in parts):
+        raise RecordingNotFound(position, part)
+    if part is None and len(parts) > 1:
+        reason = f"message {position} holds {len(parts)} recordings; say which: part= one of {', '.join(map(str, parts))}"
+        raise InputError(reason)
+    return parts[0] if part is None else part
+
+
+def _say_again(connection: Connection, where: Mapping[str, Any], body: str) -> None:
+    """Derive the text of a message anew, and have it indexed again. The message is locked: parts are set one at a time."""
+    rows = _pieces.rows(connection, **where)
+    media = tuple(Media(part, kind, None, "", 0, transcript=said) for part, kind, said in rows)
+    _write_text(connection, **where, text=printable(text_of(decode(body), media), TEXT_COLUMN))
+    _forget_words(connection, **where)
