@@ -11,7 +11,9 @@ from convo.checks import check_type
 from convo.errors import CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed
 from convo.findings import Finding
 from convo.steps.effects import read, write
-from convo.store import doctor
+from convo.steps.place import Place
+from convo.steps.settling import settled
+from convo.store import conversations, doctor
 from convo.store.doctor import schema, settings
 from convo.store.doctor.page import Scope
 
@@ -53,8 +55,16 @@ class _Examination:
         check_type(wanted, bool, "what repair() gives", "True or False, and not something to await")
         if not wanted:
             return finding
+        if finding.kind == "exchange_expired":
+            yield from self._settled(finding)
         yield from write(doctor.repairs()[finding.kind], finding, self.tools.now())
         return attrs.evolve(finding, repaired=True)
+
+    def _settled(self, finding: Finding) -> Steps[None]:
+        """Put what a dead worker had received of a stream into the log; what left nothing is given up afterwards."""
+        if finding.owner is not None and finding.branch is not None:
+            found = yield from read(conversations.get, finding.owner, id_=finding.conversation)
+            yield from settled(Place(self.tools, found), finding.branch)
 
     def _count(self, finding: Finding) -> None:
         """Keep a finding, or only count it. Where there are too many, the rest is repaired when each of them is."""

@@ -351,6 +351,19 @@ def test_whoever_comes_next_ends_the_turn_of_a_dead_worker_first(
         assert fake.last.body["messages"][1] == {"role": "assistant", "content": text_of(received)}
 
 
+def test_the_doctor_puts_what_a_dead_worker_had_saved_into_the_log(world: World, fake: FakeAPI, clock: FixedClock) -> None:
+    store = world.open()
+    chat = store.create()
+    received = dead_worker(world, chat, fake)
+    clock.advance(31)
+    found = [finding.kind for finding in store.doctor() if finding.exchange is not None]
+    assert found == ["exchange_expired"]
+    assert [message.role for message in chat.history()] == ["user"]
+    assert [finding.repaired for finding in store.doctor(repair=lambda finding: True) if finding.exchange] == [True]
+    assert chat.history()[-1].text == text_of(received)
+    assert [finding for finding in store.doctor() if finding.exchange is not None] == []
+
+
 def test_a_worker_that_was_only_slow_comes_too_late_and_loses_nothing(world: World, fake: FakeAPI, clock: FixedClock) -> None:
     store = world.open()
     chat = store.create()
