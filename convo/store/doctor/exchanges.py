@@ -34,8 +34,10 @@ def expired(connection: Connection, scope: Scope, after: After) -> Found:
 
 def _expired(owner: str, branch: Any, conversation: Any, exchange: Any) -> Finding:
     return Finding(
-        "exchange_expired", "warning", "the exchange waits for an answer whose worker is taken to be dead; send again with the "
-        "same key, or a repair ends it with what a stream had saved, else abandons it", owner=owner, conversation=conversation, branch=branch, exchange=exchange,
+        "exchange_expired", "warning",
+        "the exchange waits for an answer whose worker is taken to be dead; send again with the same key, "
+        "or a repair ends it with what a stream had saved, else abandons it",
+        owner=owner, conversation=conversation, branch=branch, exchange=exchange,
         repairable=True,
     )  # fmt: skip
 
