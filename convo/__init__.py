@@ -43,6 +43,7 @@ from convo.errors import (
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
+    SearchUnavailable,
     StaleHead,
     StorageFull,
     StoreBusy,
@@ -64,6 +65,8 @@ from convo.errors import (
     UsageError,
     WrongEventLoop,
 )
+from convo.filters import Absent, Between, OneOf, Present
+from convo.finding import Hit
 from convo.history import History
 from convo.media import File, Image
 from convo.memory import Memory
@@ -77,6 +80,7 @@ from convo.sync_api import Conversation, Exchange, Store
 from convo.usage import Cost, Usage
 
 __all__ = [
+    "Absent",
     "AnswerError",
     "AsyncConversation",
     "AsyncExchange",
@@ -86,6 +90,7 @@ __all__ = [
     "AudioNotLoaded",
     "AudioRequired",
     "BadAudio",
+    "Between",
     "BlobNotFound",
     "CallClosed",
     "Catalogue",
@@ -104,6 +109,7 @@ __all__ = [
     "File",
     "HeldTransaction",
     "History",
+    "Hit",
     "Image",
     "InputError",
     "IntegrityError",
@@ -119,9 +125,11 @@ __all__ = [
     "NotAConvoStore",
     "NotFound",
     "NothingToSend",
+    "OneOf",
     "Pending",
     "Policy",
     "PoolExhausted",
+    "Present",
     "ReadOnlyStore",
     "ReadOnlyView",
     "Recovery",
@@ -132,6 +140,7 @@ __all__ = [
     "SchemaMissing",
     "SchemaTooNew",
     "SchemaTooOld",
+    "SearchUnavailable",
     "StaleHead",
     "StorageFull",
     "Store",

@@ -10,7 +10,7 @@ import attrs
 
 from convo.checks import check_type
 from convo.errors import ConflictingArguments, InputError
-from convo.ids import uuid7
+from convo.ids import cursor_of, uuid7
 from convo.times import from_micros, to_micros
 
 if TYPE_CHECKING:
@@ -134,3 +134,13 @@ class Seen:
     def created_at(self) -> datetime:
         """When it was made: aware, UTC."""
         return from_micros(self._place.found.created)
+
+    @property
+    def cursor(self) -> str:
+        """Its place in a list of conversations, as text for the link to the next page (`after=`)."""
+        return cursor_of(self._place.found.created, self.id)
+
+
+def place_of(after: Seen | UUID | str | None) -> UUID | str | None:
+    """Give the cursor of a conversation; anything else as it is."""
+    return after.cursor if isinstance(after, Seen) else after
