@@ -13,7 +13,7 @@ import attrs
 
 from convo.canonical import encode
 from convo.errors import InvalidMetadata
-from convo.metadata import check_pair, check_title, encode_metadata
+from convo.metadata import MAX_KEYS, check_pair, check_title, encode_metadata
 
 MAX_CHOICES = 1_000
 
@@ -57,6 +57,8 @@ def checked_filters(metadata: Mapping[str, Any] | None) -> dict[str, Filter]:
     if not isinstance(metadata, Mapping):
         encode_metadata(metadata)
         return {}
+    if len(metadata) > MAX_KEYS:
+        raise InvalidMetadata(f"of {len(metadata)} keys", f"at most {MAX_KEYS} are looked at")
     encode_metadata({key: value for key, value in metadata.items() if not isinstance(value, Filter)})
     return {key: _checked(key, value) for key, value in metadata.items()}
 

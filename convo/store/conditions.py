@@ -72,7 +72,7 @@ def _double(bound: float, *, upwards: bool) -> float:
     try:
         found = float(bound)
     except OverflowError:
-        found = math.copysign(sys.float_info.max, bound)
+        found = sys.float_info.max if bound > 0 else -sys.float_info.max
     if upwards:
         return found if found >= bound else math.nextafter(found, math.inf)
     return found if found <= bound else math.nextafter(found, -math.inf)

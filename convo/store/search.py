@@ -161,7 +161,7 @@ def find(connection: Connection, owner: str | None, terms: Sequence[Term], limit
         ranked = words.matching(connection, owner, terms, count)
         hits = _turns(connection, owner, dict(ranked), limit)
         if len(hits) == limit or len(ranked) < count:
-            return _shown(connection, hits, terms)
+            return _shown(connection, owner, hits, terms)
         count *= 10
 
 
@@ -176,7 +176,7 @@ def _turns(connection: Connection, owner: str | None, ranks: dict[int, float], l
         matches = _placed(connection, owner, numbers[start : start + BATCH])
         matches.sort(key=lambda match: (-ranks[match.number], match.created, match.conversation, match.position), reverse=True)
         for some in (matches[at : at + 2 * limit] for at in range(0, len(matches), 2 * limit)):
-            for match, (first, last) in _bounded(connection, some):
+            for match, (first, last) in _bounded(connection, owner, some):
                 turns.setdefault((match.conversation, first), (match, first, last))
             if len(turns) >= limit:
                 return list(turns.values())[:limit]
@@ -190,26 +190,33 @@ def _line(shown: Any, source: Any) -> Any:
 
 def _placed(connection: Connection, owner: str | None, numbers: Sequence[int]) -> list[_Match]:
     """Give where messages are shown: perhaps nowhere, perhaps in several conversations."""
-    same = (_M.owner == _N.owner) & (_M.branch == _N.branch) & (_M.position == _N.position)
+    found = _numbered(owner, numbers)
+    same = (_M.owner == found.c.owner) & (_M.branch == found.c.branch) & (_M.position == found.c.position)
     statement = (
-        sa.select(_N.number, _C.id, _C.owner, _C.title, _B.id, _B.head, _M.position, _M.role, micros(_M.created_at))
-        .join_from(tables.search, tables.message, same)
-        .join(tables.segment, _line(_S, _N))
+        sa.select(found.c.number, _C.id, _C.owner, _C.title, _B.id, _B.head, _M.position, _M.role, micros(_M.created_at))
+        .join_from(found, tables.message, same)
+        .join(tables.segment, _line(_S, found.c))
         .join(tables.branch, (_B.owner == _S.owner) & (_B.id == _S.branch))
         .join(tables.conversation, (_C.owner == _B.owner) & (_C.id == _B.conversation) & (_C.branch == _B.id))
-        .where(_N.number.in_(numbers), _is_said())
+        .where(_is_said())
     )
-    if owner is not None:
-        statement = statement.where(_N.owner == owner)
     return [_Match(*row) for row in connection.execute(statement, execution_options=_options(connection))]
 
 
-def _bounded(connection: Connection, matches: Sequence[_Match]) -> Iterable[tuple[_Match, tuple[int, int]]]:
+def _numbered(owner: str | None, numbers: Iterable[int]) -> sa.CTE:
+    """The rows of what is indexed, read before anything is joined: SQLite would begin with all that the owner has."""
+    found = sa.select(_N.number, _N.owner, _N.branch, _N.position).where(_N.number.in_(sorted(set(numbers))))
+    if owner is not None:
+        found = found.where(_N.owner == owner)
+    return found.cte("found").prefix_with("MATERIALIZED")
+
+
+def _bounded(connection: Connection, owner: str | None, matches: Sequence[_Match]) -> Iterable[tuple[_Match, tuple[int, int]]]:
     """Give matches with the bounds of their turns, in the same order."""
     bounds: dict[_Match, tuple[int, int]] = {}
     around = AROUND
     while left := [match for match in matches if match not in bounds]:
-        roles = _roles(connection, left, around)
+        roles = _roles(connection, owner, left, around)
         for match in left:
             found = turn_around(roles.get((match.number, match.branch), {}), match.position, match.head)
             if found is not None or around >= match.head:
@@ -218,15 +225,17 @@ def _bounded(connection: Connection, matches: Sequence[_Match]) -> Iterable[tupl
     return ((match, bounds[match]) for match in matches)
 
 
-def _roles(connection: Connection, matches: Sequence[_Match], around: int) -> dict[tuple[int, UUID], dict[int, str]]:
+def _roles(
+    connection: Connection, owner: str | None, matches: Sequence[_Match], around: int
+) -> dict[tuple[int, UUID], dict[int, str]]:
     """Give the roles of the messages around matches, in the lines in which they are shown."""
     near = tables.segment.alias()
+    found = _numbered(owner, (match.number for match in matches))
     statement = (
-        sa.select(_N.number, near.c.branch, _M.position, _M.role)
-        .join_from(tables.search, tables.segment, _line(_S, _N))
+        sa.select(found.c.number, near.c.branch, _M.position, _M.role)
+        .join_from(found, tables.segment, _line(_S, found.c))
         .join(near, (near.c.owner == _S.owner) & (near.c.branch == _S.branch))
-        .join(tables.message, _line(near.c, _M) & _M.position.between(_N.position - around, _N.position + around))
-        .where(_N.number.in_(sorted({match.number for match in matches})))
+        .join(tables.message, _line(near.c, _M) & _M.position.between(found.c.position - around, found.c.position + around))
         .where(_S.branch.in_(sorted({match.branch for match in matches})))
     )
     roles: dict[tuple[int, UUID], dict[int, str]] = {}
@@ -235,10 +244,10 @@ def _roles(connection: Connection, matches: Sequence[_Match], around: int) -> di
     return roles
 
 
-def _shown(connection: Connection, turns: Sequence[_Turn], terms: Sequence[Term]) -> list[Hit]:
-    same = (_M.owner == _N.owner) & (_M.branch == _N.branch) & (_M.position == _N.position)
-    numbers = sorted({match.number for match, _, _ in turns})
-    statement = sa.select(_N.number, _M.text).join_from(tables.search, tables.message, same).where(_N.number.in_(numbers))
+def _shown(connection: Connection, owner: str | None, turns: Sequence[_Turn], terms: Sequence[Term]) -> list[Hit]:
+    found = _numbered(owner, (match.number for match, _, _ in turns))
+    same = (_M.owner == found.c.owner) & (_M.branch == found.c.branch) & (_M.position == found.c.position)
+    statement = sa.select(found.c.number, _M.text).join_from(found, tables.message, same)
     rows = connection.execute(statement, execution_options=_options(connection))
     pieces = {number: snippet(text, terms) for number, text in rows}
     return [_hit(match, first, last, pieces.get(match.number, "")) for match, first, last in turns]

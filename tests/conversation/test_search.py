@@ -285,7 +285,8 @@ def test_batches_end_by_messages_and_by_characters(
 
 
 HOSTILE_TEXTS = [
-    "x" * 1_000_000, " ".join(f"w{n}" for n in range(100_000)), "a\0b", "\u0301" * 50_000, "\ufdfa" * 100_000, "'\\' \"quoted\" ':1",
+    "x" * 1_000_000, " ".join(f"w{n}" for n in range(100_000)), "a\0b",
+    "\u0301" * 50_000, "\ufdfa" * 100_000, "'\\' \"quoted\" ':1",
     "the " * 25_000, "\U0001f469\u200d\U0001f680" * 10_000, "\u65e5" * 100_000, "=" * 100,
 ]  # fmt: skip
 
@@ -303,12 +304,12 @@ def test_no_text_keeps_the_others_from_being_found(store: Any) -> None:
 
 def test_many_searchers_at_once_index_each_message_once(database: Database) -> None:
     with convo.Store(database.url, **database.options) as store:
-        chats = [store.create(messages=[{"role": "user", "content": f"rain {n}"} for n in range(300)]) for _ in range(6)]
+        chats = [store.create(messages=[{"role": "user", "content": f"rain {n}"} for n in range(120)]) for _ in range(10)]
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda _: store.search("rain", limit=50), range(8)))
         assert all(len(hits) == len(chats) for hits in found)
         run = store._driver.runner.run
-        assert run(indexed, chats[0].owner) == 1_800
+        assert run(indexed, chats[0].owner) == 1_200
         assert run(work.lacking, chats[0].owner) == []
 
 
@@ -318,8 +319,8 @@ def test_searchers_and_deleters_at_once_do_not_fail(database: Database) -> None:
         with ThreadPoolExecutor(4) as pool:
             deleted = [pool.submit(store.delete, chat.id) for chat in chats[::2]]
             searched = [pool.submit(store.search, "rain", limit=50) for _ in range(10)]
-            for future in (*deleted, *searched):
-                future.result()
+            assert [future.result() for future in deleted] == [None] * 20
+            assert all(future.result() is not None for future in searched)
         assert {hit.conversation for hit in store.search("rain", limit=50)} == {chat.id for chat in chats[1::2]}
         assert store._driver.runner.run(indexed, chats[0].owner) == 1_000
 
@@ -391,12 +392,18 @@ WORDS = "The quick-brown fox isn't \u65e5\u672c\u8a9e, caf\u00e9 na\u00efve STRA
     [
         ("quick fox", True), ("FOX", True), ("fox quick", True), ("quick wolf", False), ('"brown fox"', True),
         ('"fox brown"', False), ("quick-brown", True), ("brown-quick", False), ("qui*", True), ("qui", False), ("*", False),
-        ('"quick bro"*', True), ('"quick bro*"', True), ('"quick bro"', False), ("isn't", True), ("isn", True), ("\u672c\u8a9e", True),
-        ("\u8a9e\u672c", False), ("cafe\u0301", True), ("cafe", False), ("stra\u00dfe", True), ("3.14", True), ("\U0001f44d", True),
+        ('"quick bro"*', True), ('"quick bro*"', True), ('"quick bro"', False),
+        ("isn't", True), ("isn", True), ("\u672c\u8a9e", True),
+        ("\u8a9e\u672c", False), ("cafe\u0301", True), ("cafe", False), ("stra\u00dfe", True), ("3.14", True),
+        ("\U0001f44d", True),
         ("\u201cbrown fox\u201d", True), ('"brown fox', True), ('fox"', True), ("NEAR(quick fox)", False), ("fox OR wolf", False),
-        ("-wolf", False), ("-fox", True), ("words:fox", False), ("owner:fox", False), ("fo\0x", False), ("fox\0", True), ("a_b", True),
-        ("fox & !wolf | (", False), ("fox & quick", True), ("'fox'", True), ("fox:*", True), ("fo:*", True), ("^fox", True), ("{fox}", True),
-        ("", False), ("!?", False), ('""', False), ("\\", False), ("%", False), ("_", False), ("\ud800 fox", True), ("fox*fox", False),
+        ("-wolf", False), ("-fox", True), ("words:fox", False), ("owner:fox", False), ("fo\0x", False), ("fox\0", True),
+        ("a_b", True),
+        ("fox & !wolf | (", False), ("fox & quick", True), ("'fox'", True), ("fox:*", True), ("fo:*", True),
+        ("^fox", True),
+        ("{fox}", True),
+        ("", False), ("!?", False), ('""', False), ("\\", False), ("%", False), ("_", False), ("\ud800 fox", True),
+        ("fox*fox", False),
     ],
 )  # fmt: skip
 def test_searches_mean_the_same_on_both_databases(database: Database, query: str, *, found: bool) -> None:
