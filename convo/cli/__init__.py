@@ -12,7 +12,7 @@ from convo.cli.demo import demo
 from convo.cli.faults import Commands
 from convo.cli.place import Place
 from convo.cli.screen import tolerant
-from convo.cli.store import list_, show, upgrade
+from convo.cli.store import list_, search, show, upgrade
 
 __all__ = ["main"]
 
@@ -39,5 +39,5 @@ def main(ctx: click.Context, store: str, owner: str) -> None:
     ctx.obj = Place(store, owner)
 
 
-for _command in (demo, demo_turn, list_, show, upgrade):
+for _command in (demo, demo_turn, list_, search, show, upgrade):
     main.add_command(_command)

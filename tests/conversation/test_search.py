@@ -343,6 +343,18 @@ def test_the_index_can_be_made_anew(store: Any, database: Database, inside: Call
     assert inside(indexed, chat.owner) == chat.head
 
 
+def test_without_fts5_only_search_is_refused(store: Any, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.kind != "sqlite":
+        pytest.skip("PostgreSQL has its own")
+    monkeypatch.setattr("convo.store.words._has_fts5", "SELECT 0")
+    chat = store.create()
+    chat.add("rain")
+    for refused in (lambda: store.search("rain"), store.reindex):
+        with pytest.raises(convo.SearchUnavailable, match="FTS5"):
+            refused()
+    store.delete(chat.id)
+
+
 def test_deleting_works_when_the_index_is_broken(store: Any, database: Database, inside: Callable[..., Any]) -> None:
     if database.kind != "sqlite":
         pytest.skip("the index of PostgreSQL is a table like others")
