@@ -47,6 +47,7 @@ from convo.errors import (
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
+    SearchUnavailable,
     StaleHead,
     StorageFull,
     StoreBusy,
@@ -69,6 +70,8 @@ from convo.errors import (
     WrongEventLoop,
 )
 from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
+from convo.filters import Absent, Between, OneOf, Present
+from convo.finding import Hit
 from convo.findings import Finding
 from convo.history import History
 from convo.intake import ChatFold
@@ -85,6 +88,7 @@ from convo.sync_api import Conversation, Exchange, Store, Stream
 from convo.usage import Cost, Usage
 
 __all__ = [
+    "Absent",
     "AnswerError",
     "AsyncConversation",
     "AsyncExchange",
@@ -96,6 +100,7 @@ __all__ = [
     "AudioNotLoaded",
     "AudioRequired",
     "BadAudio",
+    "Between",
     "BlobNotFound",
     "CallClosed",
     "Catalogue",
@@ -117,6 +122,7 @@ __all__ = [
     "Finding",
     "HeldTransaction",
     "History",
+    "Hit",
     "Image",
     "InputError",
     "IntegrityError",
@@ -135,9 +141,11 @@ __all__ = [
     "NotAReply",
     "NotFound",
     "NothingToSend",
+    "OneOf",
     "Pending",
     "Policy",
     "PoolExhausted",
+    "Present",
     "ReadOnlyStore",
     "ReadOnlyView",
     "RecordingNotFound",
@@ -150,6 +158,7 @@ __all__ = [
     "SchemaMissing",
     "SchemaTooNew",
     "SchemaTooOld",
+    "SearchUnavailable",
     "StaleHead",
     "StorageFull",
     "Store",

@@ -13,7 +13,7 @@ from convo.audio.wave import wav_header
 from convo.checks import check_type
 from convo.errors import ConflictingArguments, InputError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
-from convo.ids import uuid7
+from convo.ids import cursor_of, uuid7
 from convo.reply import Reply
 from convo.steps.exchange import goes_on, key_of_round
 from convo.times import from_micros, to_micros
@@ -145,6 +145,16 @@ class Seen:
     def created_at(self) -> datetime:
         """When it was made: aware, UTC."""
         return from_micros(self._place.found.created)
+
+    @property
+    def cursor(self) -> str:
+        """Its place in a list of conversations, as text for the link to the next page (`after=`)."""
+        return cursor_of(self._place.found.created, self.id)
+
+
+def place_of(after: Seen | UUID | str | None) -> UUID | str | None:
+    """Give the cursor of a conversation; anything else as it is."""
+    return after.cursor if isinstance(after, Seen) else after
 
 
 class Arriving:

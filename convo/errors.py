@@ -54,6 +54,7 @@
         ├── IntegrityError                 a stored body is not what was written
         ├── StorageFull                    no space left
         ├── ReadOnlyStore                  the database refuses writes
+        ├── SearchUnavailable              there is no full-text index to search
         ├── StoreBusy (TimeoutError)       a lock was not granted in time
         │   └── PoolExhausted              no connection was free in time
         ├── StoreUnavailable (ConnectionError)  the server cannot be reached
@@ -547,6 +548,13 @@ class ReadOnlyStore(StoreError):
 
     def __init__(self) -> None:
         super().__init__("the database is read-only; check the file's permissions, or that the server is the primary")
+
+
+class SearchUnavailable(StoreError):
+    """There is no full-text index to search. Everything else works."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"messages cannot be searched: {reason}; {remedy}")
 
 
 class StoreBusy(StoreError, TimeoutError):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from convo.errors import ConversationNotFound, ExchangeNotFound
+
+_CURSOR = re.compile(r"([0-9a-f]{1,15})-([0-9a-f]{32})")
+"""Microseconds since 1970 in hex, until the year 9999 at most 14 digits, and an id."""
+MAX_MICROS = 253_402_300_799_999_999
+"""The last microsecond of the year 9999, which is the last that Python has."""
 
 
 def uuid7(milliseconds: int, randomness: int) -> UUID:
@@ -22,3 +28,16 @@ def as_uuid(identifier: UUID | str, missing: type[ConversationNotFound | Exchang
         return UUID(identifier)
     except (ValueError, AttributeError, TypeError) as error:
         raise missing(identifier) from error
+
+
+def cursor_of(created: int, identifier: UUID) -> str:
+    """Give the place of a conversation among others, by its time (microseconds since 1970) and id, as text for a link."""
+    return f"{max(created, 0):x}-{identifier.hex}"
+
+
+def place_after(place: UUID | str) -> UUID | tuple[int, UUID]:
+    """Give the time and id of a cursor, or the id that stands there alone. Raises `ConversationNotFound` for neither."""
+    found = _CURSOR.fullmatch(place) if isinstance(place, str) else None
+    if found is None or int(found[1], 16) > MAX_MICROS:
+        return as_uuid(place)
+    return int(found[1], 16), UUID(found[2])

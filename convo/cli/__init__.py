@@ -13,7 +13,7 @@ from convo.cli.doctor import doctor
 from convo.cli.faults import Commands
 from convo.cli.place import Place
 from convo.cli.screen import tolerant
-from convo.cli.store import list_, show, upgrade
+from convo.cli.store import list_, search, show, upgrade
 
 __all__ = ["main"]
 
@@ -40,5 +40,5 @@ def main(ctx: click.Context, store: str, owner: str) -> None:
     ctx.obj = Place(store, owner)
 
 
-for _command in (demo, demo_turn, doctor, list_, show, upgrade):
+for _command in (demo, demo_turn, doctor, list_, search, show, upgrade):
     main.add_command(_command)

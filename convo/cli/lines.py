@@ -38,6 +38,14 @@ def listing(chats: Iterable[convo.Conversation], *, owners: bool) -> str:
     return table(rows)
 
 
+def hit(found: convo.Hit, *, owners: bool) -> Iterator[str]:
+    """Give a turn that was found: where it is, and a piece of it; with `owners` it says whose it is."""
+    places = f"{found.first}" if found.first == found.last else f"{found.first} to {found.last}"
+    facts = [str(found.conversation), *([line(found.owner) or "-"] if owners else []), line(found.title or "-", TITLE)]
+    yield "  ".join([*facts, places])
+    yield "  ".join([f"{found.position:>3}", found.role, moment(found.created_at), line(found.snippet)])
+
+
 def heading(chat: convo.Conversation) -> Iterator[str]:
     """Give what is known of a conversation beside its messages."""
     yield f"conversation {chat.id}, created {moment(chat.created_at)} UTC, head {chat.head}"

@@ -35,6 +35,15 @@ def conversation(chat: convo.Conversation) -> dict[str, Any]:
     }
 
 
+def hit(found: convo.Hit) -> dict[str, Any]:
+    """Give a turn that was found."""
+    return {
+        **attrs.asdict(found),
+        "conversation": str(found.conversation),
+        "created_at": found.created_at.isoformat(),
+    }
+
+
 def transcript(chat: convo.Conversation, messages: Iterable[convo.Message], totals: Totals) -> dict[str, Any]:
     """Give a conversation with its messages, and what its calls used and cost."""
     return {**conversation(chat), "messages": [_message(message) for message in messages], "usage": _totals(totals)}

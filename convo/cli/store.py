@@ -1,4 +1,4 @@
-"""Commands on a store: `upgrade` makes its tables or brings them up to date, `list` and `show` only read."""
+"""Commands on a store: `upgrade` makes its tables or brings them up to date, `list`, `show` and `search` look into it."""
 
 from __future__ import annotations
 
@@ -73,6 +73,28 @@ def _newest(store: convo.Store, limit: int) -> list[convo.Conversation]:
             break
         found += page
     return found
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(min=1, max=1_000), default=20, show_default=True, help="At most so many.")
+@_everyone
+@_json
+@click.pass_obj
+def search(place: Place, words: tuple[str, ...], limit: int, *, everyone: bool, as_json: bool) -> None:
+    """Find turns in which one message holds all WORDS, the best first.
+
+    Words "in double quotes" follow one another; a star at the end, 'rain*', stands for any ending. New messages are
+    indexed first, but not with --everyone, which writes nothing.
+    """
+    with place.existing(everyone=everyone) as store:
+        hits = store.search(" ".join(words), limit=limit)
+    if as_json:
+        click.echo(records.written([records.hit(hit) for hit in hits]))
+    elif hits:
+        click.echo("\n\n".join("\n".join(lines.hit(hit, owners=everyone)) for hit in hits))
+    else:
+        click.echo("nothing found", err=True)
 
 
 @click.command()

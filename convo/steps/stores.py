@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from convo.checks import check_type
 from convo.content import message_drafts
 from convo.errors import InputError
-from convo.ids import as_uuid
-from convo.metadata import check_pair, check_title, encode_metadata
+from convo.filters import checked_filters, title_cases
+from convo.ids import as_uuid, place_after
+from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.effects import read, upgrade, write
 from convo.steps.log import instructions_draft
@@ -74,23 +75,21 @@ def get(tools: Tools, owner: str | None, identifier: UUID | str | None, key: str
 
 
 def listed(
-    owner: str | None, *, metadata: Mapping[str, Any] | None, since: datetime | None, until: datetime | None, limit: int,
-    after: UUID | str | None,
+    owner: str | None, *, metadata: Mapping[str, Any] | None, title: str | None, since: datetime | None,
+    until: datetime | None, limit: int, after: UUID | str | None,
 ) -> Steps[list[Found]]:  # fmt: skip
     """Give a page of conversations, newest first."""
     check_type(limit, int, "limit", "a number")
-    encode_metadata(metadata)
-    for name, value in (metadata or {}).items():
-        check_pair(name, value)
+    filters, cases = checked_filters(metadata), title_cases(title)
     if not 0 < limit <= MAX_PAGE:
         reason = f"limit={limit} is not between 1 and {MAX_PAGE}; read further pages with after="
         raise InputError(reason)
     return (
         yield from read(
-            conversations.find, owner, metadata=metadata, limit=limit,
+            conversations.find, owner, filters=filters, title=cases, limit=limit,
             since=None if since is None else to_micros(since, "since"),
             until=None if until is None else to_micros(until, "until"),
-            after=None if after is None else as_uuid(after),
+            after=None if after is None else place_after(after),
         )
     )  # fmt: skip
 

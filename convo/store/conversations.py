@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import sqlalchemy as sa
 
-from convo.canonical import decode, encode
+from convo.canonical import decode
 from convo.errors import ConversationNotFound
 from convo.messages import text_of
 from convo.store import branches, tables
 from convo.store.append import Entry, Guard, append_in_steps
+from convo.store.conditions import metadata_conditions, title_condition
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.filters import Filter
     from convo.messages import Draft
 
 _C, _B, _S, _M = tables.conversation.c, tables.branch.c, tables.segment.c, tables.message.c
@@ -148,10 +150,13 @@ def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, k
 
 
 def find(
-    connection: Connection, owner: str | None, *, metadata: Mapping[str, Any] | None, since: int | None,
-    until: int | None, limit: int, after: UUID | None,
+    connection: Connection, owner: str | None, *, filters: Mapping[str, Filter], title: Sequence[str] | None,
+    since: int | None, until: int | None, limit: int, after: UUID | tuple[int, UUID] | None,
 ) -> list[Found]:  # fmt: skip
-    """Give a page of conversations, newest first, those after `after` in that order; every filter must hold."""
+    """Give a page of conversations, newest first, those after `after` in that order; every filter must hold.
+
+    `after` is the time and id of a conversation, which need not be there any more, or the id of one that is.
+    """
     statement = _select().order_by(_C.created_at.desc(), _C.id.desc()).limit(limit)
     if owner is not None:
         statement = statement.where(_C.owner == owner)
@@ -159,24 +164,20 @@ def find(
         statement = statement.where(_C.created_at >= since)
     if until is not None:
         statement = statement.where(_C.created_at < until)
-    for name, value in (metadata or {}).items():
-        statement = statement.where(_metadata_value(connection, name) == encode(value).lstrip())
+    if title is not None:
+        statement = statement.where(title_condition(connection, title))
     if after is not None:
-        last = get(connection, owner, id_=after)
-        statement = statement.where(
-            sa.tuple_(_C.created_at, _C.id)
-            < sa.tuple_(sa.literal(last.created, _C.created_at.type), sa.literal(last.id, _C.id.type))
-        )
+        created, id_ = after if isinstance(after, tuple) else _place_of(connection, owner, after)
+        before = sa.tuple_(sa.literal(created, _C.created_at.type), sa.literal(id_, _C.id.type))
+        statement = statement.where(sa.tuple_(_C.created_at, _C.id) < before)
+    statement = statement.where(*metadata_conditions(connection, filters))
     schema = connection.get_execution_options().get("convo_schema")
     options = {"schema_translate_map": {None: schema}} if schema else {}
     return [_found(row) for row in connection.execute(statement, execution_options=options)]
 
 
-def _metadata_value(connection: Connection, name: str) -> sa.ColumnElement[str]:
-    """The value of a key as JSON text; keys are plain words (see `convo.metadata`), so that the path needs no quoting."""
-    if connection.dialect.name == "postgresql":
-        return sa.cast(sa.cast(_C.metadata, sa.JSON).op("->")(name), sa.Text)
-    return _C.metadata.op("->")(f'$."{name}"')
+def _place_of(connection: Connection, owner: str | None, id_: UUID) -> tuple[int, UUID]:
+    return get(connection, owner, id_=id_).created, id_
 
 
 def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, Any]) -> None:

@@ -267,4 +267,5 @@ search = sa.Table(
     ),
     sa.Index("uq_convo_search_owner_branch_position", "owner", "branch", "position", unique=True),
     comment="messages whose words are in the full-text index (convo_words), by number; derived",
+    sqlite_autoincrement=True,  # a number that was given up may still stand in the index
 )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from convo.checks import check_type
-from convo.edges import check_client, check_owner, ids_of, system_clock
+from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
 from convo.models import Catalogue
+from convo.steps import finding as finding_steps
 from convo.steps import stores as store_steps
 from convo.steps import transcribing as transcribing_steps
 from convo.steps.place import Place, Tools
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL, Connection, Engine
 
+    from convo.finding import Hit
     from convo.findings import Finding
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
@@ -127,17 +129,42 @@ class Store:
         self,
         *,
         metadata: Mapping[str, Any] | None = None,
+        title: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 50,
-        after: UUID | str | None = None,
+        after: Conversation | UUID | str | None = None,
     ) -> list[Conversation]:
         """List conversations, newest first: those whose metadata holds these values, made in [since, until).
 
-        `after` is the id of the last one of the page before. A value matches exactly: 1 is neither True nor "1".
+        A value matches exactly: 1 is neither 1.0, True nor "1". In its place may stand `convo.Between(3, None)`,
+        `convo.OneOf("web", "app")`, `convo.Present()` or `convo.Absent()`. `title` is a part of the title, in upper or
+        lower case. `after` is the last conversation of the page before, its `cursor` or its id; only of a bare id the
+        conversation must still be there (`ConversationNotFound`). What is made meanwhile changes no later page.
         """
-        steps = store_steps.listed(self._owner, metadata=metadata, since=since, until=until, limit=limit, after=after)
+        steps = store_steps.listed(
+            self._owner, metadata=metadata, title=title, since=since, until=until, limit=limit, after=place_of(after)
+        )
         return [self._conversation(found) for found in self._driver.do(steps)]
+
+    def search(self, text: str, *, limit: int = 20) -> list[Hit]:
+        """Find turns in which one message holds all these words, the best first; among equals the newest.
+
+        Looks at what was written, said and transcribed in messages that conversations show. Words count without regard
+        to case; words "in double quotes" follow one another; a star at the end, `rain*`, stands for any ending; all else is
+        plain text. Without a word there is nothing to find. New messages are indexed first, many at once when it is the
+        first search; where nothing may be written (`everyone()`, a read-only database), only what is indexed is found.
+
+        Raises `TooLarge` for more than 1,000 characters, `SearchUnavailable` where SQLite has no FTS5.
+        """
+        return self._driver.do(finding_steps.search(self._driver.tools, self._owner, text, limit))
+
+    def reindex(self) -> None:
+        """Drop what `search` finds by and make it anew from the messages; nothing else depends on it.
+
+        On SQLite the index of the whole file is dropped: that of other owners is made with their next search.
+        """
+        self._driver.do(finding_steps.reindex(self._driver.tools, self._owner))
 
     def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
         """Delete a conversation with its messages and exchanges. Raises `ConversationNotFound`.

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _annotations()
     _checkpoints()
     _search()
+    _words()
 
 
 def _branches() -> None:
@@ -81,8 +82,30 @@ def _search() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_convo_search"),
         _of_a_message("convo_search"),
         comment="messages whose words are in the full-text index (convo_words), by number; derived",
+        sqlite_autoincrement=True,
     )
     op.create_index("uq_convo_search_owner_branch_position", "convo_search", ["owner", "branch", "position"], unique=True)
+
+
+def _words() -> None:
+    """Make the index itself, which is no table that both databases have; a SQLite without FTS5 goes without."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_table(
+            "convo_words",
+            sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+            sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+            sa.PrimaryKeyConstraint("number", name="pk_convo_words"),
+            sa.ForeignKeyConstraint(["number"], ["convo_search.number"], name="fk_convo_words_convo_search", ondelete="CASCADE"),
+            comment="the words of messages, by their number in convo_search; derived",
+        )
+        op.create_index("ix_convo_words_words", "convo_words", ["words"], postgresql_using="gin")
+    elif op.get_bind().exec_driver_sql("SELECT count(*) FROM pragma_module_list WHERE name = 'fts5'").scalar_one():
+        op.execute("CREATE VIRTUAL TABLE convo_words USING fts5(words, owner, tokenize = 'ascii')")
+        op.execute("CREATE TABLE convo_words_gone (number INTEGER PRIMARY KEY)")
+        op.execute(
+            "CREATE TRIGGER convo_words_go AFTER DELETE ON convo_search"
+            " BEGIN INSERT OR IGNORE INTO convo_words_gone VALUES (old.number); END"
+        )
 
 
 def _of_a_message(table: str) -> sa.ForeignKeyConstraint:

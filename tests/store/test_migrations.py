@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 UPGRADERS = 6
 TABLES = {*metadata.tables, schemas.VERSION_TABLE}
+INDEX = {
+    "postgresql": {"convo_words"},
+    "sqlite": {f"convo_words{part}" for part in ("", "_config", "_content", "_data", "_docsize", "_gone", "_idx")},
+}
+"""The full-text index: no declared table, and another thing on each database."""
 
 _numbers = itertools.count(1)
 
@@ -64,7 +70,8 @@ class Place:
 
     def tables(self) -> set[str]:
         with self.connection() as connection:
-            return {name for name in sa.inspect(connection).get_table_names() if name.startswith("convo_")}
+            found = {name for name in sa.inspect(connection).get_table_names() if name.startswith("convo_")}
+            return found - INDEX[self.kind]
 
     def revisions(self) -> list[str]:
         with self.connection() as connection:
@@ -220,7 +227,8 @@ def test_a_schema_may_have_any_name(postgres_url: str, name: str) -> None:
             chat.add("Hello?")
             assert [found.id for found in store.conversations(metadata={"channel": "phone"})] == [chat.id]
             assert [message.text for message in chat.history()] == ["Hello?"]
-        assert set(sa.inspect(server).get_table_names(schema=name)) == TABLES
+            assert [hit.snippet for hit in store.search("hello")] == ["Hello?"]
+        assert set(sa.inspect(server).get_table_names(schema=name)) == TABLES | INDEX["postgresql"]
     finally:
         with server.begin() as connection:
             connection.execute(DropSchema(name, cascade=True, if_exists=True))
@@ -668,3 +676,39 @@ def test_the_command_of_alembic_leaves_nothing_when_it_fails(place: Place) -> No
         command.upgrade(connection_of(connection, place.schema), "head")
     assert place.tables() == TABLES
     engine.dispose()
+
+
+# --- messages from before there was an index -------------------------------------------------------
+
+
+def test_messages_of_the_first_revision_are_found_after_an_upgrade(place: Place) -> None:
+    conversation, branch = uuid.uuid4(), uuid.uuid4()
+    with place.connection() as connection:
+        command.upgrade(schemas.alembic_config(connection, place.schema), "convo_0001")
+        for table, rows in _of_the_first_revision(conversation, branch):
+            options = {"schema_translate_map": {None: place.schema}} if place.schema else {}
+            connection.execute(sa.insert(metadata.tables[table]), rows, execution_options=options)
+    with place.store() as store:
+        store.upgrade()
+        [hit] = store.search('"message 1150"')
+        assert (hit.conversation, hit.position, hit.first, hit.last) == (conversation, 1_150, 1, 1_200)
+        chat = store.get(conversation)
+        chat.add("one more", role="assistant")
+        assert [hit.position for hit in store.search("more")] == [1_201]
+
+
+def _of_the_first_revision(conversation: uuid.UUID, branch: uuid.UUID) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Rows as the first revision of the tables has them."""
+    owner: dict[str, Any] = {"owner": "", "created_at": 1}
+    yield "convo_conversation", [{**owner, "id": conversation, "branch": branch}]
+    yield "convo_branch", [{**owner, "id": branch, "conversation": conversation, "head": 1_200, "attempt": 0}]
+    yield "convo_segment", [{"owner": "", "branch": branch, "first": 1, "last": (1 << 63) - 1, "source": branch}]
+    same = {"kind": "message", "role": "user", "hash": bytes(32), "status": "complete", "api": "chat", "pinned": False}
+    body = '{"role":"user","content":"x"}'
+    yield (
+        "convo_message",
+        [
+            {**owner, **same, "branch": branch, "position": n, "body": body, "text": f"message {n}", "pieces": 0}
+            for n in range(1, 1_201)
+        ],
+    )
