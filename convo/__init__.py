@@ -71,9 +71,9 @@ from convo.errors import (
 )
 from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
 from convo.filters import Absent, Between, OneOf, Present
-from convo.finding import Hit
 from convo.findings import Finding
 from convo.history import History
+from convo.hits import Hit
 from convo.intake import ChatFold
 from convo.media import File, Image
 from convo.memory import Memory

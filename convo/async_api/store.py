@@ -11,7 +11,7 @@ from convo.async_api.driver import AsyncDriver
 from convo.checks import check_type
 from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
 from convo.models import Catalogue
-from convo.steps import finding as finding_steps
+from convo.steps import searching as search_steps
 from convo.steps import stores as store_steps
 from convo.steps import transcribing as transcribing_steps
 from convo.steps.place import Place, Tools
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-    from convo.finding import Hit
     from convo.findings import Finding
+    from convo.hits import Hit
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
     from convo.store.engine import Durability
@@ -159,14 +159,14 @@ class AsyncStore:
 
         Raises `TooLarge` for more than 1,000 characters, `SearchUnavailable` where SQLite has no FTS5.
         """
-        return await self._driver.do(finding_steps.search(self._driver.tools, self._owner, text, limit))
+        return await self._driver.do(search_steps.search(self._driver.tools, self._owner, text, limit))
 
     async def reindex(self) -> None:
         """Drop what `search` finds by and make it anew from the messages; nothing else depends on it.
 
         On SQLite the index of the whole file is dropped: that of other owners is made with their next search.
         """
-        await self._driver.do(finding_steps.reindex(self._driver.tools, self._owner))
+        await self._driver.do(search_steps.reindex(self._driver.tools, self._owner))
 
     async def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
         """Delete a conversation with its messages and exchanges. Raises `ConversationNotFound`.

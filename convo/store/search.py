@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import sqlalchemy as sa
 
-from convo.finding import Hit, snippet, turn_around
+from convo.hits import Hit, snippet, turn_around
 from convo.store import tables, words
 from convo.store.statements import Statement, micros
 from convo.times import from_micros

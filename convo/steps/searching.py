@@ -12,7 +12,7 @@ from convo.store import words
 from convo.words import parse
 
 if TYPE_CHECKING:
-    from convo.finding import Hit
+    from convo.hits import Hit
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 
