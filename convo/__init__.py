@@ -15,6 +15,7 @@ from convo.errors import (
     AudioRequired,
     BadAudio,
     BlobNotFound,
+    BranchNotFound,
     CallClosed,
     ConflictError,
     ConflictingArguments,
@@ -31,9 +32,12 @@ from convo.errors import (
     InvalidMetadata,
     InvalidText,
     KeyMismatch,
+    KeyTaken,
+    MessageNotFound,
     MissingDependency,
     NaiveTime,
     NotAConvoStore,
+    NotEditable,
     NotFound,
     NothingToSend,
     PoolExhausted,
@@ -72,6 +76,7 @@ from convo.models import Catalogue
 from convo.policy import Policy
 from convo.recovery import Recovery
 from convo.reply import Reply
+from convo.store.branches import Branch
 from convo.store.totals import Totals
 from convo.sync_api import Conversation, Exchange, Store
 from convo.usage import Cost, Usage
@@ -87,6 +92,8 @@ __all__ = [
     "AudioRequired",
     "BadAudio",
     "BlobNotFound",
+    "Branch",
+    "BranchNotFound",
     "CallClosed",
     "Catalogue",
     "ConflictError",
@@ -111,12 +118,15 @@ __all__ = [
     "InvalidMetadata",
     "InvalidText",
     "KeyMismatch",
+    "KeyTaken",
     "Media",
     "Memory",
     "Message",
+    "MessageNotFound",
     "MissingDependency",
     "NaiveTime",
     "NotAConvoStore",
+    "NotEditable",
     "NotFound",
     "NothingToSend",
     "Pending",

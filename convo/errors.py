@@ -9,6 +9,7 @@
     │   ├── TooLarge                       past a documented limit
     │   ├── NaiveTime                      a time without a time zone
     │   ├── ConflictingArguments           two arguments that say different things
+    │   ├── NotEditable                    a reply, or the result of a tool
     │   ├── BadAudio                       bytes that are not the audio they should be
     │   │   ├── UnknownAudioFormat         no known format starts like this
     │   │   └── AudioFormatMismatch        the claimed format is not the one found
@@ -24,6 +25,8 @@
     ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
     ├── NotFound (LookupError)
     │   ├── ConversationNotFound           no such conversation for this owner
+    │   ├── BranchNotFound                 no such branch in this conversation
+    │   ├── MessageNotFound                no such position in the line that is shown
     │   ├── ExchangeNotFound               no such exchange in this conversation
     │   ├── ToolCallNotFound               no such call in the log
     │   └── BlobNotFound                   bytes that the store should hold and does not
@@ -31,6 +34,7 @@
     │   ├── TurnInProgress                 another exchange is pending
     │   ├── StaleHead                      the log moved past `expected_head`
     │   ├── KeyMismatch                    the key was used before, for other content
+    │   ├── KeyTaken                       another conversation of the new owner has the key
     │   ├── ExchangeLost                   another worker took the exchange over
     │   └── CallClosed                     the exchange was already recorded, failed or left
     ├── UsageError (RuntimeError)          a call that is not allowed here
@@ -158,6 +162,18 @@ class ConflictingArguments(InputError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
+
+
+class NotEditable(InputError):
+    """The message at `position` is none that its author may write anew."""
+
+    def __init__(self, position: int, role: str) -> None:
+        super().__init__(
+            f"message {position} is of the role {role}, and edit() is for what users and instructions say; "
+            "use regenerate() for another reply"
+        )
+        self.position = position
+        self.role = role
 
 
 class BadAudio(InputError):
@@ -289,6 +305,22 @@ class ConversationNotFound(NotFound):
         self.identifier = identifier
 
 
+class BranchNotFound(NotFound):
+    """No such branch in this conversation."""
+
+    def __init__(self, identifier: object) -> None:
+        super().__init__(f"there is no branch {identifier!s} in this conversation; chat.branches() lists those that there are")
+        self.identifier = identifier
+
+
+class MessageNotFound(NotFound):
+    """The line that the conversation shows has no message at `position`."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the line that is shown has no message {position}; chat.history() gives those that it has")
+        self.position = position
+
+
 class ExchangeNotFound(NotFound):
     """No such exchange in this conversation."""
 
@@ -352,6 +384,14 @@ class KeyMismatch(ConflictError):
     def __init__(self, key: str) -> None:
         super().__init__(f"the key {key!r} was used before with other content; use one key for one turn")
         self.key = key
+
+
+class KeyTaken(ConflictError):
+    """A conversation cannot move to an owner who has one with the same key, or with the same id."""
+
+    def __init__(self, what: str, value: object) -> None:
+        super().__init__(f"the new owner has a conversation with the {what} {value!s} already; delete one of the two first")
+        self.value = value
 
 
 class ExchangeLost(ConflictError):

@@ -54,7 +54,7 @@ class History(Sequence["Message"]):
         """The instructions in force at the end, or None."""
         for message in reversed(self.messages):
             if message.kind == "instructions":
-                return message.text
+                return None if message.status == "redacted" else message.text
         return None
 
     def to_chat(self) -> list[dict[str, Any]]:

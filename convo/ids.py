@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from convo.errors import ConversationNotFound, ExchangeNotFound
+from convo.errors import BranchNotFound, ConversationNotFound, ExchangeNotFound
 
 
 def uuid7(milliseconds: int, randomness: int) -> UUID:
@@ -14,7 +14,9 @@ def uuid7(milliseconds: int, randomness: int) -> UUID:
     return UUID(int=(milliseconds & ((1 << 48) - 1)) << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
 
 
-def as_uuid(identifier: UUID | str, missing: type[ConversationNotFound | ExchangeNotFound] = ConversationNotFound) -> UUID:
+def as_uuid(
+    identifier: UUID | str, missing: type[ConversationNotFound | BranchNotFound | ExchangeNotFound] = ConversationNotFound
+) -> UUID:
     """Give the UUID of an id in either form. Raises `missing` for text that is none."""
     if isinstance(identifier, UUID):
         return identifier

@@ -65,8 +65,12 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
     """Refuse a key whose turn is not the one that the log is at.
 
     Raises `KeyMismatch` when tools have answered since its reply, and nothing new is said: that is another turn.
-    Raises `StaleHead` when a turn that failed was followed by others.
+    Raises `StaleHead` when a turn that failed was followed by others, or stands on another branch.
     """
+    if known.branch != history.branch:
+        if step is Step.TAKE_OVER:
+            raise StaleHead(known.asked_last, history.head)
+        return
     later = history.messages[known.asked_last :]
     if step is Step.REPLAY and not drafts and any(m.role == "tool" and m.position > (known.position or 0) for m in later):
         raise KeyMismatch(known.key or "")

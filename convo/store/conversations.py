@@ -49,6 +49,7 @@ def _select() -> sa.Select[Any]:
 def _instructions() -> Any:
     line = (_S.owner == _B.owner) & (_S.branch == _B.id) & _B.instructions.between(_S.first, _S.last)
     row = (_M.owner == _S.owner) & (_M.branch == _S.source) & (_M.position == _B.instructions)
+    row &= _M.status != sa.literal_column("'redacted'")
     return sa.select(_M.body).where(line, row).correlate(tables.branch).scalar_subquery()
 
 
@@ -115,6 +116,20 @@ def create(
     return get(connection, owner, id_=id_)
 
 
+def insert_like(
+    connection: Connection, owner: str, other: UUID, id_: UUID, branch: UUID, now: int, *,
+    key: str | None, title: str | None, metadata: str | None,
+) -> bool:  # fmt: skip
+    """Insert the row of a conversation with title and metadata of another where none are given; False: its key is taken."""
+    found = get(connection, owner, id_=other)
+    metadata = metadata if metadata is not None else encode(found.metadata) if found.metadata else None
+    title = found.title if title is None else title
+    made = _insert_conversation.one(
+        connection, owner=owner, id=id_, key=key, branch=branch, title=title, metadata=metadata, created_at=now
+    )
+    return made is not None
+
+
 def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, key: str | None = None) -> Found:
     """Give a conversation by its id or key; an owner of None is anyone. Raises `ConversationNotFound`."""
     if id_ is None:
@@ -160,11 +175,18 @@ def _metadata_value(connection: Connection, name: str) -> sa.ColumnElement[str]:
     return _C.metadata.op("->")(f'$."{name}"')
 
 
-def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, Any]) -> None:
-    """Change columns of a conversation. Raises `ConversationNotFound`."""
+def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, Any], event: Entry | None) -> Found:
+    """Change columns of a conversation, and put an event at the end of the line that it shows, both or neither.
+
+    Gives the conversation as it is then. Raises `ConversationNotFound`.
+    """
+    if event is not None:
+        branch = branches.lock(connection, owner, id_).id
+        append_in_steps(connection, Guard.ADD, attrs.evolve(event, branch=branch))
     columns = tuple(sorted(changes))
     if columns and _update(columns).one(connection, key_owner=owner, key_id=id_, **changes) is None:
         raise ConversationNotFound(id_)
+    return get(connection, owner, id_=id_)
 
 
 @cache

@@ -94,6 +94,11 @@ def one(connection: Connection, owner: str, branch: UUID, position: int) -> Mess
     return found[0] if found else None
 
 
+def between(connection: Connection, owner: str, branch: UUID, since: int) -> tuple[Message, ...]:
+    """Give the messages of a line from a position on, without what is known of the media of replies."""
+    return _between(connection, owner, branch, since, END, "user")
+
+
 def _between(connection: Connection, owner: str, branch: UUID, since: int, until: int, media: str) -> tuple[Message, ...]:
     rows = {"owner": owner, "branch": branch, "since": since, "until": until}
     messages = tuple(starmap(Message, _messages.rows(connection, **rows)))
