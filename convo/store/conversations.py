@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -59,29 +59,10 @@ def _found(row: Sequence[Any]) -> Found:
     return Found(owner, id_, branch, key, title, decode(metadata) if metadata else {}, body, head, created)
 
 
-def _delete_of_branches(table: sa.Table) -> sa.Delete:
-    own = sa.select(_B.id).where(_B.owner == sa.bindparam("owner"), _B.conversation == sa.bindparam("id"))
-    return sa.delete(table).where(table.c.owner == sa.bindparam("owner"), table.c.branch.in_(own))
-
-
 _mine = _C.owner == sa.bindparam("owner")
 _by_id = Statement("one conversation of an owner", lambda: _select().where(_mine, _C.id == sa.bindparam("id")))
 _by_key = Statement("the conversation of an application's key", lambda: _select().where(_mine, _C.key == sa.bindparam("key")))
 _anyones = Statement("one conversation of anyone", lambda: _select().where(_C.id == sa.bindparam("id")))
-_delete = Statement(
-    "delete a conversation", lambda: sa.delete(tables.conversation).where(_mine, _C.id == sa.bindparam("id")).returning(_C.id)
-)
-_delete_children = [
-    *(
-        Statement(f"delete the rows of the branches of a conversation: {table.name}", partial(_delete_of_branches, table))
-        for table in (tables.attachment, tables.message, tables.exchange, tables.memory, tables.segment)
-    ),
-    Statement(
-        "delete the branches of a conversation",
-        lambda: sa.delete(tables.branch).where(_B.owner == sa.bindparam("owner"), _B.conversation == sa.bindparam("id")),
-    ),
-]
-"""What foreign keys do; on a caller's SQLite engine they may be off."""
 
 
 def _insert() -> Any:
@@ -197,12 +178,3 @@ def _update(columns: tuple[str, ...]) -> Statement:
         return sa.update(tables.conversation).where(*keys).values(values).returning(_C.id)
 
     return Statement("change a conversation", build)
-
-
-def delete(connection: Connection, owner: str, id_: UUID) -> None:
-    """Delete a conversation with its branches, messages and exchanges. Raises `ConversationNotFound`."""
-    if _delete.one(connection, owner=owner, id=id_) is None:
-        raise ConversationNotFound(id_)
-    if connection.dialect.name == "sqlite":
-        for statement in _delete_children:
-            statement(connection, owner=owner, id=id_)
