@@ -10,6 +10,7 @@ from convo.steps import branches as branch_steps
 from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
 from convo.steps import log as log_steps
+from convo.steps import notes as note_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
 from convo.steps.effects import read
@@ -184,6 +185,28 @@ class AsyncConversation(Seen):
         """
         found = await self._driver.do(branch_steps.fork(self._place, at, key=key, title=title, metadata=metadata))
         return AsyncConversation(self._driver, Place(self._place.tools, found))
+
+    async def annotate(self, position: int, /, **notes: Any) -> dict[str, Any]:
+        """Write notes beside a message, such as `thumbs=1`; None removes one. Gives all notes that the message has then.
+
+        A name is a plain word as in metadata, a value any JSON; both have the limits of metadata. Notes are never sent,
+        and belong to the message: each line that shares it has them. Raises `MessageNotFound`.
+        """
+        return await self._driver.do(note_steps.annotate(self._place, position, notes))
+
+    async def annotations(self) -> dict[int, dict[str, Any]]:
+        """Give the notes of the messages of this line, by position; messages without notes are left out."""
+        return await self._driver.do(note_steps.listed(self._place))
+
+    async def redact(self, position: int) -> None:
+        """Take out of a message what it said: content, calls, bytes, transcripts, audio id, name, metadata and notes.
+
+        Its position, role, time and the call that it answers stay, and it is shown as "[redacted]" on every line that
+        shares it. It is not sent any more, but for a tool's result, which answers its call with "[redacted]". Bytes that
+        nothing else refers to are deleted; those that somebody stored anew less than ten minutes ago wait for a
+        collection. A second time does nothing. Raises `MessageNotFound`.
+        """
+        await self._driver.do(note_steps.redact(self._place, position))
 
     async def pending(self) -> list[Pending]:
         """List the exchanges that wait for their answers, oldest first."""

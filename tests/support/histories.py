@@ -19,6 +19,7 @@ from convo.errors import InputError
 from convo.history import History
 from convo.memory import Memory
 from convo.models import Catalogue
+from convo.store.redaction import redacted
 from convo.testing import Origin as Caller
 from tests.audio.builders import FRAME
 from tests.support.replies import ANSWERS, ELSEWHERE, HERE, HOUR, MINUTE, SPEECH, START, WAV, WORDS, Answer, mixed
@@ -164,6 +165,21 @@ _REFUSED: list[dict[str, Any]] = [
     {"role": "function", "content": "nameless"},
 ]
 
+
+def _redact(index: int, role: str | None) -> Event:
+    """Redact a message of the past, as a store does."""
+
+    def event(building: Building) -> None:
+        places = [place for place, message in enumerate(building.messages) if role in (None, message.role)]
+        if places:
+            place = places[index % len(places)]
+            message = building.messages[place]
+            building.messages[place] = redacted(message)
+            building.kinds.add(f"redacted {'instructions' if message.kind == 'instructions' else message.role}")
+
+    return event
+
+
 # --- results of tools ------------------------------------------------------------------------------
 
 
@@ -235,6 +251,7 @@ _EVENTS = mixed(
     (4, _RESULTS),
     (1, st.builds(_import, st.sampled_from(_IMPORTED), _UNKNOWN)),
     (1, st.builds(_instructions, _TEXT)),
+    (1, st.builds(_redact, st.integers(0, 12), st.sampled_from([None, None, "tool"]))),
 )
 _RARE_EVENTS = st.builds(_import, st.sampled_from(_REFUSED), _UNKNOWN)
 _CACHING_EVENTS = st.just(_import({"role": "user", "content": [_CACHED]}, {}))

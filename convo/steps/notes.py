@@ -1,0 +1,44 @@
+"""Steps beside the log: notes of messages, redaction, and a conversation that moves to another owner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convo.canonical import encode
+from convo.errors import InvalidMetadata
+from convo.metadata import MAX_KEYS, check_pair
+from convo.steps.branches import check_position
+from convo.steps.effects import read, write
+from convo.store import annotations as notes_beside
+from convo.store import conversations, redaction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from convo.steps.effects import Steps
+    from convo.steps.place import Place
+
+
+def annotate(place: Place, position: int, notes: Mapping[str, Any]) -> Steps[dict[str, Any]]:
+    """Write notes of a message; None removes one."""
+    place.tools.check_writable()
+    check_position(position)
+    for name, value in notes.items():
+        check_pair(name, value)
+    if len(notes) > MAX_KEYS:
+        raise InvalidMetadata(f"of {len(notes)} keys", f"at most {MAX_KEYS} are kept")
+    texts = {name: None if value is None else encode(value) for name, value in notes.items()}
+    return (yield from write(notes_beside.put, place.owner, place.found.id, position, texts, place.tools.now()))
+
+
+def listed(place: Place) -> Steps[dict[int, dict[str, Any]]]:
+    """Give the notes of the line that is shown, by position."""
+    return (yield from read(notes_beside.of_line, place.owner, place.found.id))
+
+
+def redact(place: Place, position: int) -> Steps[None]:
+    """Take what a message said out of it."""
+    place.tools.check_writable()
+    check_position(position)
+    yield from write(redaction.redact, place.owner, place.found.id, position, place.tools.now())
+    place.now_found((yield from read(conversations.get, place.owner, id_=place.found.id)))
