@@ -10,7 +10,7 @@ from convo.metadata import MAX_KEYS, check_pair
 from convo.steps.branches import check_position
 from convo.steps.effects import read, write
 from convo.store import annotations as notes_beside
-from convo.store import conversations, redaction
+from convo.store import conversations, moving, redaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,3 +42,13 @@ def redact(place: Place, position: int) -> Steps[None]:
     check_position(position)
     yield from write(redaction.redact, place.owner, place.found.id, position, place.tools.now())
     place.now_found((yield from read(conversations.get, place.owner, id_=place.found.id)))
+
+
+def move_to(place: Place, owner: str) -> Steps[None]:
+    """Give the conversation to another owner."""
+    place.tools.check_writable()
+    if owner == place.owner:
+        return
+    tools = place.tools
+    found = yield from write(moving.move, place.owner, place.found.id, owner, tools.now(), tools.new_id)
+    place.now_found(found)

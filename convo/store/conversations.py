@@ -124,6 +124,11 @@ def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, k
     return _found(row)
 
 
+def exists(connection: Connection, owner: str, id_: UUID) -> bool:
+    """Say whether the owner has a conversation with this id."""
+    return _by_id.one(connection, owner=owner, id=id_) is not None
+
+
 def find(
     connection: Connection, owner: str | None, *, metadata: Mapping[str, Any] | None, since: int | None,
     until: int | None, limit: int, after: UUID | None,

@@ -40,12 +40,17 @@ _lock_all = Statement("lock the branches of a conversation", lambda: sa.update(t
 
 def lock_all(connection: Connection, owner: str, id_: UUID) -> None:
     """Lock a conversation with all of its branches. Raises `ConversationNotFound`."""
+    take_turns(connection, owner)
+    branches.lock(connection, owner, id_)
+    _lock_all(connection, owner=owner, id=id_)
+
+
+def take_turns(connection: Connection, owner: str) -> None:
+    """Wait for what else deletes, moves or redacts rows that the lines of this owner may share."""
     if connection.dialect.name == "postgresql":
         schema = connection.get_execution_options().get("convo_schema") or ""
         hashed = sha256(f"convo deletes\0{schema}\0{owner}".encode()).digest()
         _take_turns(connection, key=int.from_bytes(hashed[:8], signed=True))
-    branches.lock(connection, owner, id_)
-    _lock_all(connection, owner=owner, id=id_)
 
 
 # --- handing over ----------------------------------------------------------------------------------

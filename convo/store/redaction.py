@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from convo.canonical import decode, digest, encode
 from convo.errors import MessageNotFound
-from convo.store import blobs, branches, log, tables
+from convo.store import blobs, branches, deletion, log, tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def redact(connection: Connection, owner: str, conversation: UUID, position: int
     Bytes that nothing of the owner refers to any more are deleted (see `blobs.drop_unused` for those that stay a while).
     Raises `ConversationNotFound` and `MessageNotFound`.
     """
+    deletion.take_turns(connection, owner)
     shown = branches.lock(connection, owner, conversation)
     source = branches.source_of(connection, owner, shown.id, position)
     message = None if source is None else log.one(connection, owner, shown.id, position)

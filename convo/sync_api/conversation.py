@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convo.edges import Seen, check_client, check_whole, pending_of
+from convo.edges import Seen, check_client, check_owner, check_whole, pending_of
 from convo.steps import branches as branch_steps
 from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
@@ -205,6 +205,15 @@ class Conversation(Seen):
         collection. A second time does nothing. Raises `MessageNotFound`.
         """
         self._driver.do(note_steps.redact(self._place, position))
+
+    def move_to(self, owner: str) -> None:
+        """Give the conversation to another owner, such as a visitor who has logged in; this object goes on with it there.
+
+        Everything moves in one transaction; forks of the old owner keep what they share. Whoever holds the conversation
+        may give it away: check that before. Raises `TurnInProgress` while a reply is awaited, and `KeyTaken` when the
+        new owner has a conversation with the same key.
+        """
+        self._driver.do(note_steps.move_to(self._place, check_owner(owner)))
 
     def pending(self) -> list[Pending]:
         """List the exchanges that wait for their answers, oldest first."""

@@ -56,7 +56,7 @@ KINDS = {
         "spoken", "written", "spoken and written", "spoken with calls", "refusal", "function_call", "empty content",
         "partial", "partial speech", "lone surrogate", "odd expiry", "tool turn", "parallel calls", "custom call",
         "long call id", "result", "late result", "error result", "orphaned", "refused at the door",
-        "redacted user", "redacted assistant", "redacted tool", "redacted system", "redacted instructions",
+        "redacted user", "redacted assistant", "redacted tool", "redacted instructions",
     ),
     "how messages went": (
         "reference: valid", "transcript: expired", "transcript: flipped", "transcript: refused", "transcript: origin",

@@ -216,8 +216,21 @@ def _result(building: Building, call: str, output: Any, *, error: bool = False) 
 
 
 _OUTPUT = st.sampled_from(["42", "", {"a": [1, None]}, ["x"], [{"type": "text", "text": "part"}], None, 2**70])
+
+
+def _redacted_results(turn: int, output: Any) -> Event:
+    """Answer all calls that are open, and redact the last result."""
+
+    def event(building: Building) -> None:
+        _all_results(turn, output, error=False)(building)
+        _redact(-1, "tool")(building)
+
+    return event
+
+
 _RESULTS = mixed(
     (4, st.builds(_all_results, st.integers(0, 2), _OUTPUT, st.booleans())),
+    (1, st.builds(_redacted_results, st.integers(0, 2), _OUTPUT)),
     (3, st.builds(_one_result, st.integers(0, 3), _OUTPUT)),
     (1, st.builds(_orphan, _OUTPUT)),
 )
@@ -251,7 +264,7 @@ _EVENTS = mixed(
     (4, _RESULTS),
     (1, st.builds(_import, st.sampled_from(_IMPORTED), _UNKNOWN)),
     (1, st.builds(_instructions, _TEXT)),
-    (1, st.builds(_redact, st.integers(0, 12), st.sampled_from([None, None, "tool"]))),
+    (1, st.builds(_redact, st.integers(0, 12), st.sampled_from([None, None, None, "tool"]))),
 )
 _RARE_EVENTS = st.builds(_import, st.sampled_from(_REFUSED), _UNKNOWN)
 _CACHING_EVENTS = st.just(_import({"role": "user", "content": [_CACHED]}, {}))
