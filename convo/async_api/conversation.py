@@ -217,6 +217,14 @@ class AsyncConversation(Seen):
         """
         await self._driver.do(note_steps.move_to(self._place, check_owner(owner)))
 
+    async def to_chat(self, last: int | None = None) -> list[dict[str, Any]]:
+        """Give the messages, or the last ones, as Chat Completions writes them, with the bytes of media as base64.
+
+        `store.create(messages=...)` takes them, here or in another store. What that shape has no place for is not in it:
+        metadata, times, transcripts of users' recordings. Raises `BlobNotFound`.
+        """
+        return await self._driver.do(request_steps.to_chat(self._place, last))
+
     async def pending(self) -> list[Pending]:
         """List the exchanges that wait for their answers, oldest first."""
         rows = await self._driver.do(read(exchanges.waiting, self._place.owner, self.id))

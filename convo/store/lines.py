@@ -221,10 +221,10 @@ def fork(
     """
     locked = branches.lock(connection, owner, source)
     end = locked.head if at is None else at
-    if end > locked.head:
-        raise MessageNotFound(end)
     made = conversations.insert_like(connection, owner, source, id_, branch, now, key=key, title=title, metadata=metadata)
     if not made:
         return conversations.get(connection, owner, key=key)
+    if end > locked.head:
+        raise MessageNotFound(end)
     branches.derive(connection, owner, locked, end, branch, id_, now)
     return conversations.get(connection, owner, id_=id_)

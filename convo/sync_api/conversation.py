@@ -215,6 +215,14 @@ class Conversation(Seen):
         """
         self._driver.do(note_steps.move_to(self._place, check_owner(owner)))
 
+    def to_chat(self, last: int | None = None) -> list[dict[str, Any]]:
+        """Give the messages, or the last ones, as Chat Completions writes them, with the bytes of media as base64.
+
+        `store.create(messages=...)` takes them, here or in another store. What that shape has no place for is not in it:
+        metadata, times, transcripts of users' recordings. Raises `BlobNotFound`.
+        """
+        return self._driver.do(request_steps.to_chat(self._place, last))
+
     def pending(self) -> list[Pending]:
         """List the exchanges that wait for their answers, oldest first."""
         rows = self._driver.do(read(exchanges.waiting, self._place.owner, self.id))

@@ -373,7 +373,7 @@ def test_a_fork_begins_anywhere(store: Any) -> None:
 def test_a_fork_is_found_by_its_key(store: Any) -> None:
     chat = store.create(messages=TOOL_TURN)
     fork = chat.fork(2, key="f")
-    assert chat.fork(4, key="f").id == fork.id == store.get(key="f").id
+    assert chat.fork(4, key="f").id == chat.fork(9, key="f").id == fork.id == store.get(key="f").id
     assert len(store.conversations()) == 2
 
 

@@ -171,6 +171,41 @@ def test_forks_and_deletions_at_once_break_no_line(threaded: convo.Store, databa
         assert not any(counted(database).values())
 
 
+ACTS: dict[str, Any] = {
+    "regenerate": lambda chat, fork: chat.regenerate(key="k"),
+    "edit": lambda chat, fork: chat.edit(2, "Anew", key="k"),
+    "switch": lambda chat, fork: chat.switch(chat.branches()[0]),
+    "fork": lambda chat, fork: chat.fork(),
+    "update": lambda chat, fork: chat.update(title="t", instructions="New."),
+    "redact": lambda chat, fork: chat.redact(3),
+    "move_to": lambda chat, fork: chat.move_to(f"{chat.owner}-user"),
+    "delete": None,
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_fault_at_any_statement_undoes_all_of_it(threaded: convo.Store, database: Database, fake: Any, act: str) -> None:
+    from tests.conversation.test_faults import _Fault
+
+    chat = threaded.create(instructions="Be brief.")
+    with fake.client() as client:
+        chat.send(client, recording(), **VOICE)
+        chat.edit(2, "Other")
+        chat.send(client, **VOICE)
+    fork = chat.fork()
+    act_on: Any = ACTS[act] if act != "delete" else lambda chat, fork: threaded.delete(chat.id)
+    for number in range(1, 200):
+        before = counted(database), texts(threaded.get(chat.id)), texts(fork)
+        with _Fault(threaded, number) as fault, suppress(convo.StoreError):
+            act_on(threaded.get(chat.id), fork)
+        if fault.left > 0:
+            break
+        assert (counted(database), texts(threaded.get(chat.id)), texts(fork)) == before
+    assert number > 3
+    if act != "redact":
+        assert texts(fork) == before[2]
+
+
 def answer(text: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": text, "refusal": None}
     return {"id": "chatcmpl-1", "model": "gpt-4.1", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
