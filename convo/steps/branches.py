@@ -1,4 +1,7 @@
-"""Steps on the lines of a conversation: another answer, another question, another line, a fork."""
+"""Steps on the lines of a conversation: another answer, another question, another line, a fork.
+
+What the store does for them is imported when it is first needed.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,7 @@ from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.effects import read, write
 from convo.steps.log import AGAIN, check_head, put_media
-from convo.store import branches, lines
-from convo.store.lines import Press
+from convo.store import branches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from convo.steps.place import Place
     from convo.store.branches import Branch
     from convo.store.conversations import Found
+    from convo.store.lines import Press
 
 EDITABLE = ("user", "system", "developer")
 _OWN = "\x1f"
@@ -33,6 +36,8 @@ _TRIES = 5
 
 def regenerate(place: Place, *, key: str | None, expected_head: int | None) -> Steps[Branch]:
     """Take the last reply back."""
+    from convo.store import lines
+
     _check(place, key, expected_head)
     press = _press(place, key, ["regenerate"], place.found.branch, expected_head)
     found, branch = yield from write(lines.regenerate, press)
@@ -42,6 +47,8 @@ def regenerate(place: Place, *, key: str | None, expected_head: int | None) -> S
 
 def edit(place: Place, position: int, content: Sequence[object], *, key: str | None, expected_head: int | None) -> Steps[Message]:
     """Write a message anew, on a branch of its own."""
+    from convo.store import lines
+
     _check(place, key, expected_head)
     check_position(position)
     for _ in range(_TRIES):
@@ -82,6 +89,8 @@ def listed(place: Place) -> Steps[list[Branch]]:
 
 def switch(place: Place, branch: Any) -> Steps[None]:
     """Show another branch."""
+    from convo.store import lines
+
     place.tools.check_writable()
     identifier = as_uuid(getattr(branch, "id", branch), BranchNotFound)
     place.now_found((yield from write(lines.switch, place.owner, place.found.id, identifier)))
@@ -89,6 +98,8 @@ def switch(place: Place, branch: Any) -> Steps[None]:
 
 def fork(place: Place, at: int | None, *, key: str | None, title: str | None, metadata: Mapping[str, Any] | None) -> Steps[Found]:
     """Make a conversation that shares the line up to a position."""
+    from convo.store import lines
+
     place.tools.check_writable()
     check_key(key)
     if at is not None:
@@ -122,6 +133,8 @@ def _own(key: str | None) -> str | None:
 
 
 def _press(place: Place, key: str | None, asked: list[Any], seen: Any, expected: int | None) -> Press:
+    from convo.store.lines import Press
+
     new_id = place.tools.new_id
     hash_ = digest(encode(asked))
     return Press(place.owner, place.found.id, new_id(), new_id(), place.tools.now(), hash_, _own(key), seen, expected)

@@ -1,4 +1,7 @@
-"""Steps beside the log: notes of messages, redaction, and a conversation that moves to another owner."""
+"""Steps beside the log: notes of messages, redaction, and a conversation that moves to another owner.
+
+What the store does for them is imported when it is first needed: most processes need none of it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ from convo.errors import InvalidMetadata
 from convo.metadata import MAX_KEYS, check_pair
 from convo.steps.branches import check_position
 from convo.steps.effects import read, write
-from convo.store import annotations as notes_beside
-from convo.store import conversations, moving, redaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 def annotate(place: Place, position: int, notes: Mapping[str, Any]) -> Steps[dict[str, Any]]:
     """Write notes of a message; None removes one."""
+    from convo.store import annotations as notes_beside
+
     place.tools.check_writable()
     check_position(position)
     for name, value in notes.items():
@@ -33,19 +36,24 @@ def annotate(place: Place, position: int, notes: Mapping[str, Any]) -> Steps[dic
 
 def listed(place: Place) -> Steps[dict[int, dict[str, Any]]]:
     """Give the notes of the line that is shown, by position."""
+    from convo.store import annotations as notes_beside
+
     return (yield from read(notes_beside.of_line, place.owner, place.found.id))
 
 
 def redact(place: Place, position: int) -> Steps[None]:
     """Take what a message said out of it."""
+    from convo.store import redaction
+
     place.tools.check_writable()
     check_position(position)
-    yield from write(redaction.redact, place.owner, place.found.id, position, place.tools.now())
-    place.now_found((yield from read(conversations.get, place.owner, id_=place.found.id)))
+    place.now_found((yield from write(redaction.redact, place.owner, place.found.id, position, place.tools.now())))
 
 
 def move_to(place: Place, owner: str) -> Steps[None]:
     """Give the conversation to another owner."""
+    from convo.store import moving
+
     place.tools.check_writable()
     if owner == place.owner:
         return

@@ -12,7 +12,7 @@ from convo.metadata import check_pair, check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.effects import read, upgrade, write
 from convo.steps.log import instructions_draft
-from convo.store import conversations, deletion, schema, totals
+from convo.store import conversations, schema, totals
 from convo.store.blobs import put
 from convo.times import to_micros
 
@@ -92,6 +92,8 @@ def listed(
 
 def delete(tools: Tools, owner: str, identifier: UUID | str) -> Steps[None]:
     """Delete a conversation and all that belongs to it alone."""
+    from convo.store import deletion
+
     tools.check_writable()
     yield from write(deletion.delete, owner, as_uuid(identifier))
 

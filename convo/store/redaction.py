@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from convo.canonical import decode, digest, encode
 from convo.errors import MessageNotFound
-from convo.store import blobs, branches, deletion, log, tables
+from convo.store import blobs, branches, conversations, deletion, log, tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from convo.messages import Message
+    from convo.store.conversations import Found
 
 _M, _A, _X = tables.message.c, tables.attachment.c, tables.exchange.c
 REDACTED = "[redacted]"
@@ -94,8 +95,8 @@ _set_raw = Statement(
 )
 
 
-def redact(connection: Connection, owner: str, conversation: UUID, position: int, now: int) -> None:
-    """Redact a message of the line that is shown; one that is redacted stays as it is.
+def redact(connection: Connection, owner: str, conversation: UUID, position: int, now: int) -> Found:
+    """Redact a message of the line that is shown; one that is redacted stays as it is. Gives the conversation.
 
     Bytes that nothing of the owner refers to any more are deleted (see `blobs.drop_unused` for those that stay a while).
     Raises `ConversationNotFound` and `MessageNotFound`.
@@ -106,11 +107,15 @@ def redact(connection: Connection, owner: str, conversation: UUID, position: int
     message = None if source is None else log.one(connection, owner, shown.id, position)
     if source is None or message is None:
         raise MessageNotFound(position)
-    if message.status == "redacted":
-        return
+    if message.status != "redacted":
+        _redacted(connection, owner, source, message, now)
+    return conversations.get(connection, owner, id_=conversation)
+
+
+def _redacted(connection: Connection, owner: str, source: UUID, message: Message, now: int) -> None:
     body = _body(message)
-    row = _redact.one(connection, key_owner=owner, key_branch=source, key_position=position, body=body, hash=digest(body))
-    where = {"owner": owner, "branch": source, "position": position}
+    row = _redact.one(connection, key_owner=owner, key_branch=source, key_position=message.position, body=body, hash=digest(body))
+    where = {"owner": owner, "branch": source, "position": message.position}
     uses = {found: message.created for (found,) in _digests.rows(connection, **where)}
     for statement in _removals:
         statement(connection, **where)
