@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EDITABLE = ("user", "system", "developer")
 _OWN = "\x1f"
 """Before the key of a press: no caller's key is unprintable, so that `send` may have the same one."""
-_TRIES = 5
+_TRIES = branches.TRIES
 
 
 def regenerate(place: Place, *, key: str | None, expected_head: int | None) -> Steps[Branch]:
