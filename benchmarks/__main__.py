@@ -1,4 +1,4 @@
-"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load import`."""
+"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load depth import`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 QUESTIONS = {
     "append": "What does it cost to append a two-message turn, against the raw driver?",
     "load": "What does it cost to load 1,000 messages and assemble the request, against the raw driver and json.loads?",
+    "depth": "What does it cost to assemble a request on a line that was edited 100 times, against one never edited?",
     "import": "What does it cost to import convo, against SQLAlchemy?",
 }
 

@@ -15,6 +15,7 @@ from convo.errors import (
     AudioRequired,
     BadAudio,
     BlobNotFound,
+    BranchNotFound,
     CallClosed,
     ConflictError,
     ConflictingArguments,
@@ -31,12 +32,14 @@ from convo.errors import (
     InvalidMetadata,
     InvalidText,
     KeyMismatch,
+    KeyTaken,
     MessageNotFound,
     MissingDependency,
     NaiveTime,
     NoReply,
     NotAConvoStore,
     NotAReply,
+    NotEditable,
     NotFound,
     NothingToSend,
     PoolExhausted,
@@ -83,6 +86,7 @@ from convo.policy import Policy
 from convo.recovery import Recovery
 from convo.reply import Reply
 from convo.steps.transcribing import Transcribed, TranscriptionFailure
+from convo.store.branches import Branch
 from convo.store.totals import Totals
 from convo.sync_api import Conversation, Exchange, Store, Stream
 from convo.usage import Cost, Usage
@@ -102,6 +106,8 @@ __all__ = [
     "BadAudio",
     "Between",
     "BlobNotFound",
+    "Branch",
+    "BranchNotFound",
     "CallClosed",
     "Catalogue",
     "ChatFold",
@@ -130,6 +136,7 @@ __all__ = [
     "InvalidMetadata",
     "InvalidText",
     "KeyMismatch",
+    "KeyTaken",
     "Media",
     "Memory",
     "Message",
@@ -139,6 +146,7 @@ __all__ = [
     "NoReply",
     "NotAConvoStore",
     "NotAReply",
+    "NotEditable",
     "NotFound",
     "NothingToSend",
     "OneOf",

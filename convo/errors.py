@@ -9,6 +9,8 @@
     │   ├── TooLarge                       past a documented limit
     │   ├── NaiveTime                      a time without a time zone
     │   ├── ConflictingArguments           two arguments that say different things
+    │   ├── NotEditable                    a reply, or the result of a tool
+    │   ├── NotAReply                      a message of anyone but the model
     │   ├── BadAudio                       bytes that are not the audio they should be
     │   │   ├── UnknownAudioFormat         no known format starts like this
     │   │   └── AudioFormatMismatch        the claimed format is not the one found
@@ -24,19 +26,20 @@
     ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
     ├── NotFound (LookupError)
     │   ├── ConversationNotFound           no such conversation for this owner
+    │   ├── BranchNotFound                 no such branch in this conversation
+    │   ├── MessageNotFound                no such position in the line that is shown
     │   ├── ExchangeNotFound               no such exchange in this conversation
     │   ├── ToolCallNotFound               no such call in the log
-    │   ├── MessageNotFound                no such message in the line that is shown
     │   ├── RecordingNotFound              no recording of a user at this position
     │   └── BlobNotFound                   bytes that the store should hold and does not
     ├── ConflictError (RuntimeError)       the log is not in the state that the call needs
     │   ├── TurnInProgress                 another exchange is pending
     │   ├── StaleHead                      the log moved past `expected_head`
     │   ├── KeyMismatch                    the key was used before, for other content
+    │   ├── KeyTaken                       another conversation of the new owner has the key
     │   ├── ExchangeLost                   another worker took the exchange over
     │   └── CallClosed                     the exchange was already recorded, failed or left
     ├── UsageError (RuntimeError)          a call that is not allowed here
-    │   ├── NotAReply (ValueError)         only replies can be cut at what was heard
     │   ├── NoReply (LookupError)          a stream that has no reply, or not yet
     │   ├── StoreClosed                    the store was closed
     │   ├── ReadOnlyView                   `everyone()` only reads
@@ -163,6 +166,27 @@ class ConflictingArguments(InputError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
+
+
+class NotAReply(InputError):
+    """Something that is only done to replies of the model, asked for another message."""
+
+    def __init__(self, position: int, role: str) -> None:
+        super().__init__(f"message {position} is of the role {role}, and no reply of the model; pass the position of a reply")
+        self.position = position
+        self.role = role
+
+
+class NotEditable(InputError):
+    """The message at `position` is none that its author may write anew."""
+
+    def __init__(self, position: int, role: str) -> None:
+        super().__init__(
+            f"message {position} is of the role {role}, and edit() is for what users and instructions say; "
+            "use regenerate() for another reply"
+        )
+        self.position = position
+        self.role = role
 
 
 class BadAudio(InputError):
@@ -295,6 +319,22 @@ class ConversationNotFound(NotFound):
         self.identifier = identifier
 
 
+class BranchNotFound(NotFound):
+    """No such branch in this conversation."""
+
+    def __init__(self, identifier: object) -> None:
+        super().__init__(f"there is no branch {identifier!s} in this conversation; chat.branches() lists those that there are")
+        self.identifier = identifier
+
+
+class MessageNotFound(NotFound):
+    """The line that the conversation shows has no message at `position`."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the line that is shown has no message {position}; chat.history() gives those that it has")
+        self.position = position
+
+
 class ExchangeNotFound(NotFound):
     """No such exchange in this conversation."""
 
@@ -309,14 +349,6 @@ class ToolCallNotFound(NotFound):
     def __init__(self, call_id: str) -> None:
         super().__init__(f"no message of this conversation asks for the call {call_id!r}; pass an id of reply.tool_calls")
         self.call_id = call_id
-
-
-class MessageNotFound(NotFound):
-    """No such message in the line that the conversation shows."""
-
-    def __init__(self, position: int) -> None:
-        super().__init__(f"the conversation shows no message {position}; chat.history() lists those that it does")
-        self.position = position
 
 
 class RecordingNotFound(NotFound):
@@ -378,6 +410,14 @@ class KeyMismatch(ConflictError):
         self.key = key
 
 
+class KeyTaken(ConflictError):
+    """A conversation cannot move to an owner who has one with the same key, or with the same id."""
+
+    def __init__(self, what: str, value: object) -> None:
+        super().__init__(f"the new owner has a conversation with the {what} {value!s} already; delete one of the two first")
+        self.value = value
+
+
 class ExchangeLost(ConflictError):
     """The lease ran out and another worker took the exchange over, or it was given up.
 
@@ -406,15 +446,6 @@ class CallClosed(ConflictError):
 
 class UsageError(ConvoError, RuntimeError):
     """A call that is not allowed here."""
-
-
-class NotAReply(UsageError, ValueError):
-    """Something that is only done to replies of the model, asked for another message."""
-
-    def __init__(self, position: int, role: str) -> None:
-        super().__init__(f"message {position} is of the role {role}, and no reply of the model; pass the position of a reply")
-        self.position = position
-        self.role = role
 
 
 class NoReply(UsageError, LookupError):

@@ -68,14 +68,14 @@ class History(Sequence["Message"]):
         """The instructions in force at the end, or None."""
         for message in reversed(self.messages):
             if message.kind == "instructions":
-                return message.text
+                return None if message.status == "redacted" else message.text
         return None
 
     def to_chat(self) -> list[dict[str, Any]]:
         """Give the messages as Chat Completions writes them, instructions in their places, unknown fields kept.
 
-        Audio, images and files are `{"$blob": digest}` where bytes were: `Conversation.request()` gives what an
-        API accepts, this gives what was said.
+        Audio, images and files are `{"$blob": digest}` where bytes were; `Conversation.to_chat()` has the bytes, and is
+        what `Store.create(messages=...)` takes. `Conversation.request()` gives what an API accepts, this what was said.
         """
         return [message.raw for message in self.messages]
 

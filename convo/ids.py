@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from convo.errors import ConversationNotFound, ExchangeNotFound
+from convo.errors import BranchNotFound, ConversationNotFound, ExchangeNotFound
 
 _CURSOR = re.compile(r"([0-9a-f]{1,15})-([0-9a-f]{32})")
 """Microseconds since 1970 in hex, until the year 9999 at most 14 digits, and an id."""
@@ -20,7 +20,9 @@ def uuid7(milliseconds: int, randomness: int) -> UUID:
     return UUID(int=(milliseconds & ((1 << 48) - 1)) << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
 
 
-def as_uuid(identifier: UUID | str, missing: type[ConversationNotFound | ExchangeNotFound] = ConversationNotFound) -> UUID:
+def as_uuid(
+    identifier: UUID | str, missing: type[ConversationNotFound | BranchNotFound | ExchangeNotFound] = ConversationNotFound
+) -> UUID:
     """Give the UUID of an id in either form. Raises `missing` for text that is none."""
     if isinstance(identifier, UUID):
         return identifier

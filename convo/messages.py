@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Kind = Literal["message", "instructions"]
-Status = Literal["complete", "interrupted"]
+Status = Literal["complete", "interrupted", "redacted"]
 
 
 @attrs.frozen

@@ -25,6 +25,12 @@ def fill(plan: Plan, blobs: Mapping[str, bytes]) -> Request:
     return Request({**plan.arguments, "messages": messages}, plan)
 
 
+def whole(body: Mapping[str, Any], blobs: Mapping[str, bytes]) -> dict[str, Any]:
+    """Give the body of a stored message with its bytes, as the API writes it."""
+    found: dict[str, Any] = _filled(dict(body), blobs)
+    return found
+
+
 def _filled(value: Any, blobs: Mapping[str, bytes]) -> Any:
     if isinstance(value, list):
         return [_filled(child, blobs) for child in value]

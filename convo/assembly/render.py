@@ -53,6 +53,7 @@ REASONS = {
     MOVED: "it came late, and stands behind its call",
     "no transcript": "it has no transcript",
     "media": "the model takes no {kind}",
+    "redacted": "it was redacted",
     "superseded": "newer instructions are in force",
 }
 OF_AGE = ("expired", "expiring")
@@ -134,6 +135,8 @@ def rendered(step: Step, scene: Scene) -> Rendered:
     if repair and repair != MOVED:
         return {**body, "tool_call_id": short_id(body["tool_call_id"])}, "repaired", repair
     role = message.role
+    if message.status == "redacted" and role != "tool":
+        return None, "omitted", "redacted"
     if role == "assistant":
         found = _usual_reply(message, body, scene) or _any_reply(message, body, scene)
         return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
@@ -141,7 +144,11 @@ def rendered(step: Step, scene: Scene) -> Rendered:
         return _user(message, body, scene)
     if role == "tool":
         content = chat_content(body.get("content"), "tool") or ""
-        return {"role": "tool", "content": content, "tool_call_id": short_id(body["tool_call_id"])}, "text", repair
+        return (
+            {"role": "tool", "content": content, "tool_call_id": short_id(body["tool_call_id"])},
+            "text",
+            (repair or ("redacted" if message.status == "redacted" else "")),
+        )
     return _plain(role, body)
 
 

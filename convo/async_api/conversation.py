@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from convo.async_api.exchange import AsyncExchange
 from convo.async_api.stream import AsyncStream
-from convo.edges import Seen, check_client, check_whole, pending_of
+from convo.edges import Seen, check_client, check_owner, check_whole, pending_of
 from convo.functions import check_functions
+from convo.steps import branches as branch_steps
 from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
 from convo.steps import log as log_steps
+from convo.steps import notes as note_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
 from convo.steps import transcribing as transcribing_steps
 from convo.steps import truncating
 from convo.steps.effects import read
 from convo.steps.log import UNSET
+from convo.steps.place import Place
 from convo.steps.streaming import streamed
 from convo.store import exchanges
 from convo.transcript import written
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
     from convo.messages import Message
     from convo.policy import Policy
     from convo.reply import Reply
-    from convo.steps.place import Place
     from convo.steps.transcribing import Transcribed
+    from convo.store.branches import Branch
     from convo.store.totals import Totals
 
 
@@ -209,6 +212,89 @@ class AsyncConversation(Seen):
     ) -> None:
         """Change title or metadata; new instructions are an event of the log, older ones stay where they were."""
         await self._driver.do(log_steps.update(self._place, title, metadata, instructions))
+
+    async def regenerate(self, *, key: str | None = None, expected_head: int | None = None) -> Branch:
+        """Take the last reply back: show a new branch that ends before it; then `send` without content answers again.
+
+        A reply, the calls it made and their results are taken back together; instructions given since stay in force.
+        Where the log ends with a question, nothing changes and the shown branch is given. With `key`, once; `send` may
+        have the same one. Raises `TurnInProgress` while a reply is awaited, `StaleHead`, and `ConflictError` for an
+        empty log.
+        """
+        return await self._driver.do(branch_steps.regenerate(self._place, key=key, expected_head=expected_head))
+
+    async def edit(self, position: int, *content: object, key: str | None = None, expected_head: int | None = None) -> Message:
+        """Write a message anew: show a new branch that shares all before `position` and has the new content there.
+
+        Role, name, metadata and `pinned` stay; then `send` without content answers. Instructions that came into force
+        later stay in force. A reply that is awaited ends on the branch that was left. With `key`, once; `send` may have
+        the same one. Raises `MessageNotFound`, `NotEditable` for replies and results of tools, and `StaleHead`.
+        """
+        return await self._driver.do(branch_steps.edit(self._place, position, content, key=key, expected_head=expected_head))
+
+    async def branches(self) -> list[Branch]:
+        """List the branches of this conversation, oldest first."""
+        return await self._driver.do(branch_steps.listed(self._place))
+
+    async def switch(self, branch: Branch | UUID | str) -> None:
+        """Show another branch. A reply that is awaited ends on the one where it was asked. Raises `BranchNotFound`."""
+        await self._driver.do(branch_steps.switch(self._place, branch))
+
+    async def fork(
+        self,
+        at: int | None = None,
+        *,
+        key: str | None = None,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncConversation:
+        """Make a conversation of its own that shares this line up to the position `at`, or all of it. 0 shares nothing.
+
+        Title and metadata are this one's unless given. Instructions are those in force at that position. With `key`, the
+        new conversation's own, find or make. No message is copied, and audio is referred to as before. Redaction and
+        notes of a shared message are seen by both. Raises `MessageNotFound`.
+        """
+        found = await self._driver.do(branch_steps.fork(self._place, at, key=key, title=title, metadata=metadata))
+        return AsyncConversation(self._driver, Place(self._place.tools, found))
+
+    async def annotate(self, position: int, /, **notes: Any) -> dict[str, Any]:
+        """Write notes beside a message, such as `thumbs=1`; None removes one. Gives all notes that the message has then.
+
+        A name is a plain word as in metadata, a value any JSON; both have the limits of metadata. Notes are never sent,
+        and belong to the message: each line that shares it has them. Raises `MessageNotFound`.
+        """
+        return await self._driver.do(note_steps.annotate(self._place, position, notes))
+
+    async def annotations(self) -> dict[int, dict[str, Any]]:
+        """Give the notes of the messages of this line, by position; messages without notes are left out."""
+        return await self._driver.do(note_steps.listed(self._place))
+
+    async def redact(self, position: int) -> None:
+        """Take out of a message what it said: content, calls, bytes, transcripts, audio id, name, metadata and notes.
+
+        Its position, role, time and the call that it answers stay, and it is shown as "[redacted]" on every line that
+        shares it. It is not sent any more, but for a tool's result, which answers its call with "[redacted]". Bytes that
+        nothing else refers to are deleted; those that somebody stored anew less than ten minutes ago wait for a
+        collection. A second time does nothing. Raises `MessageNotFound`.
+        """
+        await self._driver.do(note_steps.redact(self._place, position))
+
+    async def move_to(self, owner: str) -> None:
+        """Give the conversation to another owner, such as a visitor who has logged in; this object goes on with it there.
+
+        Everything moves in one transaction; forks of the old owner keep what they share. Whoever holds the conversation
+        may give it away: check that before. Raises `TurnInProgress` while a reply is awaited, and `KeyTaken` when the
+        new owner has a conversation with the same key.
+        """
+        await self._driver.do(note_steps.move_to(self._place, check_owner(owner)))
+
+    async def to_chat(self, last: int | None = None) -> list[dict[str, Any]]:
+        """Give the messages, or the last ones, as Chat Completions writes them, with the bytes of media as base64.
+
+        `store.create(messages=...)` takes them, here or in another store. What that shape has no place for is not in it:
+        metadata, times, transcripts of users' recordings. Raises `BlobNotFound`.
+        """
+        return await self._driver.do(request_steps.to_chat(self._place, last))
 
     async def pending(self) -> list[Pending]:
         """List the exchanges that wait for their answers, oldest first."""

@@ -108,7 +108,7 @@ def _completed(place: Place, current: Open, answer: object, told: Told | None, *
     head = yield from write_one(exchanges.complete, entry)
     if head is None:
         return (yield from _too_late(place, entry, row))
-    place.moved(head)
+    place.moved(head, current.begun.branch)
     return reply_of(found.draft.at(head, now), {**row, "id": current.begun.id}, replayed=False)
 
 
@@ -210,7 +210,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
         assert known is not None  # noqa: S101 - the key is why nothing was recorded
         return (yield from replay(place, known.id))
-    place.moved(head)
+    place.moved(head, branch)
     return reply_of(draft.at(head, now), {**row, "id": entry.exchange_id}, replayed=False)
 
 

@@ -148,8 +148,12 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
 
     Raises `KeyMismatch` when tools have answered since its reply, and nothing new is said: that is another turn, unless
     functions answered.
-    Raises `StaleHead` when a turn that failed was followed by others.
+    Raises `StaleHead` when a turn that failed was followed by others, or stands on another branch.
     """
+    if known.branch != history.branch:
+        if step is Step.TAKE_OVER:
+            raise StaleHead(known.asked_last, history.head)
+        return
     later = history.messages[known.asked_last :]
     if (
         functions is None

@@ -152,10 +152,8 @@ def update(place: Place, title: str | None, metadata: Mapping[str, Any] | None, 
     if metadata is not UNSET:
         changes["metadata"] = encode_metadata(metadata)
     draft = None if instructions is UNSET else instructions_draft(instructions or "")
-    yield from write(conversations.update, place.owner, place.found.id, changes)
-    if draft is not None:
-        yield from _add(place, draft, None, None)
-    place.found = yield from read(conversations.get, place.owner, id_=place.found.id)
+    event = None if draft is None else Entry(place.owner, place.found.branch, place.tools.now(), (draft,))
+    place.now_found((yield from write(conversations.update, place.owner, place.found.id, changes, event)))
 
 
 def instructions_draft(text: str) -> Draft:

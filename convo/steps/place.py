@@ -68,9 +68,10 @@ class Place:
         """Whose conversation it is."""
         return self.found.owner
 
-    def moved(self, head: int) -> None:
-        """Note that the log has grown."""
-        self.head = max(self.head, head)
+    def moved(self, head: int, branch: UUID | None = None) -> None:
+        """Note that the log has grown, unless it was on another branch than the one that is shown."""
+        if branch is None or branch == self.found.branch:
+            self.head = max(self.head, head)
 
     def now_found(self, found: Found) -> None:
         """Note what the database holds now; the head of another branch may be lower."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly import Plan, Request, Target, fill, plan
+from convo.assembly import Plan, Request, Target, fill, plan, whole
+from convo.audio import Audio
 from convo.checks import check_type
 from convo.errors import InputError, UnsupportedApi
 from convo.history import History
@@ -14,7 +15,7 @@ from convo.memory import Memory
 from convo.origin import Origin
 from convo.policy import Policy
 from convo.steps.effects import read
-from convo.steps.log import followed
+from convo.steps.log import followed, history
 from convo.store import blobs, branches, exchanges, log, memories
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.messages import Draft
+    from convo.messages import Draft, Media
     from convo.protocol import Known
     from convo.steps.effects import Steps
     from convo.steps.place import Place
@@ -44,10 +45,10 @@ def open_turn(connection: Connection, owner: str, conversation: UUID, target: Ta
     """Read what a request is made of."""
     branch, _ = branches.shown(connection, owner, conversation)
     known = exchanges.by_key(connection, owner, conversation, key)  # first: who takes over must see its messages
-    history = log.load(connection, owner, branch, media="user")
-    refers = target.may_refer and [message for message in history.messages if message.audio_id]
+    line = log.load(connection, owner, branch, media="user")
+    refers = target.may_refer and [message for message in line.messages if message.audio_id]
     return Opened(
-        history,
+        line,
         memories.get(connection, owner, branch, target.origin, target.model.family) if refers else Memory(),
         known,
     )
@@ -79,8 +80,8 @@ def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     first = start.history.head + 1
     added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, first))
-    history = History((*start.history.messages, *added), start.history.head + len(added), start.history.branch)
-    return plan(history, start.memory, policy or Policy(), target, now, place.tools.family_of)
+    line = History((*start.history.messages, *added), start.history.head + len(added), start.history.branch)
+    return plan(line, start.memory, policy or Policy(), target, now, place.tools.family_of)
 
 
 def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Request]:
@@ -99,3 +100,17 @@ def request(
     target = target_of(place, model, api, client, origin, arguments)
     start = yield from opened(place, target)
     return (yield from filled(place, planned(place, start, (), target, policy, place.tools.now())))
+
+
+def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
+    """Give the messages of the log as Chat Completions writes them, with their bytes."""
+    found = yield from history(place, last)
+    pieces = {piece.digest: piece for message in found for piece in message.media}
+    stored: dict[str, bytes] = (yield from read(blobs.get_all, place.owner, list(pieces))) if pieces else {}
+    known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
+    return [whole(message.raw, known) for message in found]
+
+
+def _told_by_its_bytes(piece: Media, data: bytes) -> bytes:
+    """Raw samples name no format: give them as a wav."""
+    return Audio.from_bytes(data, "pcm16").wav() if piece.format == "pcm16" else data

@@ -96,8 +96,10 @@ def listed(
 
 def delete(tools: Tools, owner: str, identifier: UUID | str) -> Steps[None]:
     """Delete a conversation and all that belongs to it alone."""
+    from convo.store import deletion
+
     tools.check_writable()
-    yield from write(conversations.delete, owner, as_uuid(identifier))
+    yield from write(deletion.delete, owner, as_uuid(identifier))
 
 
 def usage(owner: str | None, conversation: UUID | None = None) -> Steps[Totals]:

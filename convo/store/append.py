@@ -35,7 +35,7 @@ class Guard(Enum):
     BEGIN = "the branch is shown, no exchange pending; this one becomes pending"
     COMPLETE = "this attempt of this exchange is pending; nothing is afterwards"
     DURING = "this attempt of this exchange is pending, and stays so"
-    RECORD = "anything; the exchange is done at once"
+    RECORD = "its conversation is there; the exchange is done at once"
 
 
 @attrs.frozen
@@ -75,6 +75,8 @@ def _move(guard: Guard, *, keyed: bool, expecting: bool, instructs: bool) -> sa.
     statement = sa.update(tables.branch).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
     if guard in (Guard.ADD, Guard.BEGIN):
         statement = statement.where(_B.state == sa.literal_column(f"'{tables.SHOWN}'"))
+    if guard is Guard.RECORD:
+        statement = statement.where(_B.state != sa.literal_column(f"'{tables.KEPT}'"))
     if guard is Guard.BEGIN:
         begun: dict[str, Any] = {
             "pending": sa.bindparam("exchange_id"),

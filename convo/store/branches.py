@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import sqlalchemy as sa
 
-from convo.errors import ConversationNotFound
+from convo.errors import BranchNotFound, ConflictError, ConversationNotFound
 from convo.store import tables
 from convo.store.log import END
-from convo.store.statements import Statement
+from convo.store.statements import Statement, micros
+from convo.times import from_micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from sqlalchemy.engine import Connection
 
-_C, _B, _S = tables.conversation.c, tables.branch.c, tables.segment.c
+_C, _B, _S, _M, _R = tables.conversation.c, tables.branch.c, tables.segment.c, tables.message.c, tables.memory.c
+TRIES = 20
+"""How often the branch that is shown is looked for while others switch to another one at the same time."""
+
+
+@attrs.frozen
+class Branch:
+    """One line of messages of a conversation. `head` is the position of its last message, 0 for none.
+
+    `parent` is the branch that it was made from, and `forked_at` the last position that it shares with it; both are None
+    for a line of its own. The parent of a fork's first branch belongs to the other conversation, which may be gone.
+    """
+
+    id: UUID
+    head: int
+    parent: UUID | None
+    forked_at: int | None
+    created_at: datetime
+    shown: bool
 
 
 @attrs.frozen
@@ -69,3 +89,173 @@ def shown(connection: Connection, owner: str, conversation: UUID) -> tuple[UUID,
     if row is None:
         raise ConversationNotFound(conversation)
     return row[0], int(row[1])
+
+
+# --- the lock of a conversation's lines ------------------------------------------------------------
+
+
+@attrs.frozen
+class Locked:
+    """The branch that a conversation shows, locked until the end of the transaction: nobody shows another one meanwhile."""
+
+    id: UUID
+    head: int
+    instructions: int | None
+
+
+def _shown_one() -> Any:
+    pointed = sa.select(_C.branch).where(_C.owner == sa.bindparam("owner"), _C.id == sa.bindparam("conversation"))
+    return (_B.owner == sa.bindparam("owner")) & (_B.id == pointed.scalar_subquery()) & (_B.state == _word(tables.SHOWN))
+
+
+def _word(state: str) -> Any:
+    return sa.literal_column(f"'{state}'")
+
+
+_lock = Statement(
+    "lock the branch that a conversation shows",
+    lambda: sa.update(tables.branch).where(_shown_one()).values(head=_B.head).returning(_B.id, _B.head, _B.instructions),
+)
+
+
+def lock(connection: Connection, owner: str, conversation: UUID) -> Locked:
+    """Lock the branch that a conversation shows. Raises `ConversationNotFound`.
+
+    Whoever shows another branch holds this lock, so that waiting for it may end at a branch that was left: once more then.
+    """
+    for _ in range(TRIES):
+        row = _lock.one(connection, owner=owner, conversation=conversation)
+        if row is not None:
+            return Locked(*row)
+        shown(connection, owner, conversation)
+    reason = "the conversation was switched to other branches again and again; try once more"
+    raise ConflictError(reason)
+
+
+# --- branches made from others ---------------------------------------------------------------------
+
+
+def _share() -> sa.Insert:
+    at = sa.bindparam("at", type_=sa.BigInteger)
+    columns = (
+        _S.owner,
+        sa.cast(sa.bindparam("id", type_=_S.branch.type), _S.branch.type),
+        _S.first,
+        sa.case((_S.last > at, at), else_=_S.last),
+        _S.source,
+    )
+    shared = sa.select(*columns).where(_S.owner == sa.bindparam("owner"), _S.branch == sa.bindparam("branch"), _S.first <= at)
+    return sa.insert(tables.segment).from_select(["owner", "branch", "first", "last", "source"], shared)
+
+
+def _remember() -> sa.Insert:
+    names = list(_R.keys())
+    new = sa.cast(sa.bindparam("id", type_=_R.branch.type), _R.branch.type)
+    rows = sa.select(*(new if name == "branch" else _R[name] for name in names))
+    rows = rows.where(_R.owner == sa.bindparam("owner"), _R.branch == sa.bindparam("branch"))
+    return sa.insert(tables.memory).from_select(names, rows)
+
+
+_insert_shared = Statement("share the rows of a line up to a position", _share)
+_copy_memory = Statement("remember for a new branch what assembly remembers for the other", _remember)
+_instructions = Statement(
+    "the instructions in force at a position of a line",
+    lambda: sa.select(sa.func.max(_M.position)).where(
+        _S.owner == sa.bindparam("owner"),
+        _S.branch == sa.bindparam("branch"),
+        _S.first <= sa.bindparam("at", type_=sa.BigInteger),
+        _M.owner == _S.owner,
+        _M.branch == _S.source,
+        _M.position.between(_S.first, _S.last),
+        _M.position <= sa.bindparam("at", type_=sa.BigInteger),
+        _M.kind == "instructions",
+    ),
+)
+
+
+def derive(connection: Connection, owner: str, locked: Locked, at: int, id_: UUID, conversation: UUID, now: int) -> None:
+    """Make a branch that is shown and shares the line of another up to the position `at`; no row of a message is copied.
+
+    What assembly remembers for the other is remembered for it too, so that shared messages go on being sent the same way.
+    """
+    instructions = locked.instructions
+    if instructions is not None and instructions > at:
+        found = _instructions.one(connection, owner=owner, branch=locked.id, at=at)
+        instructions = found[0] if found else None
+    start(connection, owner, id_, conversation, now, head=at, instructions=instructions, parent=locked.id)
+    _insert_shared(connection, owner=owner, id=id_, branch=locked.id, at=at)
+    _copy_memory(connection, owner=owner, id=id_, branch=locked.id)
+
+
+_set_state = Statement(
+    "say whether a branch is shown",
+    lambda: (
+        sa.update(tables.branch)
+        .where(_B.owner == sa.bindparam("key_owner"), _B.id == sa.bindparam("key_id"))
+        .values(state=sa.bindparam("state", type_=sa.Text))
+    ),
+)
+_point = Statement(
+    "say which branch a conversation shows",
+    lambda: (
+        sa.update(tables.conversation)
+        .where(_C.owner == sa.bindparam("key_owner"), _C.id == sa.bindparam("key_id"))
+        .values(branch=sa.bindparam("branch", type_=_C.branch.type))
+    ),
+)
+
+
+def show(connection: Connection, owner: str, conversation: UUID, branch: UUID, *, instead_of: Locked) -> None:
+    """Show a branch instead of the one that is locked."""
+    _set_state(connection, key_owner=owner, key_id=instead_of.id, state=tables.LEFT)
+    _set_state(connection, key_owner=owner, key_id=branch, state=tables.SHOWN)
+    _point(connection, key_owner=owner, key_id=conversation, branch=branch)
+
+
+# --- look-ups --------------------------------------------------------------------------------------
+
+
+def _listed() -> sa.Select[Any]:
+    where = (_B.owner == sa.bindparam("owner"), _B.conversation == sa.bindparam("conversation"), _B.state != _word(tables.KEPT))
+    columns = (_B.id, _B.head, _B.parent, _B.forked_at, micros(_B.created_at), _B.state)
+    return sa.select(*columns).where(*where).order_by(_B.created_at, _B.id)
+
+
+_branches = Statement("the branches of a conversation", _listed)
+_branch = Statement("one branch of a conversation", lambda: _listed().where(_B.id == sa.bindparam("branch")))
+_source = Statement(
+    "the branch that holds a message of a line",
+    lambda: sa.select(_M.branch).where(
+        _S.owner == sa.bindparam("owner"),
+        _S.branch == sa.bindparam("branch"),
+        _M.owner == _S.owner,
+        _M.branch == _S.source,
+        _M.position.between(_S.first, _S.last),
+        _M.position == sa.bindparam("position", type_=sa.BigInteger),
+    ),
+)
+
+
+def listed(connection: Connection, owner: str, conversation: UUID) -> list[Branch]:
+    """Give the branches of a conversation, oldest first. Raises `ConversationNotFound`."""
+    shown(connection, owner, conversation)
+    return [_value(row) for row in _branches.rows(connection, owner=owner, conversation=conversation)]
+
+
+def one(connection: Connection, owner: str, conversation: UUID, branch: UUID) -> Branch:
+    """Give one branch of a conversation. Raises `BranchNotFound`."""
+    row = _branch.one(connection, owner=owner, conversation=conversation, branch=branch)
+    if row is None:
+        raise BranchNotFound(branch)
+    return _value(row)
+
+
+def _value(row: Sequence[Any]) -> Branch:
+    id_, head, parent, forked_at, created, state = row
+    return Branch(id_, head, parent, forked_at, from_micros(created), state == tables.SHOWN)
+
+
+def source_of(connection: Connection, owner: str, branch: UUID, position: int) -> UUID | None:
+    """Give the branch that holds the row of a message of a line; None where the line has no such position."""
+    row = _source.one(connection, owner=owner, branch=branch, position=max(0, min(position, END)))
+    return None if row is None else row[0]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import sqlalchemy as sa
 
-from convo.canonical import decode
+from convo.canonical import decode, encode
 from convo.errors import ConversationNotFound
 from convo.messages import text_of
 from convo.store import branches, tables
@@ -68,6 +68,7 @@ def _select() -> sa.Select[Any]:
 def _instructions() -> Any:
     line = (_S.owner == _B.owner) & (_S.branch == _B.id) & _B.instructions.between(_S.first, _S.last)
     row = (_M.owner == _S.owner) & (_M.branch == _S.source) & (_M.position == _B.instructions)
+    row &= _M.status != sa.literal_column("'redacted'")
     return sa.select(_M.body).where(line, row).correlate(tables.branch).scalar_subquery()
 
 
@@ -79,29 +80,10 @@ def _found(row: Sequence[Any]) -> Found:
     )
 
 
-def _delete_of_branches(table: sa.Table) -> sa.Delete:
-    own = sa.select(_B.id).where(_B.owner == sa.bindparam("owner"), _B.conversation == sa.bindparam("id"))
-    return sa.delete(table).where(table.c.owner == sa.bindparam("owner"), table.c.branch.in_(own))
-
-
 _mine = _C.owner == sa.bindparam("owner")
 _by_id = Statement("one conversation of an owner", lambda: _select().where(_mine, _C.id == sa.bindparam("id")))
 _by_key = Statement("the conversation of an application's key", lambda: _select().where(_mine, _C.key == sa.bindparam("key")))
 _anyones = Statement("one conversation of anyone", lambda: _select().where(_C.id == sa.bindparam("id")))
-_delete = Statement(
-    "delete a conversation", lambda: sa.delete(tables.conversation).where(_mine, _C.id == sa.bindparam("id")).returning(_C.id)
-)
-_delete_children = [
-    *(
-        Statement(f"delete the rows of the branches of a conversation: {table.name}", partial(_delete_of_branches, table))
-        for table in (tables.attachment, tables.message, tables.exchange, tables.memory, tables.segment)
-    ),
-    Statement(
-        "delete the branches of a conversation",
-        lambda: sa.delete(tables.branch).where(_B.owner == sa.bindparam("owner"), _B.conversation == sa.bindparam("id")),
-    ),
-]
-"""What foreign keys do; on a caller's SQLite engine they may be off."""
 
 
 def _insert() -> Any:
@@ -136,6 +118,20 @@ def create(
     return get(connection, owner, id_=id_)
 
 
+def insert_like(
+    connection: Connection, owner: str, other: UUID, id_: UUID, branch: UUID, now: int, *,
+    key: str | None, title: str | None, metadata: str | None,
+) -> bool:  # fmt: skip
+    """Insert the row of a conversation with title and metadata of another where none are given; False: its key is taken."""
+    found = get(connection, owner, id_=other)
+    metadata = metadata if metadata is not None else encode(found.metadata) if found.metadata else None
+    title = found.title if title is None else title
+    made = _insert_conversation.one(
+        connection, owner=owner, id=id_, key=key, branch=branch, title=title, metadata=metadata, created_at=now
+    )
+    return made is not None
+
+
 def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, key: str | None = None) -> Found:
     """Give a conversation by its id or key; an owner of None is anyone. Raises `ConversationNotFound`."""
     if id_ is None:
@@ -147,6 +143,11 @@ def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, k
     if row is None:
         raise ConversationNotFound(id_ if key is None else key)
     return _found(row)
+
+
+def exists(connection: Connection, owner: str, id_: UUID) -> bool:
+    """Say whether the owner has a conversation with this id."""
+    return _by_id.one(connection, owner=owner, id=id_) is not None
 
 
 def find(
@@ -180,11 +181,18 @@ def _place_of(connection: Connection, owner: str | None, id_: UUID) -> tuple[int
     return get(connection, owner, id_=id_).created, id_
 
 
-def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, Any]) -> None:
-    """Change columns of a conversation. Raises `ConversationNotFound`."""
+def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, Any], event: Entry | None) -> Found:
+    """Change columns of a conversation, and put an event at the end of the line that it shows, both or neither.
+
+    Gives the conversation as it is then. Raises `ConversationNotFound`.
+    """
+    if event is not None:
+        branch = branches.lock(connection, owner, id_).id
+        append_in_steps(connection, Guard.ADD, attrs.evolve(event, branch=branch))
     columns = tuple(sorted(changes))
     if columns and _update(columns).one(connection, key_owner=owner, key_id=id_, **changes) is None:
         raise ConversationNotFound(id_)
+    return get(connection, owner, id_=id_)
 
 
 @cache
@@ -195,12 +203,3 @@ def _update(columns: tuple[str, ...]) -> Statement:
         return sa.update(tables.conversation).where(*keys).values(values).returning(_C.id)
 
     return Statement("change a conversation", build)
-
-
-def delete(connection: Connection, owner: str, id_: UUID) -> None:
-    """Delete a conversation with its branches, messages and exchanges. Raises `ConversationNotFound`."""
-    if _delete.one(connection, owner=owner, id=id_) is None:
-        raise ConversationNotFound(id_)
-    if connection.dialect.name == "sqlite":
-        for statement in _delete_children:
-            statement(connection, owner=owner, id=id_)

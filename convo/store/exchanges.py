@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from convo.errors import ConversationNotFound, ExchangeLost, ExchangeNotFound, StaleHead
 from convo.protocol import Known, Step, in_progress, is_alive, step_for
-from convo.store import memories, tables
+from convo.store import branches, memories, tables
 from convo.store.append import Entry, Guard, append, insert_exchange, update_exchange
 from convo.store.log import head_of
 from convo.store.statements import Statement, micros
@@ -57,7 +57,7 @@ def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known | Non
         raise ConversationNotFound(entry.exchange.get("conversation"))
     if locked[1] != tables.SHOWN:
         return None
-    pending = _pending(connection, entry.owner, entry.branch)
+    pending = pending_on(connection, entry.owner, entry.branch)
     if pending is not None and pending.id == entry.exchange_id:
         return _begun_before(connection, entry, pending)
     if pending is not None and not is_alive(pending, entry.now) and has_left(connection, entry.owner, pending.id):
@@ -179,7 +179,7 @@ def has_left(connection: Connection, owner: str, exchange: UUID) -> bool:
 def outlive(connection: Connection, owner: str, branch: UUID, now: int, until: int) -> Begun | None:
     """Take the exchange that a branch waits for, when its worker is dead and has left what it had received."""
     locked = _lock.one(connection, owner=owner, branch=branch)
-    pending = _pending(connection, owner, branch) if locked is not None else None
+    pending = pending_on(connection, owner, branch) if locked is not None else None
     if locked is None or pending is None or is_alive(pending, now) or not has_left(connection, owner, pending.id):
         return None
     attempt = pending.attempt + 1
@@ -225,7 +225,7 @@ def fail(
 
 def abandon(connection: Connection, owner: str, branch: UUID, exchange: UUID, now: int) -> None:
     """Give an exchange up, whoever holds it. Raises `ExchangeNotFound` when it is not pending on this branch."""
-    known = _pending(connection, owner, branch)
+    known = pending_on(connection, owner, branch)
     if known is None or known.id != exchange:
         raise ExchangeNotFound(exchange)
     _release(connection, key_owner=owner, key_branch=branch, key_exchange=exchange, key_attempt=known.attempt)
@@ -243,8 +243,8 @@ def give_up(connection: Connection, owner: str, conversation: UUID, exchange: UU
 def record(connection: Connection, entry: Entry) -> int | None:
     """Put a reply into the log whose exchange was not begun; None when it is there already (by its key)."""
     head = append(connection, Guard.RECORD, entry)
-    if head is None and head_of(connection, entry.owner, entry.branch) is None:
-        raise ConversationNotFound(entry.exchange.get("conversation"))
+    if head is None:
+        branches.shown(connection, entry.owner, entry.exchange["conversation"])
     return head
 
 
@@ -318,7 +318,8 @@ def by_key(connection: Connection, owner: str, conversation: UUID, key: str | No
     return None if key is None else _known(_by_key.one(connection, owner=owner, conversation=conversation, key=key))
 
 
-def _pending(connection: Connection, owner: str, branch: UUID) -> Known | None:
+def pending_on(connection: Connection, owner: str, branch: UUID) -> Known | None:
+    """Give the exchange that a branch waits for, or None."""
     return _known(_on_branch.one(connection, owner=owner, branch=branch))
 
 

@@ -26,7 +26,7 @@ END = (1 << 63) - 1
 _M, _S, _A, _B = tables.message.c, tables.segment.c, tables.attachment.c, tables.branch.c
 
 
-def _line(source: sa.Table) -> sa.ColumnElement[bool]:
+def line(source: sa.Table) -> sa.ColumnElement[bool]:
     """The rows of `source` that belong to the line of a branch, between two positions."""
     return sa.and_(
         _S.owner == sa.bindparam("owner"),
@@ -44,7 +44,7 @@ def _select_messages() -> sa.Select[Any]:
         sa.type_coerce(_M.pinned, sa.Integer), _M.pieces, _M.audio_id, micros(_M.audio_expires_at), _M.audio_origin,
         _M.text_tokens, _M.audio_tokens, _M.metadata,
     )  # fmt: skip
-    return sa.select(*columns).where(_line(tables.message)).order_by(_M.position)
+    return sa.select(*columns).where(line(tables.message)).order_by(_M.position)
 
 
 def _select_media() -> sa.Select[Any]:
@@ -52,7 +52,7 @@ def _select_media() -> sa.Select[Any]:
         _A.position, _A.part, _A.kind, _A.format, _A.digest, _A.size, _A.duration, _A.sample_rate, _A.channels,
         _A.transcript, _A.voice,
     )  # fmt: skip
-    return sa.select(*columns).where(_line(tables.attachment)).order_by(_A.position, _A.part)
+    return sa.select(*columns).where(line(tables.attachment)).order_by(_A.position, _A.part)
 
 
 def _select_user_media() -> sa.Select[Any]:
@@ -60,14 +60,14 @@ def _select_user_media() -> sa.Select[Any]:
 
 
 def _select_hashes() -> sa.Select[Any]:
-    return sa.select(_M.position, _M.body, _M.hash).where(_line(tables.message)).order_by(_M.position)
+    return sa.select(_M.position, _M.body, _M.hash).where(line(tables.message)).order_by(_M.position)
 
 
 _messages = Statement("the messages of a line", _select_messages)
 _media = Statement("what is known of the media of a line", _select_media)
 _user_media = Statement("what is known of the media that users sent", _select_user_media)
 _hashes = Statement("the bodies of a line with their hashes", _select_hashes)
-_source = Statement("whose row a message of a line is", lambda: sa.select(_M.branch).where(_line(tables.message)))
+_source = Statement("whose row a message of a line is", lambda: sa.select(_M.branch).where(line(tables.message)))
 _head = Statement(
     "the head of a branch", lambda: sa.select(_B.head).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
 )
@@ -99,6 +99,11 @@ def source_of(connection: Connection, owner: str, branch: UUID, position: int) -
     """Give the branch that holds the row of a position of a line, or None."""
     found = _source.one(connection, owner=owner, branch=branch, since=position, until=position)
     return None if found is None else found[0]
+
+
+def between(connection: Connection, owner: str, branch: UUID, since: int) -> tuple[Message, ...]:
+    """Give the messages of a line from a position on, without what is known of the media of replies."""
+    return _between(connection, owner, branch, since, END, "user")
 
 
 def _between(connection: Connection, owner: str, branch: UUID, since: int, until: int, media: str) -> tuple[Message, ...]:

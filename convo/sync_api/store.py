@@ -167,9 +167,10 @@ class Store:
         self._driver.do(search_steps.reindex(self._driver.tools, self._owner))
 
     def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
-        """Delete a conversation with its messages and exchanges. Raises `ConversationNotFound`.
+        """Delete a conversation with its messages and exchanges. Forks keep what they share with it.
 
-        The bytes of its audio, images and files stay until a later version collects what nothing refers to.
+        The bytes of its audio, images and files stay until a later version collects what nothing refers to. Raises
+        `ConversationNotFound`.
         """
         self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
 

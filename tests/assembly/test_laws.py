@@ -59,6 +59,7 @@ KINDS = {
         "spoken", "written", "spoken and written", "spoken with calls", "refusal", "function_call", "empty content",
         "partial", "partial speech", "lone surrogate", "odd expiry", "tool turn", "parallel calls", "custom call",
         "long call id", "result", "late result", "error result", "orphaned", "refused at the door",
+        "redacted user", "redacted assistant", "redacted tool", "redacted instructions",
     ),
     "how messages went": (
         "reference: valid", "transcript: expired", "transcript: flipped", "transcript: refused", "transcript: origin",
@@ -66,7 +67,8 @@ KINDS = {
         "transcript: older",
         "transcript: no expiry", "transcript: interrupted", "transcript: calls", "transcript: content", "inline: inline",
         "repaired: unanswered", "omitted: orphan result", "omitted: second result", "omitted: superseded", "omitted: empty",
-        "omitted: cut", "omitted: expired", "text: interrupted", "text: media", "text: moved",
+        "omitted: cut", "omitted: expired", "omitted: redacted", "text: redacted", "text: interrupted", "text: media",
+        "text: moved",
     ),
     "how it ended": (
         "accepted", "accepted after recovery", "ToolOutputMissing", "TranscriptMissing", "NothingToSend",
@@ -322,7 +324,7 @@ def _lacking(case: Case) -> list[Message]:
 
 def _must_be_sent(message: Message) -> bool:
     """Whether a message says something that no policy leaves out."""
-    return message.role != "tool" and bool(message.text or _calls(message))
+    return message.role != "tool" and message.status != "redacted" and bool(message.text or _calls(message))
 
 
 # --- other laws ------------------------------------------------------------------------------------

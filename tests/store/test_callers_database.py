@@ -18,6 +18,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 import convo
 from convo.store import schema as schemas
+from convo.store import tables
 from convo.store.tables import metadata
 from tests.support.builders import recording
 
@@ -154,6 +155,44 @@ def test_what_is_deleted_is_gone_from_a_callers_database(theirs: Theirs) -> None
             for name in ("convo_conversation", "convo_branch", "convo_segment", "convo_message", "convo_attachment")
         }
     assert set(left.values()) == {1}
+
+
+def test_nothing_is_left_of_branches_forks_notes_and_streams(theirs: Theirs, fake: FakeAPI, clock: FixedClock) -> None:
+    """Also where the caller's SQLite enforces no foreign keys."""
+    store = theirs.store(clock=clock)
+    chat = store.create(messages=[{"role": "user", "content": "Hello?"}])
+    with fake.client() as client:
+        chat.send(client, model="gpt-4.1", key="k")
+        chat.annotate(1, thumbs=1)
+        chat.annotate(2, thumbs=1)
+        fork = chat.fork(1)
+        chat.regenerate(key="k")
+        moved = chat.fork(1)
+        chat.send(client, model="gpt-4.1")
+    _as_streams_and_search_do(theirs)
+    moved.move_to("user")
+    for view, gone in ((store, chat), (store, fork), (store.owned_by("user"), moved)):
+        view.delete(gone.id)
+    with theirs.engine.connect() as connection:
+        left = {
+            name: connection.execute(sa.select(sa.func.count()).select_from(sa.table(name, schema=theirs.schema))).scalar()
+            for name in metadata.tables
+        }
+    assert not any(left.values()), left
+
+
+def _as_streams_and_search_do(theirs: Theirs) -> None:
+    """Give each exchange a checkpoint, and put each message into the index."""
+    options = {"schema_translate_map": {None: theirs.schema}}
+    x, m = tables.exchange.c, tables.message.c
+    checkpoints = sa.select(x.owner, x.id, sa.literal(0), sa.literal(1), x.started_at)
+    found = sa.select(m.owner, m.branch, m.position)
+    with theirs.engine.begin() as connection:
+        for statement in (
+            sa.insert(tables.checkpoint).from_select(["owner", "exchange", "number", "attempt", "saved_at"], checkpoints),
+            sa.insert(tables.search).from_select(["owner", "branch", "position"], found),
+        ):
+            connection.execute(statement, execution_options=options)
 
 
 @pytest.mark.parametrize("level", ["AUTOCOMMIT", "REPEATABLE READ", "SERIALIZABLE"])

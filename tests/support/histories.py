@@ -19,6 +19,7 @@ from convo.errors import InputError
 from convo.history import History
 from convo.memory import Memory
 from convo.models import Catalogue
+from convo.store.redaction import redacted
 from convo.testing import Origin as Caller
 from tests.audio.builders import FRAME
 from tests.support.replies import ANSWERS, ELSEWHERE, HERE, HOUR, MINUTE, SPEECH, START, WAV, WORDS, Answer, mixed
@@ -166,6 +167,21 @@ _REFUSED: list[dict[str, Any]] = [
     {"role": "function", "content": "nameless"},
 ]
 
+
+def _redact(index: int, role: str | None) -> Event:
+    """Redact a message of the past, as a store does."""
+
+    def event(building: Building) -> None:
+        places = [place for place, message in enumerate(building.messages) if role in (None, message.role)]
+        if places:
+            place = places[index % len(places)]
+            message = building.messages[place]
+            building.messages[place] = redacted(message)
+            building.kinds.add(f"redacted {'instructions' if message.kind == 'instructions' else message.role}")
+
+    return event
+
+
 # --- results of tools ------------------------------------------------------------------------------
 
 
@@ -202,8 +218,21 @@ def _result(building: Building, call: str, output: Any, *, error: bool = False) 
 
 
 _OUTPUT = st.sampled_from(["42", "", {"a": [1, None]}, ["x"], [{"type": "text", "text": "part"}], None, 2**70])
+
+
+def _redacted_results(turn: int, output: Any) -> Event:
+    """Answer all calls that are open, and redact the last result."""
+
+    def event(building: Building) -> None:
+        _all_results(turn, output, error=False)(building)
+        _redact(-1, "tool")(building)
+
+    return event
+
+
 _RESULTS = mixed(
     (4, st.builds(_all_results, st.integers(0, 2), _OUTPUT, st.booleans())),
+    (1, st.builds(_redacted_results, st.integers(0, 2), _OUTPUT)),
     (3, st.builds(_one_result, st.integers(0, 3), _OUTPUT)),
     (1, st.builds(_orphan, _OUTPUT)),
 )
@@ -237,6 +266,7 @@ _EVENTS = mixed(
     (4, _RESULTS),
     (1, st.builds(_import, st.sampled_from(_IMPORTED), _UNKNOWN)),
     (1, st.builds(_instructions, _TEXT)),
+    (1, st.builds(_redact, st.integers(0, 12), st.sampled_from([None, None, None, "tool"]))),
 )
 _RARE_EVENTS = st.builds(_import, st.sampled_from(_REFUSED), _UNKNOWN)
 _CACHING_EVENTS = st.just(_import({"role": "user", "content": [_CACHED]}, {}))

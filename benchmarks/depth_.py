@@ -1,0 +1,74 @@
+"""What does it cost to assemble a request of 200 messages on a line that was edited 100 times, against one never edited?
+
+Each edit starts a branch that shares what came before: the deep line is put together from the rows of 101 branches.
+PostgreSQL is asked as it is right after the writes, without ANALYZE, and once more with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+import convo
+from benchmarks.append_ import Stub, runner_of
+from benchmarks.databases import postgres_url, sqlite_file
+from benchmarks.side_by_side import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MESSAGES, DEPTH = 200, 100
+OTHERS = 30
+"""Other conversations of the same owner, so that an index is worth its while."""
+ROUNDS, BATCH = 30, 10
+TEXT = "Message {}: is a golden retriever a good family dog, and why do you say so?"
+
+
+def flat(store: convo.Store) -> convo.Conversation:
+    """Make a conversation whose line is all its own."""
+    return store.create(messages=[{"role": "user", "content": TEXT.format(number)} for number in range(1, MESSAGES + 1)])
+
+
+def deep(store: convo.Store) -> convo.Conversation:
+    """Make a conversation with the same messages, each second of them on a branch deeper than the one before."""
+    chat = store.create(messages=[{"role": "user", "content": TEXT.format(number)} for number in (1, 2)])
+    for number in range(2, MESSAGES + 1, MESSAGES // DEPTH):
+        chat.edit(number, TEXT.format(number))
+        for more in range(number + 1, min(number + MESSAGES // DEPTH, MESSAGES) + 1):
+            chat.add(TEXT.format(more))
+        chat.add("This is taken back.")
+    chat.edit(MESSAGES + 1, TEXT.format(MESSAGES + 1))
+    return chat.fork(MESSAGES)
+
+
+def request_of(chat: convo.Conversation) -> Callable[[], object]:
+    """Read the log and assemble the request."""
+    return lambda: chat.request("gpt-4.1", client=Stub())
+
+
+def measure(store: convo.Store, *, analyze: bool = False) -> None:
+    """Print the ratio of the two."""
+    for _ in range(OTHERS):
+        flat(store)
+    shallow, far = flat(store), deep(store)
+    if analyze:
+        with runner_of(store).engines.writing.begin() as connection:
+            connection.execute(sa.text("ANALYZE"))
+    same = [dict(chat.request("gpt-4.1", client=Stub())) for chat in (shallow, far)]
+    assert same[0] == same[1]
+    assert len(same[0]["messages"]) == MESSAGES
+    ways = {"never edited": request_of(shallow), f"edited {DEPTH} times": request_of(far)}
+    compare(ways, rounds=ROUNDS, batch=BATCH, limits={f"edited {DEPTH} times": 1.5})
+
+
+def run() -> None:
+    """Print the ratios."""
+    print("  SQLite:")
+    with sqlite_file() as path, convo.Store(f"sqlite:///{path}") as store:
+        measure(store)
+    for analyze in (False, True):
+        print("  PostgreSQL, after ANALYZE:" if analyze else "  PostgreSQL, without statistics:")
+        with postgres_url() as url, convo.Store(url) as store:
+            store.upgrade()
+            measure(store, analyze=analyze)

@@ -1,0 +1,62 @@
+"""Steps beside the log: notes of messages, redaction, and a conversation that moves to another owner.
+
+What the store does for them is imported when it is first needed: most processes need none of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convo.canonical import encode
+from convo.errors import InvalidMetadata
+from convo.metadata import MAX_KEYS, check_pair
+from convo.steps.branches import check_position
+from convo.steps.effects import read, write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from convo.steps.effects import Steps
+    from convo.steps.place import Place
+
+
+def annotate(place: Place, position: int, notes: Mapping[str, Any]) -> Steps[dict[str, Any]]:
+    """Write notes of a message; None removes one."""
+    from convo.store import annotations as notes_beside
+
+    place.tools.check_writable()
+    check_position(position)
+    for name, value in notes.items():
+        check_pair(name, value)
+    if len(notes) > MAX_KEYS:
+        raise InvalidMetadata(f"of {len(notes)} keys", f"at most {MAX_KEYS} are kept")
+    texts = {name: None if value is None else encode(value) for name, value in notes.items()}
+    return (yield from write(notes_beside.put, place.owner, place.found.id, position, texts, place.tools.now()))
+
+
+def listed(place: Place) -> Steps[dict[int, dict[str, Any]]]:
+    """Give the notes of the line that is shown, by position."""
+    from convo.store import annotations as notes_beside
+
+    return (yield from read(notes_beside.of_line, place.owner, place.found.id))
+
+
+def redact(place: Place, position: int) -> Steps[None]:
+    """Take what a message said out of it."""
+    from convo.store import redaction
+
+    place.tools.check_writable()
+    check_position(position)
+    place.now_found((yield from write(redaction.redact, place.owner, place.found.id, position, place.tools.now())))
+
+
+def move_to(place: Place, owner: str) -> Steps[None]:
+    """Give the conversation to another owner."""
+    from convo.store import moving
+
+    place.tools.check_writable()
+    if owner == place.owner:
+        return
+    tools = place.tools
+    found = yield from write(moving.move, place.owner, place.found.id, owner, tools.now(), tools.new_id)
+    place.now_found(found)
