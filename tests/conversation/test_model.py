@@ -19,6 +19,8 @@ from tests.support.both import Blocking
 from tests.support.validate import validate_received
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from convo.testing import FixedClock
     from tests.conftest import World
 
@@ -40,6 +42,7 @@ class Entry:
     text: str
     status: str = "complete"
     audio_id: str | None = None
+    calls: bool = False
 
 
 @attrs.define
@@ -121,7 +124,7 @@ class Conversations(RuleBasedStateMachine):
         self.fake.will_reply(tool_calls=[("look", "{}", call)])
         chat.line.append(Entry("user", words))
         reply = chat.handle.send(self.world.client, words, tool_functions={"look": lambda: "found"}, **TOOLS, **TEXT)
-        chat.line.extend([Entry("assistant", ""), Entry("tool", "found")])
+        chat.line.extend([Entry("assistant", "", calls=True), Entry("tool", "found")])
         self._was_asked(chat)
         self._answered(chat, reply)
 
@@ -285,6 +288,16 @@ class Conversations(RuleBasedStateMachine):
         chat.lines[chat.shown] = list(line)
         chat.flipped[chat.shown] = set(chat.flipped.get(before, ()))
 
+    def _to_be_sent(self, line: list[Entry]) -> Iterator[Entry]:
+        """The messages of a request, without instructions; a call whose result a fork left behind has a marked one."""
+        for entry, following in itertools.zip_longest(line, line[1:]):
+            if entry.role == "system" or entry.status == "redacted":
+                continue
+            if entry.text or entry.status == "complete":
+                yield entry
+            if entry.calls and (following is None or following.role != "tool"):
+                yield Entry("tool", "")
+
     def _was_asked(self, chat: Chat) -> None:
         """Every message of the line was in the last request, in its place, and no transcript became a reference again."""
         received = self.fake.received[-1]
@@ -293,8 +306,7 @@ class Conversations(RuleBasedStateMachine):
         instructions = [message for message in messages if message["role"] == "system"]
         asked = [entry for entry in chat.line if entry.role == "system"]
         assert [message["content"] for message in instructions] == [entry.text for entry in asked[-1:]]
-        said = [entry for entry in chat.line if entry.role != "system" and entry.status != "redacted"]
-        expected = [entry for entry in said if entry.text or entry.status == "complete"]
+        expected = list(self._to_be_sent(chat.line))
         others = [message for message in messages if message["role"] != "system"]
         assert [message["role"] for message in others] == [entry.role for entry in expected]
         flipped = chat.flipped.setdefault(chat.shown, set())
