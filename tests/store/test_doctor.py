@@ -184,14 +184,15 @@ def test_a_healthy_store_has_no_findings(here: Home) -> None:
 
 
 @pytest.mark.parametrize("damage", [*MENDED, *LOST])
-def test_each_damage_is_found_and_nothing_else(here: Home, damage: str) -> None:
+def test_each_damage_is_found_and_nothing_else(here: Home, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_steps, "CAP", 1_000_000)  # other tests have left their damage in the same schema
     kind, do = (MENDED | LOST)[damage]
     do(here)
     [finding] = here.sick()
     assert (finding.kind, finding.owner, finding.repaired) == (kind, here.owner, False)
     assert finding.repairable == (damage in MENDED)
     assert finding.where
-    assert here.store.everyone().doctor()[-99:].count(finding) == 1
+    assert here.store.everyone().doctor().count(finding) == 1
 
 
 @pytest.mark.parametrize("damage", MENDED)
