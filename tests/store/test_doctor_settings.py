@@ -211,7 +211,7 @@ SCHEMA = {
     [
         ("UPDATE convo_version SET version_num = 'convo_0001'", "schema_too_old", "convo_0001"),
         ("UPDATE convo_version SET version_num = 'convo_9999'", "schema_too_new", "convo_9999"),
-        ("DROP TABLE convo_search", "table_missing", "convo_search"),
+        ("DROP TABLE convo_annotation", "table_missing", "convo_annotation"),
         ("ALTER TABLE convo_branch DROP COLUMN forked_at", "column_missing", "convo_branch.forked_at"),
         ("DROP INDEX ix_convo_segment_owner_source", "index_missing", "CREATE INDEX ix_convo_segment_owner_source ON"),
         ("DROP INDEX uq_convo_conversation_owner_key", "index_missing", "CREATE UNIQUE INDEX uq_convo_conversation_owner_key ON"),
