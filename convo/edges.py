@@ -200,7 +200,7 @@ class Arriving:
 
     def _recorded(self, reply: Reply) -> None:
         """Note a reply that is in the log; the stream goes on when functions answer what it asks for."""
-        self._over = not goes_on(self._turn, reply, len(self._replies))
+        self._over = self._over or not goes_on(self._turn, reply, len(self._replies))
         self._replies.append(reply)
         self._ready.append(reply)
 
