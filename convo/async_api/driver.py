@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.async_heartbeat import AsyncHeartbeat
 from convo.errors import ConvoError, StoreError
+from convo.functions import called, misplaced
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
@@ -174,10 +175,16 @@ class AsyncDriver:
 
 async def _called(effect: Call) -> Any:
     """Await a coroutine function; any other runs in a thread, where it may wait without holding up the loop."""
-    if inspect.iscoroutinefunction(effect.function):
-        return await effect.function(*effect.arguments, **effect.named)
-    value = await asyncio.to_thread(effect.function, *effect.arguments, **effect.named)
-    return await value if inspect.isawaitable(value) else value
+    try:
+        if inspect.iscoroutinefunction(effect.function):
+            return await effect.function(*effect.arguments, **effect.named)
+        value = await asyncio.to_thread(called, effect.function, effect.arguments, effect.named)
+        return await value if inspect.isawaitable(value) else value
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise misplaced(error) from error  # nobody cancels us: it is the function's own
 
 
 async def _together(works: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

@@ -139,7 +139,7 @@ def _replanned(place: Place, turn: Turn, begun: Begun, ready: Plan | None, calls
         return ready
     if ready is None and turn.functions is not None:
         yield from answered_calls(place, begun, calls, turn.functions)
-    start = yield from opened(place, turn.target)
+    start = yield from opened(place, turn.target, branch=begun.branch)
     return planned(place, start, (), turn.target, turn.policy, place.tools.now())
 
 

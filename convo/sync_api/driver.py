@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.errors import ConvoError, StoreError
+from convo.functions import called
 from convo.heartbeat import Heartbeat
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
@@ -82,7 +83,7 @@ class Driver:
         if isinstance(effect, Pause):
             return time.sleep(effect.seconds)
         if isinstance(effect, Call):
-            return effect.function(*effect.arguments, **effect.named)
+            return called(effect.function, effect.arguments, effect.named)
         if isinstance(effect, Transcribe):
             heard = effect.client.audio.transcriptions.with_raw_response.create(**effect.arguments)
             return Told(heard.parse(), {name.lower(): value for name, value in heard.headers.items()}, self.tools.now())
