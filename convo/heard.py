@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pybase64
@@ -143,5 +144,5 @@ def _text(value: object) -> str | None:
 def check_seconds(seconds: float) -> None:
     """Raise `InputError` for a time that nobody has heard."""
     check_type(seconds, (int, float), "seconds", "the seconds that were heard")
-    if isinstance(seconds, bool) or math.isnan(seconds) or seconds < 0:
-        raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from the start of the sound, 0 or more")
+    if isinstance(seconds, bool) or not (0 <= seconds <= sys.float_info.max or seconds == math.inf):
+        raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from its start, 0 or more")

@@ -16,6 +16,8 @@ import convo
 from convo import AudioDelta, TranscriptDelta
 from convo.errors import StoreUnavailable
 from convo.heartbeat import Heartbeat
+from convo.steps import notes, stores, truncating
+from convo.steps.log import put_media
 from convo.store import checkpoints, tables
 from convo.store.doctor.page import execute
 from convo.testing import StreamShape
@@ -509,3 +511,55 @@ def test_a_turn_that_is_given_up_keeps_nothing_of_what_was_received(world: World
     assert [finding.kind for finding in store.doctor() if finding.exchange is not None] == []
     with contextlib.suppress(convo.ExchangeLost):
         stream.close()
+
+
+# --- what was heard --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 1.0, 1.7, 1e9])
+@pytest.mark.parametrize("format_", ["wav", "pcm16"])
+def test_what_was_heard_is_the_same_a_second_time(store: Any, client: Any, fake: FakeAPI, seconds: float, format_: str) -> None:
+    fake.will_reply(SAID)
+    chat = store.create()
+    chat.send(client, "Good dogs?", format=format_, **VOICE)
+    cut = chat.truncate(2, heard_until=seconds)
+    assert chat.truncate(2, heard_until=seconds) == cut == chat.history()[-1]
+    assert chat.truncate(2, heard_until=seconds + 1).text == cut.text
+    assert chat.send(client, "Go on", **VOICE).spoken
+
+
+def test_of_a_redacted_reply_nothing_is_cut(store: Any, client: Any) -> None:
+    chat = store.create()
+    chat.send(client, "Good dogs?", format="wav", **VOICE)
+    chat.redact(2)
+    assert chat.truncate(2, heard_until=0.5).status == "redacted"
+    assert chat.history()[-1].status == "redacted"
+
+
+@pytest.mark.parametrize("what", ["redacted", "deleted", "cut by another"])
+def test_a_cut_does_not_bring_back_what_was_taken_away_meanwhile(
+    world: World, fake: FakeAPI, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    fake.will_reply(SAID)
+    store = world.open()
+    chat = store.create()
+    chat.send(world.client, "Good dogs?", format="wav", **VOICE)
+
+    def meanwhile(*args: Any) -> Any:
+        monkeypatch.undo()
+        yield from put_media(*args)
+        if what == "redacted":
+            yield from notes.redact(inside(chat)._place, 2)
+        elif what == "deleted":
+            yield from stores.delete(inside(chat)._place.tools, chat.owner, chat.id)
+        else:
+            yield from truncating.truncated(inside(chat)._place, 2, 0.5)
+
+    monkeypatch.setattr(truncating, "put_media", meanwhile)
+    if what == "deleted":
+        with pytest.raises(convo.ConversationNotFound):
+            chat.truncate(2, heard_until=1.0)
+        return
+    chat.truncate(2, heard_until=1.0)
+    last = chat.history()[-1]
+    assert (last.status, last.text) == (("redacted", "[redacted]") if what == "redacted" else ("interrupted", "Yes,"))
