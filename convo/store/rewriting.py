@@ -46,8 +46,8 @@ def rewrite(connection: Connection, owner: str, branch: UUID, position: int, was
     """
     found = _rewrite.one(
         connection, owner=owner, branch=branch, at=position, was=digest(was),
-        body=draft.body, hash=digest(draft.body), status=draft.status, text=draft.text, pieces=len(draft.media), audio_id=draft.audio_id, audio_expires_at=draft.audio_expires,
-        audio_origin=draft.audio_origin,
+        body=draft.body, hash=digest(draft.body), status=draft.status, text=draft.text,
+        pieces=len(draft.media), audio_id=draft.audio_id, audio_expires_at=draft.audio_expires, audio_origin=draft.audio_origin,
     )  # fmt: skip
     if found is None:
         return False

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import inspect
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,13 +22,14 @@ from convo.steps.log import put_media
 from convo.store import checkpoints, tables
 from convo.store.doctor.page import execute
 from convo.testing import StreamShape
+from tests.conftest import World
 from tests.conversation.test_faults import _after_its_lease, _Fault
 from tests.conversation.test_interruptions import SAID, VOICE, dead_worker, die, inside, pause, save_now, text_of, until
 from tests.support.both import resolved
 
 if TYPE_CHECKING:
     from convo.testing import FakeAPI, FixedClock
-    from tests.conftest import Database, World
+    from tests.conftest import Database
 
 MODEL: dict[str, Any] = {"model": "gpt-4.1"}
 _K = tables.checkpoint.c
@@ -511,6 +513,62 @@ def test_a_turn_that_is_given_up_keeps_nothing_of_what_was_received(world: World
     assert [finding.kind for finding in store.doctor() if finding.exchange is not None] == []
     with contextlib.suppress(convo.ExchangeLost):
         stream.close()
+
+
+def test_what_a_dead_worker_left_is_taken_back_as_the_last_reply(world: World, fake: FakeAPI, clock: FixedClock) -> None:
+    chat = world.open().create()
+    dead_worker(world, chat, fake)
+    clock.advance(31)
+    chat.regenerate()
+    assert [message.role for message in chat.history()] == ["user"]
+    chat.send(world.client, **VOICE)
+    assert [message.role for message in chat.history()] == ["user", "assistant"]
+
+
+def test_what_a_dead_worker_left_is_ended_once_by_all_who_come_at_once(
+    database: Database, fake: FakeAPI, clock: FixedClock
+) -> None:
+    with convo.Store(database.url, clock=clock, **database.options) as store, fake.client() as client:
+        world = World(lambda **more: store, client, asynchronous=False)
+        chat = store.create()
+        received = dead_worker(world, chat, fake)
+        clock.advance(31)
+        with contextlib.ExitStack() as stack:
+            others = [stack.enter_context(convo.Store(database.url, clock=clock, **database.options)) for _ in range(6)]
+            together = threading.Barrier(len(others))
+
+            def come(other: convo.Store) -> None:
+                together.wait()
+                other.get(chat.id)
+
+            with ThreadPoolExecutor(len(others)) as pool:
+                list(pool.map(come, others))
+        assert [(message.role, message.text) for message in chat.history()][1:] == [("assistant", text_of(received))]
+        assert chat.pending() == []
+        assert [finding.kind for finding in store.doctor() if finding.exchange is not None] == []
+
+
+def test_an_abandoned_turn_on_another_branch_does_not_move_the_head_of_the_one_that_is_shown(
+    world: World, fake: FakeAPI, clock: FixedClock
+) -> None:
+    store = world.open()
+    chat = store.create()
+    dead_worker(world, chat, fake)
+    chat.edit(1, "Another question")
+    clock.advance(31)
+    chat.abandon(chat.pending()[0])
+    assert chat.head == 1
+    assert chat.pending() == []
+
+
+def test_a_turn_of_another_conversation_cannot_be_given_up(world: World, fake: FakeAPI, clock: FixedClock) -> None:
+    store = world.open()
+    chat, other = store.create(), store.create()
+    dead_worker(world, chat, fake)
+    clock.advance(31)
+    with pytest.raises(convo.ExchangeNotFound):
+        other.abandon(chat.pending()[0])
+    assert len(chat.pending()) == 1
 
 
 # --- what was heard --------------------------------------------------------------------------------
