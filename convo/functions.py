@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -108,19 +107,6 @@ def _takes_call_id(function: Callable[..., Any]) -> bool:
         return CALL_ID in inspect.signature(function).parameters
     except (TypeError, ValueError):
         return False
-
-
-def called(function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
-    """Call a function. What would end a generator or a task around it, and not just the function, is a `RuntimeError`."""
-    try:
-        return function(*arguments, **named)
-    except (StopIteration, GeneratorExit, CancelledError) as error:
-        raise misplaced(error) from error
-
-
-def misplaced(error: BaseException) -> RuntimeError:
-    """Give the error for one that a function raised as if it were its caller."""
-    return RuntimeError(f"the function raised {type(error).__name__}: {error}")
 
 
 def failure_of(error: Exception) -> Outcome:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.async_heartbeat import AsyncHeartbeat
 from convo.errors import ConvoError, StoreError
-from convo.functions import called, misplaced
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
+from convo.steps.calling import called, misplaced
 from convo.steps.effects import Call, Finish, Pause, Together, Told, Transcribe, Upgrade, Work
 from convo.store import async_engine as engines
 from convo.store import exchanges

@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.errors import ConvoError, StoreError
-from convo.functions import called
 from convo.heartbeat import Heartbeat
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
+from convo.steps.calling import called
 from convo.steps.effects import Call, Finish, Pause, Together, Told, Transcribe, Upgrade, Work
 from convo.store import engine as engines
 from convo.store import exchanges

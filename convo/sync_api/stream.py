@@ -79,9 +79,10 @@ class Stream(Arriving):
     def _next_round(self) -> None:
         if self._over or self._incoming is not None:
             return
-        drafts, key, expected_head = self._round()
+        drafts, key, expected_head, before = self._round()
         try:
-            found = self._driver.do(exchange_steps.started(self._place, self._turn, drafts, key, expected_head))
+            steps = exchange_steps.started(self._place, self._turn, drafts, key, expected_head, before)
+            found = self._driver.do(steps)
             if not isinstance(found, Open):
                 self._ready.extend(streaming.events_of(found))
                 self._recorded(found)

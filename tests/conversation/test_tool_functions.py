@@ -384,3 +384,22 @@ def test_a_function_may_use_the_conversation_that_it_is_called_in(database: Data
         chat.send(client, "Note it", tool_functions=functions, **tools("note", "ask"), **MODEL)
         assert [message["role"] for message in fake.last.body["messages"]] == ["user", "assistant", "tool", "tool", "user"]
         assert "TurnInProgress" in results(fake)[1][1]
+
+
+@pytest.mark.parametrize("way", ["send", "stream"])
+def test_a_turn_goes_on_in_no_line_but_its_own(database: Database, clock: FixedClock, fake: FakeAPI, way: str) -> None:
+    fake.will_reply(tool_calls=[("slow", "{}", "call_1")])
+    fake.will_reply(tool_calls=[("slow", "{}", "call_2")])
+    with convo.Store(database.url, clock=clock, **database.options) as store, fake.client() as client:
+        chat = store.create()
+
+        def slow() -> int:
+            store.get(chat.id).edit(1, "Another question")
+            return 1
+
+        same: dict[str, Any] = {"tool_functions": {"slow": slow}, **tools("slow"), **MODEL}
+        with pytest.raises(convo.StaleHead):
+            chat.send(client, "A question", **same) if way == "send" else list(chat.stream(client, "A question", **same))
+        assert [message.text for message in store.get(chat.id).history()] == ["Another question"]
+        assert len(fake.received) == 2
+        assert chat.pending() == []
