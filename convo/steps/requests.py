@@ -45,8 +45,8 @@ def open_turn(
     connection: Connection, owner: str, conversation: UUID, target: Target, key: str | None, branch: UUID | None = None
 ) -> Opened:
     """Read what a request is made of: the branch that is shown, or another one."""
-    if branch is None:
-        branch, _ = branches.shown(connection, owner, conversation)
+    shown, _ = branches.shown(connection, owner, conversation)
+    branch = branch or shown
     known = exchanges.by_key(connection, owner, conversation, key)  # first: who takes over must see its messages
     line = log.load(connection, owner, branch, media="user")
     refers = target.may_refer and [message for message in line.messages if message.audio_id]

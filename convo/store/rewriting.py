@@ -24,7 +24,7 @@ _COLUMNS = ("body", "hash", "status", "text", "pieces", "audio_id", "audio_expir
 
 def _update() -> sa.Update:
     keys = (_M.owner == sa.bindparam("owner"), _M.branch == sa.bindparam("branch"), _M.position == sa.bindparam("at"))
-    as_it_was = _M.hash == sa.bindparam("was", type_=_M.hash.type)
+    as_it_was = _M.body == sa.bindparam("was", type_=_M.body.type)
     values = {name: sa.bindparam(name, type_=_M[name].type) for name in _COLUMNS}
     return sa.update(tables.message).where(*keys, as_it_was).values(values).returning(_M.position)
 
@@ -45,7 +45,7 @@ def rewrite(connection: Connection, owner: str, branch: UUID, position: int, was
     False, and nothing written, when its body is not the one that it `was`: it may have been redacted, or deleted.
     """
     found = _rewrite.one(
-        connection, owner=owner, branch=branch, at=position, was=digest(was),
+        connection, owner=owner, branch=branch, at=position, was=was,
         body=draft.body, hash=digest(draft.body), status=draft.status, text=draft.text,
         pieces=len(draft.media), audio_id=draft.audio_id, audio_expires_at=draft.audio_expires, audio_origin=draft.audio_origin,
     )  # fmt: skip

@@ -621,3 +621,26 @@ def test_a_cut_does_not_bring_back_what_was_taken_away_meanwhile(
     chat.truncate(2, heard_until=1.0)
     last = chat.history()[-1]
     assert (last.status, last.text) == (("redacted", "[redacted]") if what == "redacted" else ("interrupted", "Yes,"))
+
+
+def test_of_a_redacted_reply_no_checkpoint_is_left(world: World, fake: FakeAPI) -> None:
+    store = world.open()
+    chat = store.create()
+    stream = chat.stream(world.client, "Good dogs?", **VOICE)
+    until(stream, AudioDelta)
+    save_now(stream)
+    inside(stream)._incoming.saving = False  # as if its rows could not be deleted at the end
+    stream.close()
+    assert [finding.kind for finding in store.doctor() if finding.exchange is not None] == ["checkpoint_left"]
+    chat.redact(2)
+    assert [finding.kind for finding in store.doctor() if finding.exchange is not None] == []
+
+
+def test_a_reply_whose_hash_is_wrong_can_be_cut(world: World) -> None:
+    store = world.open()
+    chat = store.create()
+    chat.send(world.client, "Good dogs?", format="wav", **VOICE)
+    columns = tables.message.c
+    changed = sa.update(tables.message).where(columns.owner == inside(store)._owner).values(hash=b"0" * 32)
+    _work(store, lambda connection: execute(connection, changed), "write")
+    assert chat.truncate(2, heard_until=0.5).status == "interrupted"
