@@ -20,7 +20,10 @@ T = TypeVar("T")
 
 
 class AsyncHeartbeat(Generic[T]):
-    """Awaits `act(item)` for each item held, every `every` seconds. One that fails is tried at the next beat."""
+    """Awaits `act(item)` for each item held, every `every` seconds. One that fails is tried at the next beat.
+
+    What fails by other errors than those of a database is told to the exception handler of the event loop.
+    """
 
     def __init__(self, act: Callable[[T], Awaitable[object]], every: float = RENEW_EVERY) -> None:
         self._act = act
@@ -43,11 +46,16 @@ class AsyncHeartbeat(Generic[T]):
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._beat(), name="convo-heartbeat")
 
-    def drop(self, item: T) -> None:
-        """Stop looking after an item; the task ends with the last one."""
-        self._held.pop(id(item), None)
+    def held(self) -> list[T]:
+        """Give the items that are looked after."""
+        return list(self._held.values())
+
+    def drop(self, item: T) -> bool:
+        """Stop looking after an item; False when it was not. The task ends with the last one."""
+        found = self._held.pop(id(item), None)
         if not self._held and self._task is not asyncio.current_task():
             self.close()
+        return found is not None
 
     def close(self) -> None:
         """Drop all items and end the task."""
@@ -64,3 +72,6 @@ class AsyncHeartbeat(Generic[T]):
                     await self._act(item)
                 except ConvoError:
                     continue
+                except Exception as error:  # noqa: BLE001 - the caller's clock, for one; others must not lose their leases by it
+                    told = {"message": "convo could not look after an exchange; it will try again", "exception": error}
+                    asyncio.get_running_loop().call_exception_handler(told)

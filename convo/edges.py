@@ -193,14 +193,15 @@ class Arriving:
         """The header that makes the audio of the deltas, written after it as they come, a wav that players know."""
         return wav_header()
 
-    def _round(self) -> tuple[Sequence[Draft], str | None, int | None]:
-        """Give what the next round says, its key, and the head that the caller has seen."""
-        rounds = len(self._replies)
-        return ((), key_of_round(self._key, rounds), None) if rounds else (self._drafts, self._key, self._expected_head)
+    def _round(self) -> tuple[Sequence[Draft], str | None, int | None, Reply | None]:
+        """Give what the next round says, its key, the head that the caller has seen, and the reply before it."""
+        if not self._replies:
+            return self._drafts, self._key, self._expected_head, None
+        return (), key_of_round(self._key, len(self._replies)), None, self._replies[-1]
 
     def _recorded(self, reply: Reply) -> None:
         """Note a reply that is in the log; the stream goes on when functions answer what it asks for."""
-        self._over = not goes_on(self._turn, reply, len(self._replies))
+        self._over = self._over or not goes_on(self._turn, reply, len(self._replies))
         self._replies.append(reply)
         self._ready.append(reply)
 

@@ -75,8 +75,11 @@ def open_calls(messages: Sequence[Message]) -> list[ToolCall]:
 
 
 def can_run(calls: Sequence[ToolCall], functions: Functions, tools: frozenset[str]) -> bool:
-    """Say whether each call has its function; a tool that the model has made up is answered too, with an error."""
-    return bool(calls) and all(call.name in functions or call.name not in tools for call in calls)
+    """Say whether each call can be answered: by its function, or with an error where the model has made up the tool.
+
+    There are servers that give calls an empty id: no result can refer to those.
+    """
+    return bool(calls) and all(call.id and (call.name in functions or call.name not in tools) for call in calls)
 
 
 def arguments_of(call: ToolCall, function: Callable[..., Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -108,7 +111,11 @@ def _takes_call_id(function: Callable[..., Any]) -> bool:
 
 def failure_of(error: Exception) -> Outcome:
     """Give what the model is told of an exception: its kind and its text."""
-    return Outcome(printable(f"{type(error).__name__}: {error}", MAX_ERROR), error=True)
+    try:
+        told = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an exception of the application that cannot be written
+        told = type(error).__name__
+    return Outcome(printable(told, MAX_ERROR), error=True)
 
 
 def unknown_tool(name: str) -> Outcome:

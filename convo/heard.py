@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _CUTTERS = {"pcm16": cut_pcm16, "wav": cut_wav}
 """Formats whose bytes are samples; others cannot be cut without decoding them."""
+LONGEST = 1e300
+"""Seconds, more than anything lasts; whole numbers that are larger fit into no float."""
 _WORD = re.compile("\\s*(?:[\u3040-\u30ff\u3400-\u9fff]|[^\\s\u3040-\u30ff\u3400-\u9fff]+)")
 """A word with the space before it; in Chinese and Japanese, which have no spaces, a character."""
 
@@ -143,5 +145,5 @@ def _text(value: object) -> str | None:
 def check_seconds(seconds: float) -> None:
     """Raise `InputError` for a time that nobody has heard."""
     check_type(seconds, (int, float), "seconds", "the seconds that were heard")
-    if isinstance(seconds, bool) or math.isnan(seconds) or seconds < 0:
-        raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from the start of the sound, 0 or more")
+    if isinstance(seconds, bool) or not (0 <= seconds < LONGEST or seconds == math.inf):
+        raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from its start, 0 or more")

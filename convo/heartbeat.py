@@ -6,6 +6,7 @@ One thread for each of the two, only while it is needed.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -21,7 +22,10 @@ T = TypeVar("T")
 
 
 class Heartbeat(Generic[T]):
-    """Calls `act(item)` for each item held, every `every` seconds. One that fails is tried at the next beat."""
+    """Calls `act(item)` for each item held, every `every` seconds. One that fails is tried at the next beat.
+
+    What fails by other errors than those of a database is told to `threading.excepthook`.
+    """
 
     def __init__(self, act: Callable[[T], object], every: float = RENEW_EVERY) -> None:
         self._act = act
@@ -53,13 +57,24 @@ class Heartbeat(Generic[T]):
                 self._thread = threading.Thread(target=self._beat, name="convo-heartbeat", daemon=True)
                 self._thread.start()
 
-    def drop(self, item: T) -> None:
-        """Stop looking after an item."""
+    def held(self) -> list[T]:
+        """Give the items that are looked after; in a fork none are."""
+        if not self._held or self._pid != os.getpid():
+            return []
         with self._changed:
-            self._held.pop(id(item), None)
+            return list(self._held.values())
+
+    def drop(self, item: T) -> bool:
+        """Stop looking after an item; False when it was not."""
+        if self._pid != os.getpid():
+            return False
+        with self._changed:
+            return self._held.pop(id(item), None) is not None
 
     def close(self) -> None:
         """Drop all items and end the thread."""
+        if self._pid != os.getpid():
+            return
         with self._changed:
             self._held.clear()
             self._changed.notify_all()
@@ -80,3 +95,5 @@ class Heartbeat(Generic[T]):
             self._act(item)
         except ConvoError:
             return
+        except Exception:  # noqa: BLE001 - the caller's clock, for one; others must not lose their leases by it
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))

@@ -8,9 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.async_heartbeat import AsyncHeartbeat
+from convo.errors import ConvoError, StoreError
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
+from convo.steps.calling import called, misplaced
 from convo.steps.effects import Call, Finish, Pause, Together, Told, Transcribe, Upgrade, Work
 from convo.store import async_engine as engines
 from convo.store import exchanges
@@ -18,6 +20,7 @@ from convo.store import exchanges
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
+    from convo.reply import Reply
     from convo.steps.effects import Ask, Effect, Lease, Steps
     from convo.steps.place import Tools
     from convo.steps.streaming import Incoming
@@ -49,6 +52,8 @@ class AsyncDriver:
                     creates = self.runner.creates and self.tools.writable
                     await self._perform_all(store_steps.ready(self.runner.place, creates=creates))
                     self.checked = True
+        if forsaken := [incoming for incoming in self.streams.held() if incoming.forsaken]:
+            await self._end_streams(forsaken)
         return await self._perform_all(steps)
 
     async def look(self, steps: Steps[T]) -> T:
@@ -109,10 +114,26 @@ class AsyncDriver:
         """Save what a stream has received; end one that nobody can ask for any more."""
         if not incoming.forsaken:
             return await self.do(streaming.saved(incoming))
-        self.release(incoming)
-        with suppress(Exception):
-            await incoming.told.answer.close()
-        return await self.do(streaming.interrupted(incoming))
+        return await self._end_forsaken(incoming)
+
+    async def _end_forsaken(self, incoming: Incoming) -> object:
+        """End a stream that nobody can ask for any more, once: a beat, the next call and the end of the store may meet."""
+        if not self.streams.drop(incoming):
+            return None
+        try:
+            return await self.end(incoming, streaming.interrupted(incoming))
+        finally:
+            self.heartbeat.drop(incoming.lease)
+
+    async def _end_streams(self, streams: list[Incoming]) -> None:
+        """End streams one after the other, until the database fails: then the leases of the others run out."""
+        for incoming in streams:
+            try:
+                await self._end_forsaken(incoming)
+            except StoreError:
+                return
+            except ConvoError:
+                continue
 
     def hold(self, incoming: Incoming) -> None:
         """Keep a stream's lease alive, and save what it receives, until it is released."""
@@ -124,19 +145,46 @@ class AsyncDriver:
         self.streams.drop(incoming)
         self.heartbeat.drop(incoming.lease)
 
+    async def end(self, incoming: Incoming, steps: Steps[Reply | None]) -> Reply | None:
+        """Perform the last steps of a stream and let it go, even when the caller is cancelled."""
+        return await self._shield.run(self._end(incoming, steps))
+
+    async def _end(self, incoming: Incoming, steps: Steps[Reply | None]) -> Reply | None:
+        try:
+            with suppress(Exception):
+                await incoming.told.answer.close()
+            incoming.reply = await self._perform_all(steps)
+        except ConvoError:
+            self.release(incoming)
+            raise
+        except BaseException:
+            incoming.forsaken = True
+            raise
+        incoming.over = True
+        self.release(incoming)
+        return incoming.reply
+
     async def close(self) -> None:
-        """Stop renewing leases and close the connections."""
+        """End the streams that are still open, stop renewing leases, and close the connections."""
+        await self._end_streams(self.streams.held())
         self.streams.close()
         self.heartbeat.close()
+        await self._shield.settle()
         await self.runner.close()
 
 
 async def _called(effect: Call) -> Any:
     """Await a coroutine function; any other runs in a thread, where it may wait without holding up the loop."""
-    if inspect.iscoroutinefunction(effect.function):
-        return await effect.function(*effect.arguments, **effect.named)
-    value = await asyncio.to_thread(effect.function, *effect.arguments, **effect.named)
-    return await value if inspect.isawaitable(value) else value
+    try:
+        if inspect.iscoroutinefunction(effect.function):
+            return await effect.function(*effect.arguments, **effect.named)
+        value = await asyncio.to_thread(called, effect.function, effect.arguments, effect.named)
+        return await value if inspect.isawaitable(value) else value
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise misplaced(error) from error  # nobody cancels us: it is the function's own
 
 
 async def _together(works: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

@@ -15,7 +15,8 @@ from convo.ids import as_uuid
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.effects import read, write
-from convo.steps.log import AGAIN, check_head, put_media
+from convo.steps.log import AGAIN, check_head, put_media, shown_branch
+from convo.steps.settling import settled
 from convo.store import branches
 
 if TYPE_CHECKING:
@@ -35,10 +36,11 @@ _TRIES = branches.TRIES
 
 
 def regenerate(place: Place, *, key: str | None, expected_head: int | None) -> Steps[Branch]:
-    """Take the last reply back."""
+    """Take the last reply back; what a dead worker has left of one is the last."""
     from convo.store import lines
 
     _check(place, key, expected_head)
+    yield from settled(place, (yield from shown_branch(place)))
     press = _press(place, key, ["regenerate"], place.found.branch, expected_head)
     found, branch = yield from write(lines.regenerate, press)
     place.now_found(found)

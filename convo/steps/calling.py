@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from convo.canonical import well_formed
@@ -12,7 +13,7 @@ from convo.steps.effects import Lease, call, together, write_one
 from convo.store.append import Entry, Guard, append
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from convo.functions import Functions
     from convo.messages import ToolCall
@@ -55,3 +56,16 @@ def _outcome(asked: ToolCall, functions: Functions) -> Steps[Outcome]:
     except Exception as error:  # noqa: BLE001 - whatever it is, the model is told of it
         return failure_of(error)
     return Outcome(value)
+
+
+def called(function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    """Call a function. What would end a generator or a task around it, and not just the function, is a `RuntimeError`."""
+    try:
+        return function(*arguments, **named)
+    except (StopIteration, GeneratorExit, CancelledError) as error:
+        raise misplaced(error) from error
+
+
+def misplaced(error: BaseException) -> RuntimeError:
+    """Give the error for one that a function raised as if it were its caller."""
+    return RuntimeError(f"the function raised {type(error).__name__}: {error}")

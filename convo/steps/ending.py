@@ -19,7 +19,7 @@ from convo.steps.columns import answer_columns, answer_of, as_interrupted, ended
 from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
 from convo.steps.log import put_media, shown_branch
 from convo.steps.settling import settled
-from convo.store import blobs, exchanges, log
+from convo.store import blobs, checkpoints, exchanges, log
 from convo.store.append import Entry
 from convo.store.totals import usage_columns
 from convo.usage import price
@@ -161,10 +161,11 @@ def abandon(place: Place, exchange: Any) -> Steps[None]:
     """Give up an exchange that waits for its answer. Raises `ExchangeNotFound`."""
     place.tools.check_writable()
     identifier = as_uuid(getattr(exchange, "id", exchange), ExchangeNotFound)
-    known = yield from read(exchanges.by_id, place.owner, identifier)
-    if known is not None and known.status == "pending" and (yield from settled(place, known.branch)):
+    row = yield from read(exchanges.row_of, place.owner, identifier)
+    mine = row["conversation"] == place.found.id and row["status"] == "pending"
+    if mine and (yield from settled(place, row["branch"])):
         return
-    yield from write(exchanges.give_up, place.owner, place.found.id, identifier, place.tools.now())
+    yield from write(checkpoints.give_up, place.owner, place.found.id, identifier, place.tools.now())
 
 
 def folded(fold: ChatFold) -> tuple[dict[str, Any], bool]:

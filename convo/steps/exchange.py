@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from convo.assembly import Plan, Target
     from convo.functions import Functions
     from convo.history import History
-    from convo.messages import Draft, ToolCall
+    from convo.messages import Draft, Message, ToolCall
     from convo.reply import Reply
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
@@ -75,7 +75,7 @@ def send(
     earlier: list[Reply] = []
     while goes_on(turn, reply, len(earlier)):
         earlier.append(reply)
-        reply = yield from _round(place, turn, (), key_of_round(key, len(earlier)), None)
+        reply = yield from _round(place, turn, (), key_of_round(key, len(earlier)), None, reply)
     return attrs.evolve(reply, earlier=tuple(earlier)) if earlier else reply
 
 
@@ -89,7 +89,7 @@ def checked(place: Place, content: Sequence[object], key: str | None, expected_h
 
 def goes_on(turn: Turn, reply: Reply, rounds: int) -> bool:
     """Say whether functions answer what a reply asks for, and another round follows."""
-    return rounds < turn.policy.tool_rounds and turn.runs(reply.tool_calls)
+    return rounds < turn.policy.tool_rounds and not reply.interrupted and turn.runs(reply.tool_calls)
 
 
 def key_of_round(key: str | None, number: int) -> str | None:
@@ -97,16 +97,23 @@ def key_of_round(key: str | None, number: int) -> str | None:
     return None if key is None else f"{key}\x1f{number}"
 
 
-def _round(place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[Reply]:
-    current = yield from started(place, turn, drafts, key, expected)
+def _round(
+    place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None, before: Reply | None = None
+) -> Steps[Reply]:  # fmt: skip
+    current = yield from started(place, turn, drafts, key, expected, before)
     if not isinstance(current, Open):
         return current
     told = yield from asked(place, turn, current, drafts)
     return (yield from finish(ended(place, current, told), current.lease(place)))
 
 
-def started(place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[Open | Reply]:
-    """Begin a round, answering open calls first where functions can; or give the reply that its key has already."""
+def started(
+    place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None, before: Reply | None = None
+) -> Steps[Open | Reply]:  # fmt: skip
+    """Begin a round, answering open calls first where functions can; or give the reply that its key has already.
+
+    `before` is the reply of the round before. Raises `StaleHead` when the line that is shown does not hold it any more.
+    """
     start = yield from opened(place, turn.target, key)
     now = place.tools.now()
     step = step_for(start.known, hash_of(drafts), now)
@@ -114,6 +121,8 @@ def started(place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, 
         _check_turn(start.known, start.history, step, drafts, turn.functions)
         if step is Step.REPLAY:
             return (yield from replay(place, start.known.id))
+    if before is not None:
+        _check_holds(start.history, before.message)
     fresh = drafts if step is Step.BEGIN else []
     calls = [] if fresh else open_calls(start.history.messages)
     heard = yield from transcribed_first(place, turn.client, start, fresh, turn.target, turn.policy)
@@ -133,13 +142,19 @@ def started(place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, 
         raise
 
 
+def _check_holds(history: History, message: Message) -> None:
+    """Raise `StaleHead` when a line does not hold a message as it was: another one is shown since."""
+    if not any(known.position == message.position and known.body == message.body for known in reversed(history.messages)):
+        raise StaleHead(message.position, history.head)
+
+
 def _replanned(place: Place, turn: Turn, begun: Begun, ready: Plan | None, calls: Sequence[ToolCall]) -> Steps[Plan]:
     """Give the plan of what the log holds once the exchange has begun, and the calls at its end are answered."""
     if ready is not None and (begun.branch, begun.head) == (ready.history.branch, ready.history.head):
         return ready
     if ready is None and turn.functions is not None:
         yield from answered_calls(place, begun, calls, turn.functions)
-    start = yield from opened(place, turn.target)
+    start = yield from opened(place, turn.target, branch=begun.branch)
     return planned(place, start, (), turn.target, turn.policy, place.tools.now())
 
 

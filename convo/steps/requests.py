@@ -41,9 +41,12 @@ class Opened:
     known: Known | None
 
 
-def open_turn(connection: Connection, owner: str, conversation: UUID, target: Target, key: str | None) -> Opened:
-    """Read what a request is made of."""
-    branch, _ = branches.shown(connection, owner, conversation)
+def open_turn(
+    connection: Connection, owner: str, conversation: UUID, target: Target, key: str | None, branch: UUID | None = None
+) -> Opened:
+    """Read what a request is made of: the branch that is shown, or another one."""
+    shown, _ = branches.shown(connection, owner, conversation)
+    branch = branch or shown
     known = exchanges.by_key(connection, owner, conversation, key)  # first: who takes over must see its messages
     line = log.load(connection, owner, branch, media="user")
     refers = target.may_refer and [message for message in line.messages if message.audio_id]
@@ -67,10 +70,10 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
     return Target(place.tools.catalogue.lookup(model), where, arguments)
 
 
-def opened(place: Place, target: Target, key: str | None = None) -> Steps[Opened]:
-    """Read what a turn starts from."""
-    start = yield from read(open_turn, place.owner, place.found.id, target, key)
-    if start.history.branch != place.found.branch:
+def opened(place: Place, target: Target, key: str | None = None, branch: UUID | None = None) -> Steps[Opened]:
+    """Read what a turn starts from, on the branch that is shown, or on the one where an exchange has begun."""
+    start = yield from read(open_turn, place.owner, place.found.id, target, key, branch)
+    if branch is None and start.history.branch != place.found.branch:
         yield from followed(place)
     return start
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convo.canonical import decode
-from convo.intake import read_chat
+from convo.errors import AnswerError, ConvoError
+from convo.intake import read_chat, unreadable
 from convo.intake.stream import rebuilt
 from convo.origin import Origin
 from convo.protocol import LEASE
@@ -25,20 +26,29 @@ if TYPE_CHECKING:
 
 
 def settled(place: Place, branch: UUID) -> Steps[bool]:
-    """End the exchange that a dead worker left on a branch, with what it had received; False when there is none."""
+    """End the exchange that a dead worker left on a branch, with what it had received; False when there is none.
+
+    It ends as failed where what was saved cannot be read, as another version may have written it.
+    """
     now = place.tools.now()
     left = yield from write(checkpoints.take, place.owner, branch, now, now + LEASE)
     if left is None:
         return False
-    found, row = _received(place.tools, left, now)
+    try:
+        found, row = _received(place.tools, left, now)
+    except (ConvoError, LookupError, TypeError, ValueError, AttributeError):
+        columns = {"error": AnswerError.code, "raw": unreadable(left.body)[0]}
+        yield from write(exchanges.fail, place.owner, branch, left.begun.id, left.begun.attempt, now, columns, None)
+        yield from write(checkpoints.clear, place.owner, left.begun.id)
+        return True
     yield from put_media(place, [found.draft], now)
     entry = Entry(
         place.owner, branch, now, (found.draft,), exchange_id=left.begun.id, attempt=left.begun.attempt, exchange=row
     )  # fmt: skip
     head = yield from write_one(exchanges.complete, entry)
-    yield from write(checkpoints.clear, place.owner, left.begun.id)
     if head is not None:
-        place.moved(head)
+        yield from write(checkpoints.clear, place.owner, left.begun.id)
+        place.moved(head, branch)
     return True
 
 
@@ -58,4 +68,4 @@ def _received(tools: Tools, left: Left, now: int) -> tuple[Answer, dict[str, Any
     found = read_chat(rebuilt(saved["answer"], left.audio), asked=saved["asked"], origin=origin)
     found = as_interrupted(found)
     columns = answer_columns(found, tools.catalogue.lookup(left.row["model"]), tools.catalogue.table, now)
-    return found, {**columns, **saved["row"]}
+    return found, {**columns, **{name: value for name, value in saved["row"].items() if name in left.row}}

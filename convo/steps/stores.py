@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from convo.checks import check_type
 from convo.content import message_drafts
-from convo.errors import InputError
+from convo.errors import InputError, StoreError
 from convo.filters import checked_filters, title_cases
 from convo.ids import as_uuid, place_after
 from convo.metadata import check_title, encode_metadata
@@ -69,8 +70,10 @@ def get(tools: Tools, owner: str | None, identifier: UUID | str | None, key: str
         raise InputError(reason)
     id_ = None if identifier is None else as_uuid(identifier)
     found = yield from read(conversations.get, owner, id_=id_, key=key)
-    if tools.writable and not tools.held and (yield from settled_if_left(Place(tools, found))):
-        found = yield from read(conversations.get, owner, id_=found.id)
+    if tools.writable and not tools.held:
+        with suppress(StoreError):  # what cannot be written now, whoever comes next writes; reading goes on
+            if (yield from settled_if_left(Place(tools, found))):
+                found = yield from read(conversations.get, owner, id_=found.id)
     return found
 
 

@@ -44,7 +44,7 @@ class Incoming:
     """A reply on its way: what has come, and how much of it is saved.
 
     It may be fed in one thread while another saves it. `forsaken` is set when nobody can ask for it any more, so that
-    whoever saves it next ends it instead.
+    whoever saves it next ends it instead. `over` is set when it was ended, with the `reply` that was recorded, if any.
     """
 
     def __init__(self, place: Place, current: Open, told: Told) -> None:
@@ -53,6 +53,8 @@ class Incoming:
         self.told = told
         self.fold = ChatFold()
         self.forsaken = False
+        self.over = False
+        self.reply: Reply | None = None
         self.saving = False
         self._saved = (0, 0)
         self._fed = 0
@@ -73,6 +75,11 @@ class Incoming:
         with self._lock:
             self._fed += 1
             return self.fold.feed(chunk)
+
+    def received(self) -> tuple[dict[str, Any], bool]:
+        """Give the answer so far, and whether it was cut off. Raises `AnswerError` when nothing has come."""
+        with self._lock:
+            return folded(self.fold)
 
     def unsaved(self, now: int) -> tuple[Checkpoint, tuple[int, int]] | None:
         """Give what to save, and what is saved then; None when nothing has come since the last time."""
@@ -109,7 +116,7 @@ def ended(incoming: Incoming) -> Steps[Reply]:
     Raises `AnswerError` when nothing came.
     """
     try:
-        answer, cut_off = folded(incoming.fold)
+        answer, cut_off = incoming.received()
     except AnswerError as error:
         yield from _ended_without(incoming, error)
         raise
@@ -120,15 +127,15 @@ def interrupted(
     incoming: Incoming, error: BaseException | None = None, *, heard_until: float | None = None
 ) -> Steps[Reply | None]:  # fmt: skip
     """Record what was received, or what was heard of it, as an interrupted reply; None when nothing was."""
-    fold = incoming.fold
-    if fold.empty:
+    try:
+        answer, cut_off = incoming.received()
+    except AnswerError:
         yield from _ended_without(incoming, error or NoReply(incoming.current.begun.id))
         return None
-    answer = fold.answer()
     if heard_until is not None:
-        answer = heard(whole := answer, heard_until, _format(incoming.plan), whole=fold.complete)
-        return (yield from _recorded(incoming, answer, interrupted=not fold.complete or answer != whole))
-    return (yield from _recorded(incoming, answer, interrupted=not fold.complete))
+        answer = heard(whole := answer, heard_until, _format(incoming.plan), whole=not cut_off)
+        cut_off = cut_off or answer != whole
+    return (yield from _recorded(incoming, answer, interrupted=cut_off))
 
 
 def _format(plan: Plan) -> str | None:

@@ -33,17 +33,19 @@ def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
     """
     place.tools.check_writable()
     check_seconds(seconds)
-    branch, message = yield from read(_at, place.owner, place.found.id, position)
-    if message.role != "assistant":
-        raise NotAReply(position, message.role)
-    data = (yield from read(blobs.get, place.owner, message.media[0].digest)) if message.media else None
-    draft = _cut(message, data, seconds)
-    if draft is None:
-        return message
-    now = place.tools.now()
-    yield from put_media(place, [draft], now)
-    yield from write(rewriting.rewrite, place.owner, branch, position, draft)
-    return draft.at(position, message.created)
+    while True:
+        branch, message = yield from read(_at, place.owner, place.found.id, position)
+        if message.role != "assistant":
+            raise NotAReply(position, message.role)
+        if message.status == "redacted":
+            return message
+        data = (yield from read(blobs.get, place.owner, message.media[0].digest)) if message.media else None
+        draft = _cut(message, data, seconds)
+        if draft is None:
+            return message
+        yield from put_media(place, [draft], place.tools.now())
+        if (yield from write(rewriting.rewrite, place.owner, branch, position, message.body, draft)):
+            return draft.at(position, message.created)
 
 
 def _at(connection: Connection, owner: str, conversation: UUID, position: int) -> tuple[UUID, Message]:
@@ -63,7 +65,7 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     if data is not None:
         body["audio"] = {**body["audio"], "data": pybase64.b64encode_as_string(data)}
     answer = {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
-    cut = heard(answer, seconds, piece.format if piece else None, whole=message.status == "complete")
+    cut = heard(answer, seconds, piece.format if piece else None, whole=message.status == "complete" or _was_cut(body))
     if cut == answer:
         return None
     asked = {"model": message.model, "audio": {"format": piece.format, "voice": piece.voice} if piece else None}
@@ -73,3 +75,9 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
         draft, status="interrupted", pinned=message.pinned, metadata=message.labels, created=message.created,
         text_tokens=message.text_tokens, audio_tokens=message.audio_tokens,
     )  # fmt: skip
+
+
+def _was_cut(body: dict[str, Any]) -> bool:
+    """Say whether a message is what was heard of one: its words are those of its sound then, and not ahead of it."""
+    audio = body.get("audio")
+    return isinstance(audio, dict) and audio.get("id") is None

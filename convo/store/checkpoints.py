@@ -46,17 +46,15 @@ class Left:
     audio: bytes
 
 
-def _upsert_body() -> Any:
+def _upsert() -> Any:
     from sqlalchemy.dialects import postgresql
 
     insert = postgresql.insert(tables.checkpoint).values({name: sa.bindparam(name, type_=_K[name].type) for name in _K.keys()})  # noqa: SIM118 - a collection of columns is no dict
-    changed = {name: insert.excluded[name] for name in ("attempt", "body", "saved_at")}
+    changed = {name: insert.excluded[name] for name in ("attempt", "body", "data", "saved_at")}
     return insert.on_conflict_do_update(index_elements=list(tables.checkpoint.primary_key), set_=changed)
 
 
-_put_body = Statement("save the message of a stream so far", _upsert_body)
-_put_audio = Statement("save a piece of the audio of a stream", lambda: sa.insert(tables.checkpoint))
-_last = Statement("the last piece that is saved", lambda: sa.select(sa.func.max(_K.number)).where(*_of_exchange))
+_put = Statement("save a piece of what a stream has received", _upsert)
 _body = Statement("the message of a stream so far", lambda: sa.select(_K.body).where(*_of_exchange, _K.number == 0))
 _audio = Statement(
     "the audio of a stream so far", lambda: sa.select(_K.data).where(*_of_exchange, _K.number > 0).order_by(_K.number)
@@ -71,12 +69,10 @@ def save(connection: Connection, owner: str, begun: Begun, new: Checkpoint) -> b
     if new.start == 0:
         _clear(connection, owner=owner, exchange=begun.id)
     common = {"owner": owner, "exchange": begun.id, "attempt": begun.attempt, "saved_at": new.now}
-    _put_body(connection, number=0, body=new.body, data=None, **common)
-    last = _last.one(connection, owner=owner, exchange=begun.id)
-    number = int(last[0]) if last else 0
-    for start in range(0, len(new.data), CHUNK):
-        number += 1
-        _put_audio(connection, number=number, body=None, data=new.data[start : start + CHUNK], **common)
+    _put(connection, number=0, body=new.body, data=None, **common)
+    for place in range(0, len(new.data), CHUNK):
+        # Numbered by where it begins: what was saved already, and not confirmed, is not there twice.
+        _put(connection, number=new.start + place + 1, body=None, data=new.data[place : place + CHUNK], **common)
     return True
 
 
@@ -96,4 +92,10 @@ def take(connection: Connection, owner: str, branch: UUID, now: int, until: int)
 
 def clear(connection: Connection, owner: str, exchange: UUID) -> None:
     """Forget what was saved of an exchange."""
+    _clear(connection, owner=owner, exchange=exchange)
+
+
+def give_up(connection: Connection, owner: str, conversation: UUID, exchange: UUID, now: int) -> None:
+    """Give an exchange up, with what was saved of it. Raises `ExchangeNotFound`."""
+    exchanges.give_up(connection, owner, conversation, exchange, now)
     _clear(connection, owner=owner, exchange=exchange)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from convo.canonical import decode, digest, encode
 from convo.errors import MessageNotFound
-from convo.store import blobs, branches, conversations, deletion, log, tables
+from convo.store import blobs, branches, checkpoints, conversations, deletion, log, tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def _redacted(connection: Connection, owner: str, source: UUID, message: Message
         statement(connection, **where)
     if message.role == "assistant" and row is not None and row[0] is not None:
         _forget_answer(connection, owner, row[0])
+        checkpoints.clear(connection, owner, row[0])
     blobs.drop_unused(connection, owner, uses, now)
 
 

@@ -7,15 +7,18 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from convo.errors import ConvoError, StoreError
 from convo.heartbeat import Heartbeat
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
+from convo.steps.calling import called
 from convo.steps.effects import Call, Finish, Pause, Together, Told, Transcribe, Upgrade, Work
 from convo.store import engine as engines
 from convo.store import exchanges
 
 if TYPE_CHECKING:
+    from convo.reply import Reply
     from convo.steps.effects import Ask, Effect, Lease, Steps
     from convo.steps.place import Tools
     from convo.steps.streaming import Incoming
@@ -44,6 +47,8 @@ class Driver:
                     creates = self.runner.creates and self.tools.writable
                     self._perform_all(store_steps.ready(self.runner.place, creates=creates))
                     self.checked = True
+        if forsaken := [incoming for incoming in self.streams.held() if incoming.forsaken]:
+            self._end_streams(forsaken)
         return self._perform_all(steps)
 
     def look(self, steps: Steps[T]) -> T:
@@ -78,7 +83,7 @@ class Driver:
         if isinstance(effect, Pause):
             return time.sleep(effect.seconds)
         if isinstance(effect, Call):
-            return effect.function(*effect.arguments, **effect.named)
+            return called(effect.function, effect.arguments, effect.named)
         if isinstance(effect, Transcribe):
             heard = effect.client.audio.transcriptions.with_raw_response.create(**effect.arguments)
             return Told(heard.parse(), {name.lower(): value for name, value in heard.headers.items()}, self.tools.now())
@@ -102,10 +107,26 @@ class Driver:
         """Save what a stream has received; end one that nobody can ask for any more."""
         if not incoming.forsaken:
             return self.do(streaming.saved(incoming))
-        self.release(incoming)
-        with suppress(Exception):
-            incoming.told.answer.close()
-        return self.do(streaming.interrupted(incoming))
+        return self._end_forsaken(incoming)
+
+    def _end_forsaken(self, incoming: Incoming) -> object:
+        """End a stream that nobody can ask for any more, once: a beat, the next call and the end of the store may meet."""
+        if not self.streams.drop(incoming):
+            return None
+        try:
+            return self.end(incoming, streaming.interrupted(incoming))
+        finally:
+            self.heartbeat.drop(incoming.lease)
+
+    def _end_streams(self, streams: list[Incoming]) -> None:
+        """End streams one after the other, until the database fails: then the leases of the others run out."""
+        for incoming in streams:
+            try:
+                self._end_forsaken(incoming)
+            except StoreError:
+                return
+            except ConvoError:
+                continue
 
     def hold(self, incoming: Incoming) -> None:
         """Keep a stream's lease alive, and save what it receives, until it is released."""
@@ -117,8 +138,25 @@ class Driver:
         self.streams.drop(incoming)
         self.heartbeat.drop(incoming.lease)
 
+    def end(self, incoming: Incoming, steps: Steps[Reply | None]) -> Reply | None:
+        """Perform the last steps of a stream and let it go; when they are interrupted, the next beat ends it."""
+        try:
+            with suppress(Exception):
+                incoming.told.answer.close()
+            incoming.reply = self._perform_all(steps)
+        except ConvoError:
+            self.release(incoming)
+            raise
+        except BaseException:
+            incoming.forsaken = True
+            raise
+        incoming.over = True
+        self.release(incoming)
+        return incoming.reply
+
     def close(self) -> None:
-        """Stop renewing leases and close the connections."""
+        """End the streams that are still open, stop renewing leases, and close the connections."""
+        self._end_streams(self.streams.held())
         self.streams.close()
         self.heartbeat.close()
         self.runner.close()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from convo.edges import Arriving
-from convo.errors import ConvoError
 from convo.heard import check_seconds
 from convo.steps import exchange as exchange_steps
 from convo.steps import streaming, truncating
@@ -69,21 +67,22 @@ class Stream(Arriving):
         """
         if heard_until is not None:
             check_seconds(heard_until)
-        incoming, was_over = self._taken(), self._over
         self._over = True
+        incoming = self._taken()
         self._ready.clear()
         if incoming is not None:
             self._interrupt(incoming, heard_until=heard_until)
-        elif heard_until is not None and was_over and self._replies:
+        elif heard_until is not None and self._replies:
             steps = truncating.truncated(self._place, self._replies[-1].message.position, heard_until)
             self._replies[-1] = attrs.evolve(self._replies[-1], message=self._driver.do(steps))
 
     def _next_round(self) -> None:
         if self._over or self._incoming is not None:
             return
-        drafts, key, expected_head = self._round()
+        drafts, key, expected_head, before = self._round()
         try:
-            found = self._driver.do(exchange_steps.started(self._place, self._turn, drafts, key, expected_head))
+            steps = exchange_steps.started(self._place, self._turn, drafts, key, expected_head, before)
+            found = self._driver.do(steps)
             if not isinstance(found, Open):
                 self._ready.extend(streaming.events_of(found))
                 self._recorded(found)
@@ -92,19 +91,25 @@ class Stream(Arriving):
         except BaseException:
             self._over = True
             raise
-        self._incoming = streaming.Incoming(self._place, found, told)
-        self._driver.hold(self._incoming)
+        self._incoming = incoming = streaming.Incoming(self._place, found, told)
+        self._driver.hold(incoming)
         self._pieces = iter(told.answer)
+        if self._over and self._taken() is not None:  # closed while the request was on its way
+            self._interrupt(incoming)
 
     def _pull(self, incoming: Incoming) -> None:
         try:
             piece = next(self._pieces, None)
             if piece is not None:
-                self._ready.extend(incoming.feed(piece))
+                events = incoming.feed(piece)
+                if self._incoming is incoming:
+                    self._ready.extend(events)
                 return
         except BaseException as error:
             if self._taken() is None:
-                return  # closed meanwhile
+                if isinstance(error, Exception):
+                    return  # closed meanwhile
+                raise
             self._over = True
             self._interrupt(incoming, error)
             raise
@@ -113,24 +118,15 @@ class Stream(Arriving):
 
     def _finish(self, incoming: Incoming) -> None:
         try:
-            self._recorded(self._driver.do(streaming.ended(incoming)))
+            reply = self._driver.end(incoming, streaming.ended(incoming))
         except BaseException:
             self._over = True
             raise
-        finally:
-            self._driver.release(incoming)
+        if reply is not None:
+            self._recorded(reply)
 
     def _interrupt(self, incoming: Incoming, error: BaseException | None = None, *, heard_until: float | None = None) -> None:
-        try:
-            with suppress(Exception):
-                incoming.told.answer.close()
-            reply = self._driver.do(streaming.interrupted(incoming, error, heard_until=heard_until))
-        except ConvoError:
-            self._driver.release(incoming)
-            raise
-        except BaseException:
-            incoming.forsaken = True
-            raise
-        self._driver.release(incoming)
-        if reply is not None:
-            self._replies.append(reply)
+        if not incoming.over:  # the store may have been closed
+            self._driver.end(incoming, streaming.interrupted(incoming, error, heard_until=heard_until))
+        if incoming.reply is not None:
+            self._replies.append(incoming.reply)

@@ -43,7 +43,7 @@ def holds(wanted: Any, metadata: dict[str, Any], key: str = "k") -> bool:
             return key in metadata and encode(metadata[key]) in map(encode, values)
         case Between(low, high):
             value: Any = metadata.get(key)
-            low, high = cast(Any, low), cast(Any, high)
+            low, high = cast("Any", low), cast("Any", high)
             kind: Any = str if isinstance(low if low is not None else high, str) else (int, float)
             fits = isinstance(value, kind) and not isinstance(value, bool)
             return fits and (low is None or low <= value) and (high is None or value <= high)

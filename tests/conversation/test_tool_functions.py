@@ -299,3 +299,107 @@ def test_arguments_reach_a_function_as_the_json_that_they_are(store: Any, client
     store.create().send(client, "Note", tool_functions=functions, **tools("note"), **MODEL)
     assert seen == [given]
     assert results(fake) == [("call_1", "null")]
+
+
+# --- what functions may do to their caller ---------------------------------------------------------
+
+
+class _Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise LookupError
+
+
+@pytest.mark.parametrize(
+    "error", [StopIteration("x"), StopAsyncIteration(), GeneratorExit(), asyncio.CancelledError("own"), _Unspeakable()]
+)
+def test_whatever_a_function_raises_ends_no_turn(store: Any, client: Any, fake: FakeAPI, error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    fake.will_reply(tool_calls=[("fail", "{}", "call_1")])
+    chat = store.create()
+    assert chat.send(client, "Do it", tool_functions={"fail": fail}, **tools("fail"), **MODEL).text
+    assert type(error).__name__ in results(fake)[0][1]
+    assert chat.pending() == []
+
+
+async def test_a_coroutine_function_whose_own_task_was_cancelled_has_failed_and_its_turn_goes_on(
+    database: Database, clock: FixedClock, fake: FakeAPI
+) -> None:
+    fake.will_reply(tool_calls=[("wait", "{}", "call_1")])
+
+    async def wait() -> None:
+        inner = asyncio.create_task(asyncio.Event().wait())
+        inner.cancel()
+        await inner
+
+    async with convo.AsyncStore(database.url, clock=clock, **database.options) as store, fake.async_client() as client:
+        chat = await store.create()
+        assert (await chat.send(client, "Wait", tool_functions={"wait": wait}, **tools("wait"), **MODEL)).text
+    assert "CancelledError" in results(fake)[0][1]
+
+
+def test_a_question_that_is_edited_while_functions_run_is_answered_on_the_branch_that_was_left(
+    database: Database, clock: FixedClock, fake: FakeAPI
+) -> None:
+    fake.will_reply(tool_calls=[("slow", "{}", "call_1")])
+    with convo.Store(database.url, clock=clock, **database.options) as store, fake.client() as client:
+        chat = store.create()
+        left = chat.branches()[0]
+
+        def slow() -> int:
+            store.get(chat.id).edit(1, "Another question")
+            return 1
+
+        chat.send(client, "A question", tool_functions={"slow": slow}, **tools("slow"), **MODEL)
+        assert fake.last.body["messages"][0]["content"] == "A question"
+        assert results(fake) == [("call_1", "1")]
+        again = store.get(chat.id)
+        assert [message.text for message in again.history()] == ["Another question"]
+        again.switch(left)
+        assert [message.role for message in again.history()] == ["user", "assistant", "tool", "assistant"]
+
+
+def test_calls_with_one_id_are_answered_as_the_model_is_told_them(store: Any, client: Any, fake: FakeAPI) -> None:
+    fake.will_reply(tool_calls=[("add", '{"n": 1}', "call_1"), ("add", '{"n": 2}', "call_1")])
+    chat = store.create()
+    assert chat.send(client, "Add", tool_functions={"add": lambda n: n}, **tools("add"), **MODEL).text
+    assert chat.send(client, "Again", **tools("add"), **MODEL).text
+
+
+def test_a_call_without_an_id_cannot_be_answered(store: Any, client: Any, fake: FakeAPI) -> None:
+    fake.will_reply(tool_calls=[{"id": "", "type": "function", "function": {"name": "add", "arguments": "{}"}}])
+    chat = store.create()
+    reply = chat.send(client, "Add", tool_functions={"add": lambda: 1}, **tools("add"), **MODEL)
+    assert len(fake.received) == 1
+    assert reply.message == chat.history()[-1]
+    assert chat.pending() == []
+
+
+def test_a_function_may_use_the_conversation_that_it_is_called_in(database: Database, clock: FixedClock, fake: FakeAPI) -> None:
+    fake.will_reply(tool_calls=[("note", "{}", "call_1"), ("ask", "{}", "call_2")])
+    with convo.Store(database.url, clock=clock, **database.options) as store, fake.client() as client:
+        chat = store.create()
+        functions = {"note": lambda: chat.add("By the way").position, "ask": lambda: chat.send(client, "Well?", **MODEL).text}
+        chat.send(client, "Note it", tool_functions=functions, **tools("note", "ask"), **MODEL)
+        assert [message["role"] for message in fake.last.body["messages"]] == ["user", "assistant", "tool", "tool", "user"]
+        assert "TurnInProgress" in results(fake)[1][1]
+
+
+@pytest.mark.parametrize("way", ["send", "stream"])
+def test_a_turn_goes_on_in_no_line_but_its_own(database: Database, clock: FixedClock, fake: FakeAPI, way: str) -> None:
+    fake.will_reply(tool_calls=[("slow", "{}", "call_1")])
+    fake.will_reply(tool_calls=[("slow", "{}", "call_2")])
+    with convo.Store(database.url, clock=clock, **database.options) as store, fake.client() as client:
+        chat = store.create()
+
+        def slow() -> int:
+            store.get(chat.id).edit(1, "Another question")
+            return 1
+
+        same: dict[str, Any] = {"tool_functions": {"slow": slow}, **tools("slow"), **MODEL}
+        with pytest.raises(convo.StaleHead):
+            chat.send(client, "A question", **same) if way == "send" else list(chat.stream(client, "A question", **same))
+        assert [message.text for message in store.get(chat.id).history()] == ["Another question"]
+        assert len(fake.received) == 2
+        assert chat.pending() == []

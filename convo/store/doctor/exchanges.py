@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.findings import Finding
+from convo.protocol import ENDED
 from convo.store import exchanges, tables
 from convo.store.doctor.page import execute, paged, rows
 
@@ -123,7 +124,7 @@ def checkpoints(connection: Connection, scope: Scope, after: After) -> Found:
 
 
 def _checkpoint(owner: str, exchange: Any, conversation: Any, branch: Any, status: str) -> Finding:
-    answered = status == "done"
+    answered = status in ENDED
     lost = "its answer is in the log" if answered else "the log does not hold what it had received"
     return Finding(
         "checkpoint_left", "warning", f"a checkpoint is left of a stream that has ended ({status}); {lost}, a repair deletes "
