@@ -1,0 +1,188 @@
+"""A store that went through everything: the parts of the library where they meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+import convo
+from convo import AudioDelta
+from convo.steps import ears, truncating
+from convo.store import tables
+from tests.conversation.test_deletion import counted
+from tests.conversation.test_interruptions import die, save_now, until
+from tests.conversation.test_transcripts import ran
+from tests.support.builders import recording, wav
+
+if TYPE_CHECKING:
+    from convo.testing import FakeAPI, FixedClock
+    from tests.conftest import Database, World
+
+TEXT: dict[str, Any] = {"model": "gpt-4.1"}
+HEARS: dict[str, Any] = {"model": "gpt-audio-1.5", "modalities": ["text"]}
+VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy"}
+SAID = "Kestrel hovers above the wide meadow, and falls upon a vole which nobody else has seen there."
+
+
+def unheard(number: int) -> convo.Audio:
+    return recording(None, wav(0.2, pitch=220.0 + number))
+
+
+def sick(store: Any) -> list[str]:
+    """What a doctor finds that is worse than a note, but for the settings of the server."""
+    return [
+        f"{found.kind}: {found.message}"
+        for found in store.doctor(verify=True)
+        if found.severity != "note" and found.owner is not None
+    ]
+
+
+def places(store: Any, text: str) -> list[tuple[Any, int]]:
+    return [(hit.conversation, hit.position) for hit in store.search(text)]
+
+
+def test_a_store_that_went_through_everything_is_healthy(
+    world: World, database: Database, fake: FakeAPI, clock: FixedClock
+) -> None:
+    store = world.open()
+    client = world.client
+    owner = store.create().owner
+    chat = store.create(instructions="Be brief.", title="all of it")
+    fake.will_reply(SAID)
+    stream = chat.stream(client, unheard(1), **VOICE)
+    until(stream, AudioDelta, 3)
+    stream.close()
+    fake.will_reply(SAID)
+    chat.send(client, "And more?", **VOICE, format="wav")
+    assert chat.truncate(chat.head, heard_until=1.0).status == "interrupted"
+    fake.will_reply(tool_calls=[("look_up", '{"bird":"vulture"}', "call_1")])
+    fake.will_reply("It is written there.")
+    tools = [{"type": "function", "function": {"name": "look_up", "parameters": {}}}]
+    chat.send(client, "Look it up", **HEARS, tools=tools, tool_functions={"look_up": lambda bird: f"about the {bird}"})
+    chat.annotate(3, thumbs=1)
+    assert sick(store) == []
+    fork = chat.fork()
+    assert chat.transcribe(client).done == 1
+    fork.set_transcript(2, "a falcon perhaps")
+    before = chat.branches()[0]
+    chat.edit(4, "And less?")
+    chat.update(instructions="Be long.")
+    chat.regenerate()
+    chat.switch(before)
+    fork.redact(4)
+    fork.redact(5)
+    fork.redact(7)
+    assert sick(store) == []
+    assert sick(store.everyone()) == []
+    dead = fork.stream(client, "Who is there?", **VOICE)
+    until(dead, AudioDelta, 2)
+    save_now(dead)
+    die(dead)
+    clock.advance(31)
+    assert "exchange_expired" in [found.kind for found in store.doctor()]
+    fork.edit(2, unheard(2))
+    fork.transcribe(client)
+    store.search("falcon")
+    store.doctor(repair=lambda finding: True)
+    assert sick(store) == []
+    fork.move_to(f"{owner}-user")
+    assert sick(store) == []
+    theirs = store.owned_by(f"{owner}-user")
+    assert sick(theirs) == []
+    again = theirs.get(fork.id).fork(2)
+    for one in (chat, fork, again):
+        assert one.to_chat()
+        assert store.create(messages=one.to_chat()).history().head == one.head
+        assert one.transcript()
+        one.usage()
+        one.pending()
+    theirs.delete(fork.id)
+    store.delete(chat.id)
+    clock.advance(10_000)
+    assert sick(store) == sick(theirs) == []
+    assert sick(store.everyone()) == []
+
+
+def test_what_is_derived_of_a_redacted_message_is_what_the_doctor_expects(store: Any) -> None:
+    chat = store.create(messages=[{"role": "user", "content": "my secret"}])
+    chat.redact(1)
+    assert sick(store) == []
+
+
+def in_between(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, act: Any) -> None:
+    """Do something once, right before a function of the library runs: what another worker may do between two steps."""
+    real, left = getattr(module, name), [act]
+
+    def acting(*args: Any, **kwargs: Any) -> Any:
+        while left:
+            left.pop()()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, acting)
+
+
+def test_a_redacted_reply_stays_redacted_when_it_is_truncated(store: Any, client: Any, fake: FakeAPI) -> None:
+    chat = store.create()
+    chat.send(client, "Hello?", **VOICE, format="wav")
+    chat.redact(2)
+    before = chat.history()
+    assert chat.truncate(2, heard_until=0) == before[1]
+    assert chat.history() == before
+    assert sick(store) == []
+
+
+@pytest.mark.parametrize("act", ["redact", "delete"])
+def test_a_reply_that_is_redacted_or_deleted_while_it_is_truncated_does_not_come_back(
+    world: World, database: Database, fake: FakeAPI, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    store = world.open()
+    chat = store.create()
+    fake.will_reply(SAID)
+    chat.send(world.client, "Hello?", **VOICE, format="wav")
+
+    def meanwhile() -> None:
+        with convo.Store(database.url, clock=clock, **database.options) as other:
+            other.get(chat.id).redact(2) if act == "redact" else other.delete(chat.id)
+
+    in_between(monkeypatch, truncating, "_cut", meanwhile)
+    if act == "redact":
+        assert chat.truncate(2, heard_until=1.0).status == "redacted"
+        assert "Kestrel" not in str(chat.to_chat())
+    else:
+        with pytest.raises(convo.ConversationNotFound):
+            chat.truncate(2, heard_until=1.0)
+        assert not any(counted(database).values())
+    assert sick(store) == []
+
+
+@pytest.mark.parametrize("position", [0, -1, 1 << 70, "2", None, True, 2.0])
+def test_only_a_position_of_a_message_is_truncated(store: Any, client: Any, fake: FakeAPI, position: Any) -> None:
+    chat = store.create()
+    chat.send(client, "Hello?", **VOICE, format="wav")
+    before = chat.history()
+    with pytest.raises((convo.InputError, convo.MessageNotFound)):
+        chat.truncate(position, heard_until=1)
+    assert chat.history() == before
+
+
+def test_a_recording_that_is_redacted_while_it_is_transcribed_says_nothing(
+    world: World, database: Database, fake: FakeAPI, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = world.open()
+    chat = store.create()
+    chat.add(unheard(1))
+    fake.will_transcribe("a whispered word")
+
+    def meanwhile() -> None:
+        with convo.Store(database.url, clock=clock, **database.options) as other:
+            other.get(chat.id).redact(1)
+
+    in_between(monkeypatch, ears, "_file", meanwhile)
+    chat.transcribe(world.client)
+    assert chat.history()[0].status == "redacted"
+    assert "whispered" not in chat.transcript()
+    assert store.search("whispered") == []
+    assert sick(store) == []
