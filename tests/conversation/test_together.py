@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import convo
 from convo import AudioDelta
 from convo.steps import ears, truncating
-from convo.store import tables
+from convo.store import checkpoints, tables
 from tests.conversation.test_deletion import counted
 from tests.conversation.test_interruptions import die, save_now, until
 from tests.conversation.test_transcripts import ran
@@ -185,4 +185,83 @@ def test_a_recording_that_is_redacted_while_it_is_transcribed_says_nothing(
     assert chat.history()[0].status == "redacted"
     assert "whispered" not in chat.transcript()
     assert store.search("whispered") == []
+    assert sick(store) == []
+
+
+def test_the_bytes_of_what_came_too_late_move_with_it_and_go_with_the_redacted_reply(
+    world: World, database: Database, clock: FixedClock
+) -> None:
+    store = world.open()
+    chat = store.create()
+    visitor, user = chat.owner, f"{chat.owner}-user"
+    chat.add("Hello?")
+    request = chat.request("gpt-audio-1.5", client=world.client, voice="alloy", format="wav")
+    call = chat.exchange(request)
+    call.__enter__()
+    clock.advance(31)
+    chat.send(world.client, **VOICE, format="wav")
+    with pytest.raises(convo.ExchangeLost):
+        call.record(spoken("Too late."))
+    assert len(digests(chat)) == 2
+    chat.move_to(user)
+    assert len(digests(chat)) == 2
+    assert digests(store.create()) == []
+    assert sick(store.owned_by(user)) == sick(store) == []
+    chat.move_to(visitor)
+    chat.redact(2)
+    assert digests(chat) == []
+
+
+def spoken(said: str) -> dict[str, Any]:
+    """An answer of the API in speech."""
+    sound = base64.b64encode(wav(0.3, pitch=333.0)).decode()
+    audio = {"id": "audio_late", "data": sound, "expires_at": 2_000_000_000, "transcript": said}
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": None, "audio": audio}}
+    return {"id": "x", "object": "chat.completion", "created": 1, "model": "gpt-audio-1.5", "choices": [choice]}
+
+
+def digests(chat: Any) -> list[str]:
+    """The bytes that the owner of a conversation has in whole."""
+    known, chunk = tables.blob.c, tables.blob_chunk.c
+    whole = sa.select(known.digest).join(tables.blob_chunk, (chunk.owner == known.owner) & (chunk.digest == known.digest))
+    return ran(chat, whole.where(known.owner == chat.owner).distinct())
+
+
+def test_what_a_stream_left_of_a_reply_is_redacted_with_it(world: World, fake: FakeAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = world.open()
+    chat = store.create()
+    stream = chat.stream(world.client, "Hello?", **VOICE)
+    until(stream, AudioDelta)
+    save_now(stream)
+    monkeypatch.setattr(checkpoints, "clear", lambda connection, owner, exchange: None)
+    stream.close()
+    monkeypatch.undo()
+    left = sa.select(tables.checkpoint.c.number).where(tables.checkpoint.c.owner == chat.owner)
+    assert ran(chat, left)
+    chat.redact(2)
+    assert ran(chat, left) == []
+
+
+def test_a_doctor_that_finds_what_another_has_just_deleted_goes_on(
+    world: World, database: Database, fake: FakeAPI, clock: FixedClock
+) -> None:
+    store = world.open()
+    chat, second = store.create(), store.create()
+    for one in (chat, second):
+        stream = one.stream(world.client, "Hello?", **VOICE)
+        until(stream, AudioDelta)
+        save_now(stream)
+        die(stream)
+    clock.advance(31)
+    asked: list[Any] = []
+
+    def repair(finding: convo.Finding) -> bool:
+        if not asked:
+            with convo.Store(database.url, clock=clock, **database.options) as other:
+                other.delete(finding.conversation)
+        asked.append(finding)
+        return True
+
+    store.doctor(repair=repair)
+    assert len(asked) == 2
     assert sick(store) == []
