@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 import convo
 from convo import AudioDelta
@@ -44,12 +45,9 @@ def places(store: Any, text: str) -> list[tuple[Any, int]]:
     return [(hit.conversation, hit.position) for hit in store.search(text)]
 
 
-def test_a_store_that_went_through_everything_is_healthy(
-    world: World, database: Database, fake: FakeAPI, clock: FixedClock
-) -> None:
+def test_a_store_that_went_through_everything_is_healthy(world: World, fake: FakeAPI, clock: FixedClock) -> None:
     store = world.open()
     client = world.client
-    owner = store.create().owner
     chat = store.create(instructions="Be brief.", title="all of it")
     fake.will_reply(SAID)
     stream = chat.stream(client, unheard(1), **VOICE)
@@ -64,6 +62,16 @@ def test_a_store_that_went_through_everything_is_healthy(
     chat.send(client, "Look it up", **HEARS, tools=tools, tool_functions={"look_up": lambda bird: f"about the {bird}"})
     chat.annotate(3, thumbs=1)
     assert sick(store) == []
+    go_through_everything(store, chat, client, clock)
+    assert sick(store.everyone()) == []
+
+
+def go_through_everything(store: Any, chat: Any, client: Any, clock: FixedClock) -> None:
+    """Change a conversation in all ways until it is deleted; the doctor is content on the way.
+
+    It has an unheard recording at 2, its spoken reply at 3, spoken turns, and the call of a tool at 7.
+    """
+    owner = chat.owner
     fork = chat.fork()
     assert chat.transcribe(client).done == 1
     fork.set_transcript(2, "a falcon perhaps")
@@ -103,7 +111,6 @@ def test_a_store_that_went_through_everything_is_healthy(
     store.delete(chat.id)
     clock.advance(10_000)
     assert sick(store) == sick(theirs) == []
-    assert sick(store.everyone()) == []
 
 
 def test_what_is_derived_of_a_redacted_message_is_what_the_doctor_expects(store: Any) -> None:
@@ -265,3 +272,80 @@ def test_a_doctor_that_finds_what_another_has_just_deleted_goes_on(
     store.doctor(repair=repair)
     assert len(asked) == 2
     assert sick(store) == []
+
+
+def test_search_finds_what_is_shown_and_the_index_holds_nothing_that_is_gone(
+    world: World, database: Database, fake: FakeAPI
+) -> None:
+    store = world.open()
+    client = world.client
+    names = ("zanzibar", "quokka", "vervet", "ocelot", "pangolin", "wombat", "narwhal", "tapir", "kinkajou", "okapi", "numbat")
+    chat = store.create(messages=[{"role": "user", "content": "zanzibar"}, {"role": "user", "content": "quokka vervet"}])
+    visitor, user = chat.owner, f"{chat.owner}-user"
+    fake.will_reply("One two three four ocelot five six seven eight nine ten pangolin")
+    chat.send(client, "Hello?", **VOICE, format="wav")
+    heard = store.create()
+    heard.add(unheard(3))
+    fork = chat.fork(2)
+    chats = [chat, heard, fork]
+
+    def check() -> None:
+        for owner in (visitor, user):
+            own = store.owned_by(owner)
+            for name in names:
+                shown = {one.id for one in chats if one.owner == owner and any(name in m.text for m in one.history())}
+                assert {hit.conversation for hit in own.search(name)} == shown, (owner, name)
+        kept = {name for name in names for one in chats for m in lines_of(one) if name in m.text}
+        assert {name for name in names if indexed(chats[0], database, (visitor, user), name)} == kept
+
+    check()
+    fake.will_transcribe("narwhal")
+    heard.transcribe(client)
+    check()
+    heard.set_transcript(1, "tapir")
+    check()
+    chat.truncate(4, heard_until=0.5)
+    check()
+    first = fork.branches()[0]
+    fork.edit(2, "kinkajou")
+    check()
+    fork.switch(first)
+    check()
+    chat.redact(1)
+    check()
+    fork.move_to(user)
+    check()
+    chat.edit(3, "okapi")
+    chats.remove(chat)
+    store.delete(chat.id)
+    check()
+    fork.switch(fork.branches()[1])
+    fork.add("numbat")
+    check()
+    fork.redact(2)
+    fork.move_to(visitor)
+    check()
+
+
+def lines_of(chat: Any) -> list[convo.Message]:
+    """The messages of all branches of a conversation."""
+    found: list[convo.Message] = []
+    before = next(branch for branch in chat.branches() if branch.shown)
+    for branch in chat.branches():
+        chat.switch(branch)
+        found += chat.history()
+    chat.switch(before)
+    return found
+
+
+def indexed(chat: Any, database: Database, owners: tuple[str, ...], word: str) -> bool:
+    """Whether the full-text index holds a word for these owners."""
+    if database.kind == "sqlite":
+        [count] = ran(chat, sa.text("SELECT count(*) FROM convo_words WHERE convo_words MATCH :word").bindparams(word=word))
+        return bool(count)
+    words, rows = (
+        sa.table("convo_words", sa.column("number"), sa.column("words"), schema=database.options["schema"]),
+        tables.search.c,
+    )
+    holds = words.c.words.op("@@")(sa.cast(word, postgresql.TSQUERY))
+    return bool(ran(chat, sa.select(rows.number).join(words, words.c.number == rows.number).where(rows.owner.in_(owners), holds)))
