@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from convo.errors import InputError
 
 
@@ -17,3 +19,10 @@ def check_choice(value: object, choices: tuple[str, ...], name: str) -> None:
     if value not in choices:
         reason = f"{name}={value!r} is not known; use {' or '.join(map(repr, choices))}"
         raise InputError(reason)
+
+
+def check_seconds(seconds: float) -> None:
+    """Raise `InputError` for a time that nobody has heard."""
+    check_type(seconds, (int, float), "seconds", "the seconds that were heard")
+    if isinstance(seconds, bool) or math.isnan(seconds) or seconds < 0:
+        raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from the start of the sound, 0 or more")

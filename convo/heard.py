@@ -12,8 +12,8 @@ from convo.assembly.estimate import SPEECH_RATE
 from convo.audio.formats import PCM16_RATE, format_named
 from convo.audio.measure import measure
 from convo.audio.wave import cut_pcm16, cut_wav
-from convo.checks import check_type
-from convo.errors import ConvoError, InputError
+from convo.checks import check_seconds
+from convo.errors import ConvoError
 from convo.extract import decode_base64
 from convo.messages import text_of
 
@@ -138,10 +138,3 @@ def _sound(audio: Mapping[str, Any]) -> bytes | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def check_seconds(seconds: float) -> None:
-    """Raise `InputError` for a time that nobody has heard."""
-    check_type(seconds, (int, float), "seconds", "the seconds that were heard")
-    if isinstance(seconds, bool) or math.isnan(seconds) or seconds < 0:
-        raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from the start of the sound, 0 or more")

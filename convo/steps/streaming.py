@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
-from convo.heard import heard
 from convo.intake.stream import ChatFold
 from convo.protocol import LEASE
 from convo.steps.columns import asked_columns
@@ -126,6 +125,8 @@ def interrupted(
         return None
     answer = fold.answer()
     if heard_until is not None:
+        from convo.heard import heard
+
         answer = heard(whole := answer, heard_until, _format(incoming.plan), whole=fold.complete)
         return (yield from _recorded(incoming, answer, interrupted=not fold.complete or answer != whole))
     return (yield from _recorded(incoming, answer, interrupted=not fold.complete))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import attrs
 import pybase64
 
+from convo.checks import check_seconds
 from convo.errors import ConflictError, MessageNotFound, NotAReply
-from convo.heard import check_seconds, heard
 from convo.intake import read_chat
 from convo.origin import Origin
 from convo.steps.branches import check_position
 from convo.steps.effects import read, write
 from convo.steps.log import AGAIN, put_media
-from convo.store import blobs, branches, log, rewriting
+from convo.store import blobs, branches, log
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,6 +32,8 @@ def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
 
     One that is redacted stays so. Raises `MessageNotFound`, and `NotAReply` for a message of anyone but the model.
     """
+    from convo.store import rewriting
+
     place.tools.check_writable()
     check_position(position)
     check_seconds(seconds)
@@ -63,6 +65,8 @@ def _at(connection: Connection, owner: str, conversation: UUID, position: int) -
 
 def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     """Give what was heard, None when all of it was."""
+    from convo.heard import heard
+
     piece = message.media[0] if message.media else None
     body: dict[str, Any] = dict(message.raw)
     if data is not None:
