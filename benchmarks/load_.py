@@ -60,7 +60,7 @@ def statement_of(store: convo.Store, chat: convo.Conversation) -> tuple[str, Any
     event.listen(engine, "before_cursor_execute", note)
     chat.request("gpt-audio-1.5", client=Stub())
     event.remove(engine, "before_cursor_execute", note)
-    return found[0]
+    return next(each for each in found if "body" in each[0])
 
 
 def raw(connection: Any, statement: tuple[str, Any]) -> Callable[[], object]:

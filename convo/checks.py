@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from convo.errors import InputError
+
+LONGEST = 1e300
+"""Seconds, more than anything lasts; whole numbers that are larger fit into no float."""
 
 
 def check_type(value: object, kind: type | tuple[type, ...], name: str, wanted: str) -> None:
@@ -17,3 +22,10 @@ def check_choice(value: object, choices: tuple[str, ...], name: str) -> None:
     if value not in choices:
         reason = f"{name}={value!r} is not known; use {' or '.join(map(repr, choices))}"
         raise InputError(reason)
+
+
+def check_seconds(seconds: float) -> None:
+    """Raise `InputError` for a time that nobody has heard."""
+    check_type(seconds, (int, float), "seconds", "the seconds that were heard")
+    if isinstance(seconds, bool) or not (0 <= seconds < LONGEST or seconds == math.inf):
+        raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from the start of the sound, 0 or more")

@@ -12,8 +12,8 @@ from convo.assembly.estimate import SPEECH_RATE
 from convo.audio.formats import PCM16_RATE, format_named
 from convo.audio.measure import measure
 from convo.audio.wave import cut_pcm16, cut_wav
-from convo.checks import check_type
-from convo.errors import ConvoError, InputError
+from convo.checks import check_seconds
+from convo.errors import ConvoError
 from convo.extract import decode_base64
 from convo.messages import text_of
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _CUTTERS = {"pcm16": cut_pcm16, "wav": cut_wav}
 """Formats whose bytes are samples; others cannot be cut without decoding them."""
-LONGEST = 1e300
-"""Seconds, more than anything lasts; whole numbers that are larger fit into no float."""
 _WORD = re.compile("\\s*(?:[\u3040-\u30ff\u3400-\u9fff]|[^\\s\u3040-\u30ff\u3400-\u9fff]+)")
 """A word with the space before it; in Chinese and Japanese, which have no spaces, a character."""
 
@@ -140,10 +138,3 @@ def _sound(audio: Mapping[str, Any]) -> bytes | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def check_seconds(seconds: float) -> None:
-    """Raise `InputError` for a time that nobody has heard."""
-    check_type(seconds, (int, float), "seconds", "the seconds that were heard")
-    if isinstance(seconds, bool) or not (0 <= seconds < LONGEST or seconds == math.inf):
-        raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from its start, 0 or more")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from convo.checks import check_seconds
 from convo.edges import Arriving
-from convo.heard import check_seconds
 from convo.steps import exchange as exchange_steps
 from convo.steps import streaming, truncating
 from convo.steps.ending import Open

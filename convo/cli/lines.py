@@ -114,8 +114,8 @@ def _who(message: convo.Message) -> str:
     who = "instructions" if message.kind == "instructions" else message.role
     answers = f" for call {line(message.tool_call_id)}" if message.tool_call_id else ""
     author = f" {line(name)}" if isinstance(name, str) else ""
-    broken = " (interrupted)" if message.status == "interrupted" else ""
-    return f"{who}{author}{answers}{broken}"
+    state = "" if message.status == "complete" else f" ({message.status})"
+    return f"{who}{author}{answers}{state}"
 
 
 def _media(piece: Media) -> str:
@@ -128,7 +128,9 @@ def _media(piece: Media) -> str:
 
 def _validity(message: convo.Message, now: datetime) -> str:
     audio = message.audio
-    if audio is None or audio.expires_at is None:
+    if audio is None or audio.id is None:
+        return ""
+    if audio.expires_at is None:
         return ", its id has no expiry"
     return f", its id {'expires' if audio.expires_at > now else 'expired'} at {moment(audio.expires_at)}"
 

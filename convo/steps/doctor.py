@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
 
 from convo.checks import check_type
-from convo.errors import CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed
+from convo.errors import ConversationNotFound, CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed
 from convo.findings import Finding
 from convo.steps.effects import read, write
 from convo.steps.place import Place
@@ -61,10 +62,14 @@ class _Examination:
         return attrs.evolve(finding, repaired=True)
 
     def _settled(self, finding: Finding) -> Steps[None]:
-        """Put what a dead worker had received of a stream into the log; what left nothing is given up afterwards."""
+        """Put what a dead worker had received of a stream into the log; what left nothing is given up afterwards.
+
+        Others may delete the conversation meanwhile.
+        """
         if finding.owner is not None and finding.branch is not None:
-            found = yield from read(conversations.get, finding.owner, id_=finding.conversation)
-            yield from settled(Place(self.tools, found), finding.branch)
+            with suppress(ConversationNotFound):
+                found = yield from read(conversations.get, finding.owner, id_=finding.conversation)
+                yield from settled(Place(self.tools, found), finding.branch)
 
     def _count(self, finding: Finding) -> None:
         """Keep a finding, or only count it. Where there are too many, the rest is repaired when each of them is."""

@@ -13,7 +13,7 @@ from convo.errors import AnswerError, BlobNotFound
 from convo.intake import read_transcription
 from convo.origin import Origin
 from convo.steps.effects import read, transcribe, write
-from convo.store import blobs, transcripts
+from convo.store import blobs
 from convo.store.totals import usage_columns
 from convo.usage import price
 
@@ -63,6 +63,8 @@ def _file(data: bytes, format_: str | None) -> tuple[str, bytes, str]:
 
 def filled(ears: Ears, recording: Recording) -> Steps[str | None]:
     """Give a recording its transcript, wherever its owner holds the same bytes; None when others just did."""
+    from convo.store import transcripts
+
     digest = recording.digest
     places, text = yield from read(transcripts.known, ears.owner, digest)
     if not places:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
-from convo.heard import heard
 from convo.intake.stream import ChatFold
 from convo.protocol import LEASE
 from convo.steps.columns import asked_columns
@@ -133,6 +132,8 @@ def interrupted(
         yield from _ended_without(incoming, error or NoReply(incoming.current.begun.id))
         return None
     if heard_until is not None:
+        from convo.heard import heard
+
         answer = heard(whole := answer, heard_until, _format(incoming.plan), whole=not cut_off)
         cut_off = cut_off or answer != whole
     return (yield from _recorded(incoming, answer, interrupted=cut_off))

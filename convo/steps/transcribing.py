@@ -1,4 +1,7 @@
-"""Steps that turn recordings of users into text: a conversation's, all of an owner's, those that a request needs."""
+"""Steps that turn recordings of users into text: a conversation's, all of an owner's, those that a request needs.
+
+What the store does for them is imported when it is first needed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from convo.messages import text_of
 from convo.steps.ears import Ears, filled, is_refusal
 from convo.steps.effects import read, write
 from convo.steps.log import load_shown
-from convo.store import blobs, exchanges, transcripts
+from convo.store import blobs, exchanges
 from convo.store.log import END
 from convo.times import to_micros
 
@@ -69,6 +72,8 @@ def transcribe_chat(
     arguments: Mapping[str, Any],
 ) -> Steps[Transcribed]:  # fmt: skip
     """Fill the transcripts of a conversation's recordings."""
+    from convo.store import transcripts
+
     place.tools.check_may_wait("transcribe()")
     ears = _ears(place.tools, place.owner, client, model, arguments, progress)
     wanted = None if positions is None else _positions(positions)
@@ -85,6 +90,8 @@ def transcribe_store(
     progress: Progress | None, arguments: Mapping[str, Any],
 ) -> Steps[Transcribed]:  # fmt: skip
     """Fill the transcripts of all recordings of an owner, newest first."""
+    from convo.store import transcripts
+
     tools.check_may_wait("transcribe()")
     ears = _ears(tools, owner, client, model, arguments, progress)
     if limit is not None:
@@ -136,6 +143,8 @@ def _at(place: Place, history: History, positions: Collection[int]) -> list[Reco
 
 
 def _recording(place: Place, position: int, piece: Media) -> Recording:
+    from convo.store import transcripts
+
     return transcripts.Recording(piece.digest, piece.format, place.found.id, place.found.branch, position)
 
 
@@ -172,6 +181,8 @@ def _code(error: Exception) -> str:
 
 def set_transcript(place: Place, position: int, text: str | None, part: int | None) -> Steps[None]:
     """Set the transcript of one recording, or take it away."""
+    from convo.store import transcripts
+
     place.tools.check_writable()
     check_type(position, int, "position", "the position of a message")
     check_type(text, (str, type(None)), "set_transcript()", "text, or None to take the transcript away")
@@ -234,6 +245,8 @@ def transcribed_first(
 
 def _heard(ears: Ears, place: Place, message: Message, piece: Media) -> Steps[str]:
     """Give what is said in a recording of the log, or in one of a draft, which has its bytes with it."""
+    from convo.store import transcripts
+
     branch, chat = place.found.branch, place.found.id
     if piece.data is None:
         text = yield from filled(ears, _recording(place, message.position, piece))

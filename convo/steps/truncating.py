@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import attrs
 import pybase64
 
-from convo.errors import MessageNotFound, NotAReply
-from convo.heard import check_seconds, heard
+from convo.checks import check_seconds
+from convo.errors import ConflictError, MessageNotFound, NotAReply
 from convo.intake import read_chat
 from convo.origin import Origin
+from convo.steps.branches import check_position
 from convo.steps.effects import read, write
-from convo.steps.log import put_media
-from convo.store import blobs, branches, log, rewriting
+from convo.steps.log import AGAIN, put_media
+from convo.store import blobs, branches, log
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,37 +30,43 @@ if TYPE_CHECKING:
 def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
     """Cut the reply at a position to what was heard in so many seconds, and give it as it is now.
 
-    Raises `MessageNotFound`, and `NotAReply` for a message of anyone but the model.
+    One that is redacted stays so. Raises `MessageNotFound`, and `NotAReply` for a message of anyone but the model.
     """
+    from convo.store import rewriting
+
     place.tools.check_writable()
+    check_position(position)
     check_seconds(seconds)
-    while True:
-        branch, message = yield from read(_at, place.owner, place.found.id, position)
+    for _ in range(branches.TRIES):
+        branch, message, data = yield from read(_at, place.owner, place.found.id, position)
         if message.role != "assistant":
             raise NotAReply(position, message.role)
         if message.status == "redacted":
             return message
-        data = (yield from read(blobs.get, place.owner, message.media[0].digest)) if message.media else None
         draft = _cut(message, data, seconds)
         if draft is None:
             return message
         yield from put_media(place, [draft], place.tools.now())
-        if (yield from write(rewriting.rewrite, place.owner, branch, position, message.body, draft)):
+        if (yield from write(rewriting.rewrite, place.owner, branch, position, draft, message.body)):
             return draft.at(position, message.created)
+    raise ConflictError(AGAIN)
 
 
-def _at(connection: Connection, owner: str, conversation: UUID, position: int) -> tuple[UUID, Message]:
-    """Give the message at a position of the line that is shown, and the branch that holds its row."""
+def _at(connection: Connection, owner: str, conversation: UUID, position: int) -> tuple[UUID, Message, bytes | None]:
+    """Give the branch that holds the row of a message of the line that is shown, the message, and a reply's bytes."""
     branch, _ = branches.shown(connection, owner, conversation)
-    message = log.one(connection, owner, branch, position)
     source = log.source_of(connection, owner, branch, position)
+    message = None if source is None else log.one(connection, owner, branch, position)
     if message is None or source is None:
         raise MessageNotFound(position)
-    return source, message
+    spoken = message.role == "assistant" and message.media
+    return source, message, blobs.get(connection, owner, message.media[0].digest) if spoken else None
 
 
 def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     """Give what was heard, None when all of it was."""
+    from convo.heard import heard
+
     piece = message.media[0] if message.media else None
     body: dict[str, Any] = dict(message.raw)
     if data is not None:

@@ -10,7 +10,7 @@ from convo.canonical import decode
 from convo.errors import MessageNotFound
 from convo.metadata import encode_metadata
 from convo.store import branches, tables
-from convo.store.log import END, line
+from convo.store.log import END, line, source_of
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def put(
     Raises `ConversationNotFound`, `MessageNotFound`, and `InvalidMetadata` when the message would have too many.
     """
     shown = branches.lock(connection, owner, conversation)
-    source = branches.source_of(connection, owner, shown.id, position)
+    source = source_of(connection, owner, shown.id, position)
     if source is None:
         raise MessageNotFound(position)
     message = {"owner": owner, "branch": source, "position": position}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -78,6 +79,11 @@ def drop_unused(connection: Connection, owner: str, uses: Mapping[str, int], now
         gone = _delete.one(connection, owner=owner, digest=digest, last_use=last, cutoff=now - GRACE)
         if gone is not None and connection.dialect.name == "sqlite":
             _delete_chunks(connection, owner=owner, digest=digest)
+
+
+def referred(answer: str) -> list[str]:
+    """Give the digests of the bytes that the record of an answer refers to: only one that came too late does."""
+    return re.findall(r'"\$blob":"([0-9a-f]{64})"', answer)
 
 
 def put(connection: Connection, owner: str, digest: str, data: bytes, now: int) -> None:

@@ -223,17 +223,6 @@ def _listed() -> sa.Select[Any]:
 
 _branches = Statement("the branches of a conversation", _listed)
 _branch = Statement("one branch of a conversation", lambda: _listed().where(_B.id == sa.bindparam("branch")))
-_source = Statement(
-    "the branch that holds a message of a line",
-    lambda: sa.select(_M.branch).where(
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
-        _M.owner == _S.owner,
-        _M.branch == _S.source,
-        _M.position.between(_S.first, _S.last),
-        _M.position == sa.bindparam("position", type_=sa.BigInteger),
-    ),
-)
 
 
 def listed(connection: Connection, owner: str, conversation: UUID) -> list[Branch]:
@@ -253,9 +242,3 @@ def one(connection: Connection, owner: str, conversation: UUID, branch: UUID) ->
 def _value(row: Sequence[Any]) -> Branch:
     id_, head, parent, forked_at, created, state = row
     return Branch(id_, head, parent, forked_at, from_micros(created), state == tables.SHOWN)
-
-
-def source_of(connection: Connection, owner: str, branch: UUID, position: int) -> UUID | None:
-    """Give the branch that holds the row of a message of a line; None where the line has no such position."""
-    row = _source.one(connection, owner=owner, branch=branch, position=max(0, min(position, END)))
-    return None if row is None else row[0]

@@ -190,7 +190,7 @@ def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]
     def settings(connection: sqlite3.Connection, record: object) -> None:
         del record
         connection.isolation_level = None
-        for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT}", f"synchronous={synchronous}"):
+        for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT}", f"synchronous={synchronous}", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     _begin_with(reading, "BEGIN")

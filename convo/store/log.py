@@ -67,7 +67,7 @@ _messages = Statement("the messages of a line", _select_messages)
 _media = Statement("what is known of the media of a line", _select_media)
 _user_media = Statement("what is known of the media that users sent", _select_user_media)
 _hashes = Statement("the bodies of a line with their hashes", _select_hashes)
-_source = Statement("whose row a message of a line is", lambda: sa.select(_M.branch).where(line(tables.message)))
+_source = Statement("the branch that holds a message of a line", lambda: sa.select(_M.branch).where(line(tables.message)))
 _head = Statement(
     "the head of a branch", lambda: sa.select(_B.head).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
 )
@@ -96,8 +96,9 @@ def one(connection: Connection, owner: str, branch: UUID, position: int) -> Mess
 
 
 def source_of(connection: Connection, owner: str, branch: UUID, position: int) -> UUID | None:
-    """Give the branch that holds the row of a position of a line, or None."""
-    found = _source.one(connection, owner=owner, branch=branch, since=position, until=position)
+    """Give the branch that holds the row of a message of a line; None where the line has no such position."""
+    at = max(0, min(position, END))
+    found = _source.one(connection, owner=owner, branch=branch, since=at, until=at)
     return None if found is None else found[0]
 
 

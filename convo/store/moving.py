@@ -52,6 +52,8 @@ def move(
     _check_idle(connection, owner, id_, now)
     uses: dict[str, int] = {row[0]: row[1] for row in _uses.rows(connection, owner=owner, id=id_)}
     moved = _branches_of(connection, owner, id_, new_owner, new_id)
+    for one in moved.values():
+        uses = {**_late_bytes(connection, owner, one), **uses}
     _write_conversation(connection, owner, id_, new_owner, moved)
     for one in moved.values():
         _write_branch(connection, owner, id_, new_owner, one, moved)
@@ -155,10 +157,18 @@ def _of_attachments(table: sa.Table) -> Any:
     return (table.c.owner == _owner) & table.c.digest.in_(used)
 
 
-def _copy_blobs() -> Any:
+def _of_digest(table: sa.Table) -> Any:
+    return (table.c.owner == _owner) & (table.c.digest == sa.bindparam("digest"))
+
+
+def _copy_blobs(where: Callable[[sa.Table], Any]) -> Any:
     """Bytes that the new owner has already are as if put now, so that nobody drops them before this transaction ends."""
     changed = {"created_at": sa.bindparam("now", type_=tables.blob.c.created_at.type)}
-    return _copy(tables.blob, ("owner",), _of_attachments).on_conflict_do_update(index_elements=["owner", "digest"], set_=changed)
+    return _copy(tables.blob, ("owner",), where).on_conflict_do_update(index_elements=["owner", "digest"], set_=changed)
+
+
+def _copy_chunks(where: Callable[[sa.Table], Any]) -> Any:
+    return _copy(tables.blob_chunk, ("owner",), where).on_conflict_do_nothing()
 
 
 _copy_conversation = Statement(
@@ -195,13 +205,19 @@ _RECORDS = [
         (tables.memory, ("owner", "branch"), _of_branch),
     )
 ]
-_BYTES = [
-    Statement("say that another owner has bytes", _copy_blobs),
-    Statement(
-        "write bytes for another owner",
-        lambda: _copy(tables.blob_chunk, ("owner",), _of_attachments).on_conflict_do_nothing(),
+_BYTES, _BYTES_OF_LATE = (
+    [
+        Statement("say that another owner has bytes", partial(_copy_blobs, where)),
+        Statement("write bytes for another owner", partial(_copy_chunks, where)),
+    ]
+    for where in (_of_attachments, _of_digest)
+)
+_late = Statement(
+    "the answers to a branch that came too late",
+    lambda: sa.select(_X.raw, micros(_X.finished_at)).where(
+        _X.owner == _owner, _X.branch == sa.bindparam("branch"), _X.status == "late", _X.raw.is_not(None)
     ),
-]
+)
 
 
 def _write_conversation(connection: Connection, owner: str, id_: UUID, new_owner: str, moved: Mapping[UUID, _Moved]) -> None:
@@ -237,3 +253,14 @@ def _write_rows(connection: Connection, owner: str, new_owner: str, one: _Moved,
             statement(connection, **where)
     for statement in _BYTES:
         statement(connection, **where, now=now)
+    for digest in _late_bytes(connection, owner, one):
+        for statement in _BYTES_OF_LATE:
+            statement(connection, owner=owner, new_owner=new_owner, digest=digest, now=now)
+
+
+def _late_bytes(connection: Connection, owner: str, one: _Moved) -> dict[str, int]:
+    """Give the bytes of answers that came too late and move beside the log, and when they came."""
+    found: dict[str, int] = {}
+    for raw, ended in _late.rows(connection, owner=owner, branch=one.id) if one.state != tables.KEPT else ():
+        found |= dict.fromkeys(blobs.referred(raw), ended or 0)
+    return found

@@ -6,7 +6,6 @@ the id of its audio, its name, metadata and notes are gone, on every line that s
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,7 +14,8 @@ import sqlalchemy as sa
 from convo.canonical import decode, digest, encode
 from convo.errors import MessageNotFound
 from convo.store import blobs, branches, checkpoints, conversations, deletion, log, tables
-from convo.store.statements import Statement
+from convo.store.rewriting import delete_of_message
+from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -37,7 +37,11 @@ def _update() -> sa.Update:
     gone = ("audio_id", "audio_expires_at", "audio_origin", "text_tokens", "audio_tokens", "metadata")
     values: dict[str, Any] = {name: sa.null() for name in gone}
     values |= {"body": sa.bindparam("body", type_=sa.Text), "hash": sa.bindparam("hash", type_=_M.hash.type)}
-    values |= {"text": sa.literal_column("''"), "pieces": sa.literal_column("0"), "status": sa.literal_column("'redacted'")}
+    values |= {
+        "text": sa.literal_column(f"'{REDACTED}'"),
+        "pieces": sa.literal_column("0"),
+        "status": sa.literal_column("'redacted'"),
+    }
     keys = ("owner", "branch", "position")
     return (
         sa.update(tables.message)
@@ -48,17 +52,7 @@ def _update() -> sa.Update:
 
 
 _redact = Statement("take what it said out of a message", _update)
-
-
-def _of_message(table: sa.Table) -> sa.Delete:
-    keys = ("owner", "branch", "position")
-    return sa.delete(table).where(*(table.c[name] == sa.bindparam(name) for name in keys))
-
-
-_removals = [
-    Statement(f"delete what belongs to a message: {table.name}", partial(_of_message, table))
-    for table in (tables.search, tables.annotation, tables.attachment)
-]
+_removals = [delete_of_message(table) for table in (tables.search, tables.annotation, tables.attachment)]
 _digests = Statement(
     "the bytes of a message",
     lambda: sa.select(_A.digest).where(*(_A[name] == sa.bindparam(name) for name in ("owner", "branch", "position"))).distinct(),
@@ -76,7 +70,7 @@ def _select_answers() -> sa.Select[Any]:
         & (other.c.status == sa.literal_column("'late'"))
     )
     return (
-        sa.select(other.c.id, other.c.raw)
+        sa.select(other.c.id, other.c.raw, micros(other.c.finished_at))
         .select_from(other)
         .join(own_row, sa.true())
         .where(other.c.owner == sa.bindparam("owner"), other.c.raw.is_not(None))
@@ -103,7 +97,7 @@ def redact(connection: Connection, owner: str, conversation: UUID, position: int
     """
     deletion.take_turns(connection, owner)
     shown = branches.lock(connection, owner, conversation)
-    source = branches.source_of(connection, owner, shown.id, position)
+    source = log.source_of(connection, owner, shown.id, position)
     message = None if source is None else log.one(connection, owner, shown.id, position)
     if source is None or message is None:
         raise MessageNotFound(position)
@@ -120,8 +114,7 @@ def _redacted(connection: Connection, owner: str, source: UUID, message: Message
     for statement in _removals:
         statement(connection, **where)
     if message.role == "assistant" and row is not None and row[0] is not None:
-        _forget_answer(connection, owner, row[0])
-        checkpoints.clear(connection, owner, row[0])
+        uses = {**_forget_answer(connection, owner, row[0]), **uses}
     blobs.drop_unused(connection, owner, uses, now)
 
 
@@ -142,9 +135,14 @@ def _body(message: Message) -> str:
     return encode(body)
 
 
-def _forget_answer(connection: Connection, owner: str, exchange: UUID) -> None:
-    for identifier, raw in _answers.rows(connection, owner=owner, exchange=exchange):
+def _forget_answer(connection: Connection, owner: str, exchange: UUID) -> dict[str, int]:
+    """Take what was said out of the records of an answer; give the bytes that they refer to, and when they came."""
+    checkpoints.clear(connection, owner, exchange)
+    found: dict[str, int] = {}
+    for identifier, raw, ended in _answers.rows(connection, owner=owner, exchange=exchange):
+        found |= dict.fromkeys(blobs.referred(raw), ended or 0)
         _set_raw(connection, key_owner=owner, key_id=identifier, raw=encode(_facts(decode(raw))))
+    return found
 
 
 def _facts(answer: Any) -> dict[str, Any]:

@@ -24,34 +24,36 @@ _COLUMNS = ("body", "hash", "status", "text", "pieces", "audio_id", "audio_expir
 
 def _update() -> sa.Update:
     keys = (_M.owner == sa.bindparam("owner"), _M.branch == sa.bindparam("branch"), _M.position == sa.bindparam("at"))
-    as_it_was = _M.body == sa.bindparam("was", type_=_M.body.type)
+    as_read = _M.body == sa.bindparam("was", type_=sa.Text)
     values = {name: sa.bindparam(name, type_=_M[name].type) for name in _COLUMNS}
-    return sa.update(tables.message).where(*keys, as_it_was).values(values).returning(_M.position)
+    return sa.update(tables.message).where(*keys, as_read).values(values).returning(_M.position)
 
 
-def _delete_of_message(table: sa.Table) -> Statement:
+def delete_of_message(table: sa.Table) -> Statement:
+    """Give the statement that deletes what a table holds of the message at (owner, branch, position)."""
     keys = [table.c[name] == sa.bindparam(name) for name in ("owner", "branch", "position")]
     return Statement(f"delete what {table.name} holds of a message", lambda: sa.delete(table).where(*keys))
 
 
 _rewrite = Statement("give a message other content", _update)
-_delete_media = _delete_of_message(tables.attachment)
-_delete_search = _delete_of_message(tables.search)
+_delete_media = delete_of_message(tables.attachment)
+forget_words = delete_of_message(tables.search)
+"""Have the message at (owner, branch, position) indexed again with the next search."""
 
 
-def rewrite(connection: Connection, owner: str, branch: UUID, position: int, was: str, draft: Draft) -> bool:
+def rewrite(connection: Connection, owner: str, branch: UUID, position: int, draft: Draft, was: str) -> bool:
     """Replace the content of the message that a branch holds at a position; what it is found by is derived again later.
 
-    False, and nothing written, when its body is not the one that it `was`: it may have been redacted, or deleted.
+    False, and nothing written, when the message is not there any more or its body is not the one that `was` read.
     """
     found = _rewrite.one(
-        connection, owner=owner, branch=branch, at=position, was=was,
-        body=draft.body, hash=digest(draft.body), status=draft.status, text=draft.text,
-        pieces=len(draft.media), audio_id=draft.audio_id, audio_expires_at=draft.audio_expires, audio_origin=draft.audio_origin,
+        connection, owner=owner, branch=branch, at=position, was=was, body=draft.body, hash=digest(draft.body),
+        status=draft.status, text=draft.text, pieces=len(draft.media), audio_id=draft.audio_id,
+        audio_expires_at=draft.audio_expires, audio_origin=draft.audio_origin,
     )  # fmt: skip
     if found is None:
         return False
     _delete_media(connection, owner=owner, branch=branch, position=position)
-    _delete_search(connection, owner=owner, branch=branch, position=position)
+    forget_words(connection, owner=owner, branch=branch, position=position)
     insert_attachments(connection, owner, branch, position, draft.media)
     return True

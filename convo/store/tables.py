@@ -267,5 +267,10 @@ search = sa.Table(
     ),
     sa.Index("uq_convo_search_owner_branch_position", "owner", "branch", "position", unique=True),
     comment="messages whose words are in the full-text index (convo_words), by number; derived",
-    sqlite_autoincrement=True,  # a number that was given up may still stand in the index
 )
+
+
+@sa.event.listens_for(search, "before_create")
+def _number_once(table: sa.Table, *_: object, **__: object) -> None:
+    """On SQLite a number that was given up may still stand in the index. Said here, it does not import the dialect at once."""
+    table.dialect_kwargs["sqlite_autoincrement"] = True

@@ -12,6 +12,7 @@ from convo.content import TEXT_COLUMN
 from convo.errors import InputError, RecordingNotFound
 from convo.messages import Media, text_of
 from convo.store import branches, exchanges, tables
+from convo.store.rewriting import forget_words
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _A, _M, _B, _S, _C = tables.attachment.c, tables.message.c, tables.branch.c, tables.segment.c, tables.conversation.c
-_W = tables.search.c
 Place = tuple["UUID", int]
 """The branch that holds the row of a message, and its position."""
 
@@ -161,14 +161,6 @@ _write_text = Statement(
         .values(text=sa.bindparam("text"))
     ),
 )
-_forget_words = Statement(
-    "have a message indexed again",
-    lambda: sa.delete(tables.search).where(
-        _W.owner == sa.bindparam("key_owner"),
-        _W.branch == sa.bindparam("key_branch"),
-        _W.position == sa.bindparam("key_position"),
-    ),
-)
 
 
 def fill(
@@ -215,4 +207,4 @@ def _say_again(connection: Connection, where: Mapping[str, Any], body: str) -> N
     rows = _pieces.rows(connection, **where)
     media = tuple(Media(part, kind, None, "", 0, transcript=said) for part, kind, said in rows)
     _write_text(connection, **where, text=printable(text_of(decode(body), media), TEXT_COLUMN))
-    _forget_words(connection, **where)
+    forget_words(connection, **{name.removeprefix("key_"): value for name, value in where.items()})

@@ -169,8 +169,8 @@ class Store:
     def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
         """Delete a conversation with its messages and exchanges. Forks keep what they share with it.
 
-        The bytes of its audio, images and files stay until a later version collects what nothing refers to. Raises
-        `ConversationNotFound`.
+        The bytes of its audio, images and files stay until `doctor` finds that nothing refers to them, and a repair
+        deletes them. Raises `ConversationNotFound`.
         """
         self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
 

@@ -134,6 +134,21 @@ cost: {cost}
 """
 
 
+def test_show_marks_what_was_interrupted_and_what_was_redacted(run: Run, path: Path, chat_id: UUID) -> None:
+    with convo.Store(f"sqlite:///{path}") as store:
+        chat = store.get(chat_id)
+        chat.truncate(3, heard_until=0.5)
+        chat.redact(4)
+    shown = run("show", chat_id).stdout
+    assert "  3  assistant (interrupted)  2025" in shown
+    assert "its id" not in shown
+    assert "  4  user (redacted)  2025-11-01 12:00:00\n     [redacted]\n" in shown
+    assert [m["status"] for m in json.loads(run("show", chat_id, "--json").stdout)["messages"]][2:4] == [
+        "interrupted",
+        "redacted",
+    ]
+
+
 def test_show_can_be_kept_short(run: Run, chat_id: UUID) -> None:
     shown = run("show", chat_id, "--last", 1).stdout
     assert "On page two." in shown

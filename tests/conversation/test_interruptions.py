@@ -199,7 +199,7 @@ def test_a_sent_reply_may_be_cut_too(store: Any, client: Any, fake: FakeAPI) -> 
     [
         (1, 0.2, convo.NotAReply),
         (9, 0.2, convo.MessageNotFound),
-        (0, 0.2, convo.MessageNotFound),
+        (0, 0.2, convo.InputError),
         (2, -1, convo.InputError),
         (2, float("nan"), convo.InputError),
         (2, "1", convo.InputError),

@@ -27,9 +27,13 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 import convo
 from convo.store import schema as schemas
 from convo.store.tables import metadata
+from tests.conversation.test_together import go_through_everything, sick
+from tests.support.builders import recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from convo.testing import FakeAPI, FixedClock
 
 ROOT = Path(__file__).parents[2]
 UPGRADERS = 6
@@ -695,6 +699,46 @@ def test_messages_of_the_first_revision_are_found_after_an_upgrade(place: Place)
         chat = store.get(conversation)
         chat.add("one more", role="assistant")
         assert [hit.position for hit in store.search("more")] == [1_201]
+
+
+def test_a_conversation_of_the_first_revision_goes_through_all_that_came_later(
+    place: Place, tmp_path: Path, fake: FakeAPI, clock: FixedClock
+) -> None:
+    newer = Place(f"sqlite:///{tmp_path / 'newer.db'}")
+    with newer.store() as store, fake.client() as client:
+        chat = store.create(key="call-1", instructions="Be brief.")
+        chat.add(recording(None))
+        fake.will_reply("Yes, it is.")
+        chat.send(client, model="gpt-audio-1.5", voice="alloy", format="wav")
+        chat.send(client, "And more?", model="gpt-audio-1.5", voice="alloy", format="wav", key="k")
+        fake.will_reply(tool_calls=[("look_up", "{}", "call_1")])
+        chat.send(client, "Look it up", model="gpt-audio-1.5", modalities=["text"], tools=TOOLS)
+        chat.tool_output("call_1", "a hound")
+    with place.connection() as connection:
+        command.upgrade(schemas.alembic_config(connection, place.schema), "convo_0001")
+        _copy_rows(newer, connection, place.schema)
+    with convo.Store(place.url, schema=place.schema, clock=clock) as store, fake.client() as client:
+        store.upgrade()
+        assert sick(store) == []
+        found = store.get(key="call-1")
+        assert [hit.position for hit in store.search("hound")] == [8]
+        assert found.send(client, "And more?", model="gpt-audio-1.5", voice="alloy", format="wav", key="k").replayed
+        go_through_everything(store, found, client, clock)
+
+
+TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {}}}]
+
+
+def _copy_rows(source: Place, connection: sa.Connection, schema: str | None) -> None:
+    """Write the rows of another database, as far as there are columns for them."""
+    options = {"schema_translate_map": {None: schema}} if schema else {}
+    with source.connection() as reading:
+        for table in metadata.sorted_tables:
+            if sa.inspect(connection).has_table(table.name, schema=schema):
+                names = [column["name"] for column in sa.inspect(connection).get_columns(table.name, schema=schema)]
+                rows = [dict(row) for row in reading.execute(sa.select(*(table.c[name] for name in names))).mappings()]
+                if rows:
+                    connection.execute(sa.insert(table), rows, execution_options=options)
 
 
 def _of_the_first_revision(conversation: uuid.UUID, branch: uuid.UUID) -> Iterator[tuple[str, list[dict[str, Any]]]]:
