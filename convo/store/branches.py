@@ -122,11 +122,14 @@ def lock(connection: Connection, owner: str, conversation: UUID) -> Locked:
     """Lock the branch that a conversation shows. Raises `ConversationNotFound`.
 
     Whoever shows another branch holds this lock, so that waiting for it may end at a branch that was left: once more then.
+    Each try is a savepoint: PostgreSQL would keep the lock of the branch that was left, for which others may wait.
     """
     for _ in range(TRIES):
-        row = _lock.one(connection, owner=owner, conversation=conversation)
-        if row is not None:
-            return Locked(*row)
+        with connection.begin_nested() as attempt:
+            row = _lock.one(connection, owner=owner, conversation=conversation)
+            if row is not None:
+                return Locked(*row)
+            attempt.rollback()
         shown(connection, owner, conversation)
     reason = "the conversation was switched to other branches again and again; try once more"
     raise ConflictError(reason)
