@@ -4,8 +4,9 @@
 assembles the request in the shape that the API expects now, and stores the answer.
 """
 
+import typing
+
 from convo.assembly import Estimate, Rendering, Request
-from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
 from convo.audio import Audio
 from convo.edges import Event, Pending
 from convo.errors import (
@@ -73,10 +74,7 @@ from convo.errors import (
     WrongEventLoop,
 )
 from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
-from convo.filters import Absent, Between, OneOf, Present
-from convo.findings import Finding
 from convo.history import History
-from convo.hits import Hit
 from convo.intake import ChatFold
 from convo.media import File, Image
 from convo.memory import Memory
@@ -85,7 +83,6 @@ from convo.models import Catalogue
 from convo.policy import Policy
 from convo.recovery import Recovery
 from convo.reply import Reply
-from convo.steps.transcribing import Transcribed, TranscriptionFailure
 from convo.store.branches import Branch
 from convo.store.totals import Totals
 from convo.sync_api import Conversation, Exchange, Store, Stream
@@ -198,3 +195,45 @@ __all__ = [
     "UsageError",
     "WrongEventLoop",
 ]
+
+_LATER = {
+    "AsyncConversation": "async_api",
+    "AsyncExchange": "async_api",
+    "AsyncStore": "async_api",
+    "AsyncStream": "async_api",
+    "Absent": "filters",
+    "Between": "filters",
+    "OneOf": "filters",
+    "Present": "filters",
+    "Finding": "findings",
+    "Hit": "hits",
+    "Transcribed": "transcribing",
+    "TranscriptionFailure": "transcribing",
+}
+"""Where the names are that many programs do not need: a sync one should not pay for asyncio."""
+
+if typing.TYPE_CHECKING:
+    from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
+    from convo.filters import Absent, Between, OneOf, Present
+    from convo.findings import Finding
+    from convo.hits import Hit
+    from convo.steps.transcribing import Transcribed, TranscriptionFailure
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import a name of `_LATER` when it is first asked for."""
+        match _LATER.get(name):
+            case "async_api":
+                from convo import async_api as home
+            case "filters":
+                from convo import filters as home
+            case "findings":
+                from convo import findings as home
+            case "hits":
+                from convo import hits as home
+            case "transcribing":
+                from convo.steps import transcribing as home
+            case _:
+                message = f"module 'convo' has no attribute {name!r}"
+                raise AttributeError(message)
+        return getattr(home, name)

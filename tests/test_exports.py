@@ -40,7 +40,10 @@ def test_all_is_sorted_and_names_what_is_there(module: types.ModuleType) -> None
 
 def test_all_names_everything_public_that_is_imported() -> None:
     there = {name for name, value in vars(convo).items() if not name.startswith("_") and not isinstance(value, types.ModuleType)}
-    assert there == set(convo.__all__)
+    assert there | set(convo._LATER) == set(convo.__all__)
+    assert all(getattr(convo, name).__name__ == name for name in convo._LATER)
+    with pytest.raises(AttributeError, match="no attribute 'AsyncStor'"):
+        convo.AsyncStor  # type: ignore[attr-defined]  # noqa: B018 - what a slip of the finger gives
 
 
 def test_a_star_import_gives_exactly_the_public_names() -> None:

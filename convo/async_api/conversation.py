@@ -12,10 +12,8 @@ from convo.steps import branches as branch_steps
 from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
 from convo.steps import log as log_steps
-from convo.steps import notes as note_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
-from convo.steps import transcribing as transcribing_steps
 from convo.steps import truncating
 from convo.steps.effects import read
 from convo.steps.log import UNSET
@@ -103,6 +101,8 @@ class AsyncConversation(Seen):
         the client's own retries, or five failures in a row) is raised as it is; what is done stays done, and the same call
         goes on from there. `progress(done, total)` is called after each. Raises `RecordingNotFound`.
         """
+        from convo.steps import transcribing as transcribing_steps
+
         check_client(client, asynchronous=True)
         steps = transcribing_steps.transcribe_chat(
             self._place, client, model=model, positions=positions, progress=progress, arguments=arguments
@@ -115,6 +115,8 @@ class AsyncConversation(Seen):
         `part` is the index of the content part, needed only where a message holds several recordings. What was there is
         replaced, and other recordings of the same bytes stay as they are. Raises `RecordingNotFound`.
         """
+        from convo.steps import transcribing as transcribing_steps
+
         await self._driver.do(transcribing_steps.set_transcript(self._place, position, text, part))
 
     async def request(
@@ -263,10 +265,14 @@ class AsyncConversation(Seen):
         A name is a plain word as in metadata, a value any JSON; both have the limits of metadata. Notes are never sent,
         and belong to the message: each line that shares it has them. Raises `MessageNotFound`.
         """
+        from convo.steps import notes as note_steps
+
         return await self._driver.do(note_steps.annotate(self._place, position, notes))
 
     async def annotations(self) -> dict[int, dict[str, Any]]:
         """Give the notes of the messages of this line, by position; messages without notes are left out."""
+        from convo.steps import notes as note_steps
+
         return await self._driver.do(note_steps.listed(self._place))
 
     async def redact(self, position: int) -> None:
@@ -277,6 +283,8 @@ class AsyncConversation(Seen):
         nothing else refers to are deleted; those that somebody stored anew less than ten minutes ago wait for a
         collection. A second time does nothing. Raises `MessageNotFound`.
         """
+        from convo.steps import notes as note_steps
+
         await self._driver.do(note_steps.redact(self._place, position))
 
     async def move_to(self, owner: str) -> None:
@@ -286,6 +294,8 @@ class AsyncConversation(Seen):
         may give it away: check that before. Raises `TurnInProgress` while a reply is awaited, and `KeyTaken` when the
         new owner has a conversation with the same key.
         """
+        from convo.steps import notes as note_steps
+
         await self._driver.do(note_steps.move_to(self._place, check_owner(owner)))
 
     async def to_chat(self, last: int | None = None) -> list[dict[str, Any]]:

@@ -11,9 +11,7 @@ from convo.async_api.driver import AsyncDriver
 from convo.checks import check_type
 from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
 from convo.models import Catalogue
-from convo.steps import searching as search_steps
 from convo.steps import stores as store_steps
-from convo.steps import transcribing as transcribing_steps
 from convo.steps.place import Place, Tools
 from convo.store import async_engine as engines
 
@@ -159,6 +157,8 @@ class AsyncStore:
 
         Raises `TooLarge` for more than 1,000 characters, `SearchUnavailable` where SQLite has no FTS5.
         """
+        from convo.steps import searching as search_steps
+
         return await self._driver.do(search_steps.search(self._driver.tools, self._owner, text, limit))
 
     async def reindex(self) -> None:
@@ -166,6 +166,8 @@ class AsyncStore:
 
         On SQLite the index of the whole file is dropped: that of other owners is made with their next search.
         """
+        from convo.steps import searching as search_steps
+
         await self._driver.do(search_steps.reindex(self._driver.tools, self._owner))
 
     async def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
@@ -192,6 +194,8 @@ class AsyncStore:
         Those of messages made in [since, until), at most `limit`, in branches that conversations show. What is done stays
         done: after a crash or an error the same call goes on, and at most the recording in flight is paid for again.
         """
+        from convo.steps import transcribing as transcribing_steps
+
         check_client(client, asynchronous=True)
         steps = transcribing_steps.transcribe_store(
             self._driver.tools,

@@ -23,7 +23,6 @@ from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
 from convo.steps.settling import settled
-from convo.steps.transcribing import transcribed_first
 from convo.store import exchanges
 from convo.store.append import Entry
 from convo.store.exchanges import Begun
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from convo.reply import Reply
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
+    from convo.steps.requests import Opened
 
 
 @attrs.frozen
@@ -125,12 +125,11 @@ def started(
         _check_holds(start.history, before.message)
     fresh = drafts if step is Step.BEGIN else []
     calls = [] if fresh else open_calls(start.history.messages)
-    heard = yield from transcribed_first(place, turn.client, start, fresh, turn.target, turn.policy)
-    turn = attrs.evolve(turn, policy=heard.policy)
+    start, fresh, turn = yield from _heard(place, start, fresh, turn)
     now = place.tools.now()
-    ready = None if turn.runs(calls) else planned(place, heard.start, heard.drafts, turn.target, turn.policy, now)
-    yield from put_media(place, heard.drafts, now)
-    begun = yield from _begun(place, _entry(place, turn.target, heard.drafts or drafts, key, expected, now))
+    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
+    yield from put_media(place, fresh, now)
+    begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:
@@ -146,6 +145,18 @@ def _check_holds(history: History, message: Message) -> None:
     """Raise `StaleHead` when a line does not hold a message as it was: another one is shown since."""
     if not any(known.position == message.position and known.body == message.body for known in reversed(history.messages)):
         raise StaleHead(message.position, history.head)
+
+
+def _heard(
+    place: Place, start: Opened, drafts: Sequence[Draft], turn: Turn
+) -> Steps[tuple[Opened, Sequence[Draft], Turn]]:  # fmt: skip
+    """Give what a round starts from, once the recordings are transcribed that the policy wants as text."""
+    if turn.policy.missing_transcript != "transcribe":
+        return start, drafts, turn
+    from convo.steps.transcribing import transcribed_first
+
+    heard = yield from transcribed_first(place, turn.client, start, drafts, turn.target, turn.policy)
+    return heard.start, heard.drafts, attrs.evolve(turn, policy=heard.policy)
 
 
 def _replanned(place: Place, turn: Turn, begun: Begun, ready: Plan | None, calls: Sequence[ToolCall]) -> Steps[Plan]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from convo.checks import check_type
 from convo.content import message_drafts
 from convo.errors import InputError, StoreError
-from convo.filters import checked_filters, title_cases
 from convo.ids import as_uuid, place_after
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
@@ -83,6 +82,8 @@ def listed(
 ) -> Steps[list[Found]]:  # fmt: skip
     """Give a page of conversations, newest first."""
     check_type(limit, int, "limit", "a number")
+    from convo.filters import checked_filters, title_cases
+
     filters, cases = checked_filters(metadata), title_cases(title)
     if not 0 < limit <= MAX_PAGE:
         reason = f"limit={limit} is not between 1 and {MAX_PAGE}; read further pages with after="

@@ -13,7 +13,6 @@ from convo.errors import ConversationNotFound
 from convo.messages import text_of
 from convo.store import branches, tables
 from convo.store.append import Entry, Guard, append_in_steps
-from convo.store.conditions import metadata_conditions, title_condition
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
@@ -158,6 +157,8 @@ def find(
 
     `after` is the time and id of a conversation, which need not be there any more, or the id of one that is.
     """
+    from convo.store.conditions import metadata_conditions, title_condition
+
     statement = _select().order_by(_C.created_at.desc(), _C.id.desc()).limit(limit)
     if owner is not None:
         statement = statement.where(_C.owner == owner)

@@ -9,9 +9,7 @@ import attrs
 from convo.checks import check_type
 from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
 from convo.models import Catalogue
-from convo.steps import searching as search_steps
 from convo.steps import stores as store_steps
-from convo.steps import transcribing as transcribing_steps
 from convo.steps.place import Place, Tools
 from convo.store import engine as engines
 from convo.sync_api.conversation import Conversation
@@ -157,6 +155,8 @@ class Store:
 
         Raises `TooLarge` for more than 1,000 characters, `SearchUnavailable` where SQLite has no FTS5.
         """
+        from convo.steps import searching as search_steps
+
         return self._driver.do(search_steps.search(self._driver.tools, self._owner, text, limit))
 
     def reindex(self) -> None:
@@ -164,6 +164,8 @@ class Store:
 
         On SQLite the index of the whole file is dropped: that of other owners is made with their next search.
         """
+        from convo.steps import searching as search_steps
+
         self._driver.do(search_steps.reindex(self._driver.tools, self._owner))
 
     def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
@@ -190,6 +192,8 @@ class Store:
         Those of messages made in [since, until), at most `limit`, in branches that conversations show. What is done stays
         done: after a crash or an error the same call goes on, and at most the recording in flight is paid for again.
         """
+        from convo.steps import transcribing as transcribing_steps
+
         check_client(client, asynchronous=False)
         steps = transcribing_steps.transcribe_store(
             self._driver.tools,
