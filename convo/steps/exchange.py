@@ -133,7 +133,7 @@ def started(
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:
-        return Open(begun, (yield from _replanned(place, turn, begun, ready, calls)))
+        return Open(begun, (yield from _replanned(place, turn, begun, start.history, ready)))
     except GeneratorExit:
         raise
     except BaseException as error:
@@ -159,12 +159,18 @@ def _heard(
     return heard.start, heard.drafts, attrs.evolve(turn, policy=heard.policy)
 
 
-def _replanned(place: Place, turn: Turn, begun: Begun, ready: Plan | None, calls: Sequence[ToolCall]) -> Steps[Plan]:
-    """Give the plan of what the log holds once the exchange has begun, and the calls at its end are answered."""
-    if ready is not None and (begun.branch, begun.head) == (ready.history.branch, ready.history.head):
+def _replanned(place: Place, turn: Turn, begun: Begun, seen: History, ready: Plan | None) -> Steps[Plan]:
+    """Give the plan of what the log holds once the exchange has begun, and the calls at its end are answered.
+
+    `seen` is what was read before; others may have answered calls since, so that they are looked for anew then.
+    """
+    same = (begun.branch, begun.head) == (seen.branch, seen.head)
+    if ready is not None and same:
         return ready
     if ready is None and turn.functions is not None:
-        yield from answered_calls(place, begun, calls, turn.functions)
+        if not same:
+            seen = (yield from opened(place, turn.target, branch=begun.branch)).history
+        yield from answered_calls(place, begun, open_calls(seen.messages), turn.functions)
     start = yield from opened(place, turn.target, branch=begun.branch)
     return planned(place, start, (), turn.target, turn.policy, place.tools.now())
 

@@ -344,9 +344,8 @@ def test_the_index_can_be_made_anew(store: Any, database: Database, inside: Call
     assert inside(indexed, chat.owner) == chat.head
 
 
-def test_without_fts5_only_search_is_refused(store: Any, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    if database.kind != "sqlite":
-        pytest.skip("PostgreSQL has its own")
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_without_fts5_only_search_is_refused(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("convo.store.words._has_fts5", "SELECT 0")
     chat = store.create()
     chat.add("rain")
@@ -356,9 +355,8 @@ def test_without_fts5_only_search_is_refused(store: Any, database: Database, mon
     store.delete(chat.id)
 
 
-def test_deleting_works_when_the_index_is_broken(store: Any, database: Database, inside: Callable[..., Any]) -> None:
-    if database.kind != "sqlite":
-        pytest.skip("the index of PostgreSQL is a table like others")
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_deleting_works_when_the_index_is_broken(store: Any, inside: Callable[..., Any]) -> None:
     chat = store.create()
     chat.add("rain")
     store.search("rain")

@@ -314,11 +314,10 @@ def test_a_fault_at_any_statement_of_a_stream_loses_and_doubles_nothing(
         assert number > 10, "every statement of a stream was hit"
 
 
+@pytest.mark.parametrize("world", ["sync"], indirect=True)
 def test_a_fault_at_any_statement_after_a_dead_worker_loses_and_doubles_nothing(
     world: World, fake: FakeAPI, clock: FixedClock
 ) -> None:
-    if world.asynchronous:
-        pytest.skip("the statements are the same")
     store = world.open()
     for number in range(1, 100):
         chat = store.create()

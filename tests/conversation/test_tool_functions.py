@@ -11,6 +11,8 @@ import pytest
 import convo
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from convo.testing import FakeAPI, FixedClock
     from tests.conftest import Database
 
@@ -65,6 +67,34 @@ def test_calls_are_returned_together_when_one_of_them_has_no_function(store: Any
     chat.tool_output("call_2", "he said 2")
     chat.send(client, tool_functions=functions, **tools("add", "ask_a_human"), **MODEL)
     assert results(fake) == [("call_1", "1"), ("call_2", "he said 2")]
+
+
+def test_calls_that_another_worker_answers_meanwhile_are_not_run(database: Database, fake: FakeAPI, clock: FixedClock) -> None:
+    fake.will_reply(tool_calls=[("add", "{}", "call_1"), ("double", "{}", "call_2")])
+    both = tools("add", "double")
+    called: list[str] = []
+    functions = {"add": lambda: called.append("add"), "double": lambda: called.append("double")}
+
+    answers: list[str] = []
+
+    def late() -> datetime:
+        """Let another worker answer when a turn that has read the log asks for the time."""
+        while answers:
+            other.tool_output(answers.pop(), "by another")
+        return clock()
+
+    with (
+        convo.Store(database.url, clock=clock, **database.options) as elsewhere,
+        convo.Store(database.url, clock=late, **database.options) as store,
+        fake.client() as client,
+    ):
+        chat = store.create()
+        chat.send(client, "What is it?", **both, **MODEL)
+        other = elsewhere.get(chat.id)
+        answers += "call_1", "call_2"
+        chat.send(client, tool_functions=functions, **both, **MODEL)
+    assert called == []
+    assert results(fake) == [("call_1", "by another"), ("call_2", "by another")]
 
 
 def _fails() -> None:
