@@ -397,7 +397,8 @@ class StaleHead(ConflictError):
     """The log moved: `expected` is what the caller had seen, `actual` is where the log is."""
 
     def __init__(self, expected: int, actual: int) -> None:
-        super().__init__(f"the conversation is at message {actual}, not at {expected}; read it again and decide")
+        moved = f"is at message {actual}, not at {expected}" if actual != expected else "shows another line of messages now"
+        super().__init__(f"the conversation {moved}; read it again and decide")
         self.expected = expected
         self.actual = actual
 
