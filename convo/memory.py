@@ -11,12 +11,14 @@ class Memory:
 
     References whose expiry lies at or before a horizon go as transcripts, also when a clock is set back.
     Times are in microseconds since 1970. `skew` is how far the API's clock was ahead of ours, in whole seconds
-    (negative: behind), by the `Date` header of its answers.
+    (negative: behind), by the `Date` header of its answers. `window_start` is the position before which messages are
+    no longer sent, 0 where none was left out yet.
     """
 
     expired_through: int = 0
     refused_through: int = 0
     skew: int = 0
+    window_start: int = 0
 
 
 SKEW_TOLERANCE = 2

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-Kind = Literal["message", "instructions"]
+Kind = Literal["message", "instructions", "summary"]
 Status = Literal["complete", "interrupted", "redacted"]
 
 
@@ -27,7 +27,8 @@ class Media:
     """One piece of media of a message, as stored. `data` is None where the bytes were not loaded.
 
     `duration` is in seconds, `size` in bytes, `digest` the SHA-256 in hex; `part` is the index of the content
-    part that holds it, -1 for the audio of a reply.
+    part that holds it, -1 for the audio of a reply. `made_by` is the model that made this speech of a reply's text, None
+    where it came with the message.
     """
 
     part: int
@@ -40,6 +41,7 @@ class Media:
     channels: int | None = None
     transcript: str | None = attrs.field(default=None, repr=False)
     voice: str | None = None
+    made_by: str | None = None
     data: bytes | None = attrs.field(default=None, repr=False, eq=False)
 
 

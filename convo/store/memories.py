@@ -21,13 +21,13 @@ _R = tables.memory.c
 
 def _select() -> sa.Select[Any]:
     where = [_R[name] == sa.bindparam(name) for name in ("owner", "branch", "origin", "family")]
-    return sa.select(_R.expired_through, _R.refused_through, _R.skew).where(*where)
+    return sa.select(_R.expired_through, _R.refused_through, _R.skew, _R.window_start).where(*where)
 
 
 def growing(insert: Any, larger: Any) -> Any:
     """Give the upsert of an insert of a memory: horizons never go back. `larger` is the greater of two values in SQL."""
     new = insert.excluded
-    grown = {name: larger(_R[name], new[name]) for name in ("expired_through", "refused_through")}
+    grown = {name: larger(_R[name], new[name]) for name in ("expired_through", "refused_through", "window_start")}
     return insert.on_conflict_do_update(index_elements=list(tables.memory.primary_key), set_={**grown, "skew": new.skew})
 
 

@@ -100,8 +100,21 @@ message = sa.Table(
     sa.Column("metadata", sa.Text, comment="canonical JSON"),
     sa.PrimaryKeyConstraint("owner", "branch", "position"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
+    sa.Index("ix_convo_message_pinned", "owner", "branch", "position"),
+    sa.Index("ix_convo_message_summary", "owner", "branch", "position"),
     comment="the log",
 )
+PARTIAL = {"ix_convo_message_pinned": "pinned", "ix_convo_message_summary": "kind = 'summary'"}
+"""Indexes of few rows, and which rows: what a request needs of the messages that its window has left behind."""
+
+
+@sa.event.listens_for(message, "before_create")
+def _few_rows(table: sa.Table, *_: object, **__: object) -> None:
+    """Say which rows the partial indexes hold. Said here, it does not import the dialects at once."""
+    for index in table.indexes:
+        for dialect in ("sqlite", "postgresql"):
+            index.dialect_kwargs[f"{dialect}_where"] = sa.text(PARTIAL[str(index.name)])
+
 
 attachment = sa.Table(
     "convo_attachment",
@@ -119,6 +132,7 @@ attachment = sa.Table(
     sa.Column("channels", sa.Integer),
     sa.Column("transcript", sa.Text),
     sa.Column("voice", sa.Text),
+    sa.Column("made_by", sa.Text, comment="the model that made this speech of a reply's text; null: it came with the message"),
     sa.PrimaryKeyConstraint("owner", "branch", "position", "part"),
     sa.ForeignKeyConstraint(
         ["owner", "branch", "position"],
@@ -216,10 +230,12 @@ exchange = sa.Table(
     sa.Column("cost", sa.BigInteger, comment="in 10**-12 of the currency; null: unknown"),
     sa.Column("currency", sa.Text),
     sa.Column("price_table", sa.Text),
+    sa.Column("estimated_tokens", sa.BigInteger, comment="of the input, before the call"),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     sa.Index("uq_convo_exchange_owner_conversation_key", "owner", "conversation", "key", unique=True),
     sa.Index("ix_convo_exchange_owner_branch_status", "owner", "branch", "status"),
+    sa.Index("ix_convo_exchange_owner_started_at", "owner", "started_at"),
     comment="one call of an API and its answer",
 )
 
@@ -233,6 +249,7 @@ memory = sa.Table(
     sa.Column("expired_through", sa.BigInteger, nullable=False, comment="microseconds since 1970; only grows"),
     sa.Column("refused_through", sa.BigInteger, nullable=False, comment="microseconds since 1970; only grows"),
     sa.Column("skew", sa.BigInteger, nullable=False, comment="seconds by which the clock of the API is ahead"),
+    sa.Column("window_start", sa.BigInteger, nullable=False, server_default="0", comment="a position; only grows"),
     sa.PrimaryKeyConstraint("owner", "branch", "origin", "family"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     comment="what assembly must remember to keep the prefix stable",
