@@ -207,7 +207,8 @@ def _part(part: dict[str, Any]) -> Tokens:
 @functools.lru_cache(maxsize=1_000)
 def _seconds(data: str) -> float:
     with wave.open(io.BytesIO(base64.b64decode(data))) as file:
-        return file.getnframes() / file.getframerate()
+        frames, rate = int(file.getnframes()), int(file.getframerate())
+        return frames / rate
 
 
 def _prefixes(key: str | None, messages: Iterable[Message]) -> Iterable[bytes]:
