@@ -40,13 +40,20 @@ def parts_of(history: History, memory: Memory, policy: Policy) -> Parts:
     begin = max(memory.window_start, covered + 1)
     if begin > 1:
         begin = min(begin, _last_turn([message for message in messages if message.position >= history.since]))
-        left += [
-            (message, "summary" if message.position <= covered else "window")
-            for message in messages
-            if message.position < begin and not message.pinned
-        ]
-        messages = [message for message in messages if message.position >= begin or message.pinned]
+        staying = _staying(messages)
+        old = [message for message in messages if message.position < begin and message.position not in staying]
+        left += [(message, "summary" if message.position <= covered else "window") for message in old]
+        gone = {message.position for message in old}
+        messages = [message for message in messages if message.position not in gone]
     return Parts(lead, messages, begin, left)
+
+
+def _staying(messages: Sequence[Message]) -> set[int]:
+    """Give the positions of pinned messages, and of the results of calls that they ask for."""
+    pinned = [message for message in messages if message.pinned]
+    calls = {call.id for message in pinned if message.role == "assistant" for call in message.tool_calls}
+    results = [message for message in messages if calls and message.role == "tool" and message.tool_call_id in calls]
+    return {message.position for message in (*pinned, *results)}
 
 
 def _last_turn(messages: Sequence[Message]) -> int:

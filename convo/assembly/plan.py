@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly.estimate import message_tokens
+from convo.assembly.estimate import tokens_of
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import parts_of
 from convo.assembly.render import Scene, rendered
@@ -80,6 +80,11 @@ class Plan:
         """Give the same messages with the arguments of another target of the same model."""
         arguments, notes = shaped(target, self.policy, has_audio=self.audible)
         return attrs.evolve(self, target=target, arguments={"model": target.model.name, **arguments}, notes=notes)
+
+    def half(self) -> int:
+        """Give the position at which the newest turns begin that fill half of what this request holds."""
+        tokens = tokens_of(self)
+        return moved_begin(self, parts_of(self.history, self.memory, self.policy), tokens, sum(tokens) // 2)
 
     def after(self, memory: Memory) -> Plan:
         """Give the plan that the same inputs make with another memory."""
@@ -161,7 +166,7 @@ def _begin(made: Plan, parts: Parts) -> int:
     unread = made.history.since > max(parts.begin, 1)
     if not unread and surely_fits(messages, budget):
         return parts.begin
-    tokens = [sum(message_tokens(*one)) for one in zip(messages, made.wires, [how for _, how, _ in made.rendered], strict=True)]
+    tokens = tokens_of(made)
     if not unread and sum(tokens) <= budget:
         return parts.begin
     return moved_begin(made, parts, tokens, budget // 2)
