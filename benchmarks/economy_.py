@@ -111,7 +111,7 @@ class Verdict:
 
     def __str__(self) -> str:
         side, answer = "least" if self.least else "most", "yes" if self.holds else "NO"
-        return f"{self.what:64} {self.value:6.3f}x  at {side} {self.limit:.3f}x wanted: {answer}"
+        return f"{self.what:74} {self.value:6.3f}x  at {side} {self.limit:.3f}x wanted: {answer}"
 
 
 def verdicts(scene: Scene, found: Mapping[str, Played]) -> Iterator[Verdict]:
@@ -131,7 +131,10 @@ def verdicts(scene: Scene, found: Mapping[str, Played]) -> Iterator[Verdict]:
 
 
 def agreements(scene: Scene, found: Mapping[str, Played]) -> Iterator[tuple[str, bool]]:
-    """Say for each way of convo that knows its costs whether they add up to the biller's bill, to the last decimal."""
+    """Say for each way of convo whether the costs of its replies add up to the biller's bill, to the last decimal.
+
+    Where cached audio has a price of its own no reply knows its cost: the API does not say which cached tokens are audio.
+    """
     for name, each in found.items():
         if each.own is not None:
             yield name.format(scene.window), each.own == each.bill.dollars(scene.rates)
@@ -145,4 +148,4 @@ def run() -> None:
         for verdict in verdicts(scene, found):
             print(f"    {verdict}")
         for name, agrees in agreements(scene, found):
-            print(f"    {f'the costs that convo stored under {name} are the bill:':64} {'yes' if agrees else 'NO'}")
+            print(f"    {f'the costs that convo stored under {name} are the bill:':74} {'yes' if agrees else 'NO'}")
