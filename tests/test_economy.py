@@ -215,4 +215,5 @@ def test_verdicts_compare_what_is_said(capsys: pytest.CaptureFixture[str]) -> No
         "cached share: Policy(window_tokens=1_500) / append only",
     }
     assert said["cached share: Policy() / append only"].value == 1
+    assert found[economy.WINDOW].bill.breaks < found[economy.SLIDING].bill.breaks / 3
     assert all(agrees for _, agrees in economy.agreements(scene, found))
