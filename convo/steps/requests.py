@@ -114,7 +114,7 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     pieces = {piece.digest: piece for message in found for piece in message.media}
     stored: dict[str, bytes] = (yield from read(blobs.get_all, place.owner, list(pieces))) if pieces else {}
     known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
-    return [whole(message.raw, known) for message in found]
+    return [whole(message.raw, known) for message in found if message.kind != "summary"]
 
 
 def _told_by_its_bytes(piece: Media, data: bytes) -> bytes:

@@ -250,7 +250,7 @@ def test_references_of_the_last_turns_move_in_blocks() -> None:
     assert counts[:4] == [1, 2, 3, 4]
     assert all(4 <= one <= 7 for one in counts[3:])
     firsts = [one[0] for one in live]
-    assert len(set(firsts)) == 10, "one change of the prefix in four turns"
+    assert len(set(firsts)) == 9, "one change of the prefix in four turns"
 
 
 def test_the_economical_policy_speaks_of_the_last_turns_only() -> None:
