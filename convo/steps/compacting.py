@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,12 @@ def _written(place: Place, writer: Writer, source: Older) -> Steps[object]:
     earlier = None if source.earlier is None else text_of_summary(source.earlier)
     said = [message for message in source.messages if message.kind == "message" and message.status != "redacted"]
     if writer.function is not None:
-        return (yield from call(writer.function, (History(tuple(said), source.head, source.branch), earlier), {}))
+        text = yield from call(writer.function, (History(tuple(said), source.head, source.branch), earlier), {})
+        if inspect.iscoroutine(text):
+            text.close()
+            reason = "the function that summarises is a coroutine function; use it with AsyncStore"
+            raise InputError(reason)
+        return text
     assert writer.target is not None  # noqa: S101 - a writer is one or the other
     arguments = {
         **writer.target.arguments, "model": writer.target.model.name, "messages": question_of(said, earlier, writer.prompt),

@@ -134,7 +134,9 @@ def started(
     now = place.tools.now()
     ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
     if ready is not None and turn.summarises(ready):
+        seen = start.history.head
         start, ready = yield from _summarised(place, turn, start, fresh, ready, now)
+        expected = start.history.head if expected == seen and _only_summaries(start.history, seen) else expected
     yield from put_media(place, fresh, now)
     begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now))
     if isinstance(begun, Known):
@@ -177,6 +179,11 @@ def _summarised(
     if (yield from summarised(place, writer, ready.memory.window_start - 1)) is not None:
         start = yield from opened(place, turn.target, policy)
     return start, planned(place, start, drafts, turn.target, policy, now)
+
+
+def _only_summaries(history: History, head: int) -> bool:
+    """Say whether nothing but summaries came after a head."""
+    return all(message.kind == "summary" for message in history.messages if message.position > head)
 
 
 def _replanned(place: Place, turn: Turn, begun: Begun, seen: History, ready: Plan | None) -> Steps[Plan]:
