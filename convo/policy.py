@@ -105,3 +105,12 @@ class Policy:
         default="wav", validator=_one_of("wav", "aac", "mp3", "flac", "opus", "pcm16")
     )
     """The format of spoken replies when the caller names none. Streams are always pcm16, the only one that the API takes."""
+
+    shut_down: Literal["error", "successor", "ignore"] = attrs.field(
+        default="error", validator=_one_of("error", "successor", "ignore")
+    )
+    """What happens on and after the day (UTC) on which the catalogue says that a model is shut down: `ModelShutDown`, or
+    the request goes to the first of its successors that lives; where the catalogue knows none, `ModelShutDown` all the
+    same. With "ignore" the model is asked and nothing is warned of: for servers on which the name is another model's.
+    Default "error". Holds for `transcription_model` too.
+    """

@@ -16,6 +16,7 @@ from convo.origin import Origin
 from convo.policy import Policy
 from convo.steps.effects import read
 from convo.steps.log import followed, history
+from convo.steps.successors import check_alive, moved_on
 from convo.store import blobs, branches, exchanges, log, memories
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ def request(
     place: Place, model: str, *, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any]
 ) -> Steps[Request]:
     """Assemble a request and write nothing."""
-    target = target_of(place, model, api, client, origin, arguments)
+    check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
+    policy = policy or Policy()
+    target = moved_on(place.tools, target_of(place, model, api, client, origin, arguments), policy)
+    check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target)
     return (yield from filled(place, planned(place, start, (), target, policy, place.tools.now())))
 
