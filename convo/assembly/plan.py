@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.assembly.breakpoints import with_breakpoints
 from convo.assembly.estimate import tokens_of
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import parts_of
@@ -138,6 +139,7 @@ def _planned(
         sent.append((message, how, reason))
     if not wires:
         raise NothingToSend
+    wires = with_breakpoints(wires, len(parts.lead), target)
     audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
     arguments, notes = shaped(target, policy, has_audio=audible)
     if parts.begin > 1:
