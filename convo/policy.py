@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from convo.checks import check_choice, check_type
 from convo.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convo.budget import Budget
 
 MARGIN = timedelta(seconds=60)
 """The default margin: the time that a request travels and waits, with room."""
@@ -49,6 +54,15 @@ def _name(instance: object, attribute: attrs.Attribute[str], value: str) -> None
     if not value or not value.isprintable():
         reason = f"Policy({attribute.name}={value!r}) is no name of a model; pass one such as 'gpt-transcribe'"
         raise InputError(reason)
+
+
+def budgets_of(value: Budget | Sequence[Budget], name: str = "Policy(budgets=)") -> tuple[Budget, ...]:
+    """Give budgets as a tuple, one alone too. Raises `InputError` for anything else."""
+    if value == ():
+        return ()
+    from convo.budget import checked
+
+    return checked(value, name)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,3 +119,6 @@ class Policy:
         default="wav", validator=_one_of("wav", "aac", "mp3", "flac", "opus", "pcm16")
     )
     """The format of spoken replies when the caller names none. Streams are always pcm16, the only one that the API takes."""
+
+    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=budgets_of)
+    """Limits of money or tokens that a call has to keep to, beside those of the store; one alone is taken too. Default: none."""

@@ -10,10 +10,11 @@ from convo.errors import HeldTransaction, ReadOnlyView
 from convo.times import to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from datetime import datetime
     from uuid import UUID
 
+    from convo.budget import Budget
     from convo.models import Catalogue
     from convo.store.conversations import Found
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 class Tools:
     """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID.
 
-    `held` says that the caller's transaction is around every step, `writable` that steps may write.
+    `held` says that the caller's transaction is around every step, `writable` that steps may write. `budgets`
+    bind every call of a model, `warned` remembers which of them were warned of.
     """
 
     clock: Callable[[], datetime]
@@ -30,6 +32,8 @@ class Tools:
     catalogue: Catalogue
     held: bool = False
     writable: bool = True
+    budgets: tuple[Budget, ...] = ()
+    warned: dict[Hashable, object] = attrs.field(factory=dict)
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""

@@ -30,4 +30,9 @@ def upgrade() -> None:
     made_by = "the model that made this speech of a reply's text; null: it came with the message"
     op.add_column("convo_attachment", sa.Column("made_by", sa.Text(), comment=made_by))
     op.add_column("convo_exchange", sa.Column("estimated_tokens", sa.BigInteger(), comment="of the input, before the call"))
+    for name, comment in (
+        ("assumed_tokens", "what budgets count while there is no bill, output too"),
+        ("assumed_cost", "the same in 10**-12 of the currency; null: unknown"),
+    ):
+        op.add_column("convo_exchange", sa.Column(name, sa.BigInteger(), comment=comment))
     op.create_index("ix_convo_exchange_owner_started_at", "convo_exchange", ["owner", "started_at"])
