@@ -314,8 +314,8 @@ class SpendingUnknown(RequestError):
         before = [f"{calls:,} calls of {_whose(per, identifier)}{_time(within)}"] if calls else []
         now = [f"this call of {model}"] if model is not None else []
         super().__init__(
-            f"{' and '.join(before + now)} {known}, so that a budget of {_amount(limit)} cannot be held; give their models prices "
-            "(Catalogue.load), or count what is unknown as free: Budget(unknown='ignore')"
+            f"{' and '.join(before + now)} {known}, so that a budget of {_amount(limit)} cannot be held; give their models "
+            "prices (Catalogue.load), or count what is unknown as free: Budget(unknown='ignore')"
         )
         self.per = per
         self.identifier = identifier

@@ -58,7 +58,8 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
 
 def was_billed() -> sa.ColumnElement[bool]:
     """Answered: with a reply, too late, or by something that could not be read."""
-    return _X.status.in_(("done", "interrupted", "late")) | ((_X.status == "failed") & _X.raw.is_not(None))
+    answered = sa.or_(*(_X.status == status for status in ("done", "interrupted", "late")))
+    return answered | ((_X.status == "failed") & _X.raw.is_not(None))
 
 
 def usage_columns(usage: Usage, cost: Cost) -> dict[str, Any]:
