@@ -55,14 +55,14 @@ def checked_before(call: Spending) -> Steps[None]:
 
 
 def told(place: Place, begun: Begun, call: Spending, changed: Plan | None) -> Steps[None]:
-    """Warn of the budgets that a begun call passes; one whose plan has changed meanwhile is checked anew first.
+    """Warn of the budgets that a begun call passes; one that turned out to need more is checked anew first.
 
     Raises `BudgetExceeded`, `SpendingUnknown` and `ExchangeLost`.
     """
     over = begun.over
-    if changed is not None:
-        call = spending_of(place, changed)
-        over = yield from write(budgets.check_again, call, begun)
+    now = call if changed is None else spending_of(place, changed)
+    if now.tokens > call.tokens or (now.cost.picos or 0) > (call.cost.picos or 0):
+        call, over = now, (yield from write(budgets.check_again, now, begun))
     warn(place, call, over)
 
 

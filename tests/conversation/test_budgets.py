@@ -69,7 +69,7 @@ def refused(store: Any, chat: Any, fake: FakeAPI, error: type[convo.ConvoError] 
     assert [finding for finding in store.doctor() if finding.kind == "orphan_blob"] == []
 
 
-def money(limit: Decimal | str, **more: Any) -> Policy:
+def money(limit: Decimal | str | int, **more: Any) -> Policy:
     return Policy(budgets=Budget(money=limit, **more))
 
 
