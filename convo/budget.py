@@ -98,6 +98,8 @@ class Budget:
     Calls that failed or were abandoned without an answer do not count, nor does what was deleted. A refused call leaves
     nothing behind; where functions answer the model's calls, each round is checked, before they run and again with their
     results: what was stored before the refusal stays, and a later `send` goes on from there.
+
+    Each sum reads one row for each call that it is about, 1,000 of them in about a millisecond: `within` keeps that short.
     """
 
     money: Decimal | None = attrs.field(default=None, converter=_money)

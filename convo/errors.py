@@ -331,11 +331,14 @@ def _whose(per: str, identifier: object) -> str:
 
 
 def _amount(value: Decimal | int) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    digits, _, decimals = f"{value:,f}".partition(".")
+    return f"{digits}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def _time(within: timedelta | None) -> str:
-    return "" if within is None else f" in the last {within}"
+    return "" if within is None else f" in the last {str(within).removesuffix(', 0:00:00')}"
 
 
 class UnsupportedApi(RequestError):

@@ -135,7 +135,7 @@ def test_the_errors_say_whose_budget_it_is_and_what_to_do() -> None:
     assert (error.per, error.identifier, error.unit, error.retryable) == ("owner", "c-42", "USD", True)
     assert (error.limit, error.spent, error.needed) == (Decimal(5), Decimal("4.99"), Decimal("0.02"))
     assert str(error) == (
-        "the owner 'c-42' has used 4.990000000000 USD in the last 30 days, 0:00:00, and this call needs about 0.02 more: that is "
+        "the owner 'c-42' has used 4.99 USD in the last 30 days, and this call needs about 0.02 more: that is "
         "past the budget of 5.00; wait until older calls no longer count, or raise the limit (Budget)"
     )
     other = objection(Budget(tokens=1_000), Spent(990, 0, 0, 0), call(20))

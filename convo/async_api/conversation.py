@@ -164,6 +164,7 @@ class AsyncConversation(Seen):
         for its answer, `StaleHead` when the log has moved past `expected_head`, and the client's own errors; after
         those the user's message is in the log, and the same key, or a send without content, tries again. Where the
         policy has recordings transcribed first, and that fails, nothing of the turn is stored: the same call tries again.
+        What would pass a budget of the policy or the store is not asked: `BudgetExceeded`, and nothing is stored.
 
         With `tool_functions`, functions by the names of `tools`, the model's calls are answered until it has no more:
         what a function raises is told to the model. A function may be called twice for the same call, after a crash;

@@ -15,7 +15,10 @@ import pytest
 
 import convo
 from convo import Budget, Policy
+from convo.store import exchanges
+from tests.conversation.test_interruptions import dead_worker
 from tests.conversation.test_tool_functions import tools
+from tests.support.both import resolved
 from tests.support.builders import recording
 
 if TYPE_CHECKING:
@@ -261,6 +264,22 @@ def test_the_most_output_is_counted_where_the_call_says_it(store: Any, client: A
     assert raised.value.needed > Decimal("0.064")
 
 
+def test_what_a_dead_worker_left_counts_although_its_bill_is_not_known(
+    world: World, fake: FakeAPI, clock: FixedClock, catalogue: convo.Catalogue
+) -> None:
+    store = world.open(catalogue=catalogue)
+    chat = store.create()
+    chat.add("word " * 400)
+    dead_worker(world, chat, fake)
+    clock.advance(31)
+    assert store.get(chat.id).history()[-1].status == "interrupted"
+    with pytest.raises(convo.BudgetExceeded) as raised:
+        store.get(chat.id).send(world.client, "Hello", policy=Policy(budgets=Budget(tokens=500)), **TEXT)
+    assert raised.value.spent >= 500
+    with pytest.raises(convo.BudgetExceeded):
+        store.get(chat.id).send(world.client, "Hello", policy=money("0.001"), **TEXT)
+
+
 # --- what is not known -----------------------------------------------------------------------------
 
 
@@ -485,27 +504,8 @@ def test_what_a_call_was_taken_to_need_stands_beside_its_bill(store: Any, client
     chat = store.create()
     chat.add("Hello", recording())
     guess = chat.request("gpt-audio-1.5", client=client, **{k: v for k, v in VOICE.items() if k != "model"}).estimate
-    chat.send(client, **VOICE)
-    found = row(store, chat)
+    reply = chat.send(client, **VOICE)
+    found = resolved(chat, chat._driver.runner.run(exchanges.row_of, chat.owner, reply.exchange))
     assert found["estimated_tokens"] == guess.tokens
     assert (found["assumed_tokens"], found["assumed_cost"]) == (None, None)
     assert found["input_tokens"] is not None
-
-
-def row(store: Any, chat: Any) -> dict[str, Any]:
-    import sqlalchemy as sa
-
-    from convo.store import exchanges, tables
-    from tests.support.both import resolved
-
-    def only(connection: Any, owner: str, conversation: Any) -> Any:
-        columns = tables.exchange.c
-        schema = connection.get_execution_options().get("convo_schema")
-        options = {"schema_translate_map": {None: schema}} if schema else {}
-        where = (columns.owner == owner, columns.conversation == conversation)
-        found = connection.execute(sa.select(columns.id).where(*where), execution_options=options).scalar_one()
-        return exchanges.row_of(connection, owner, found)
-
-    runner = chat._driver.runner
-    result: dict[str, Any] = resolved(chat, runner.run(only, chat.owner, chat.id))
-    return result
