@@ -83,9 +83,13 @@ def tokens_of(plan: Plan) -> list[int]:
 
 def estimate(plan: Plan) -> Estimate:
     """Give the estimated input of a plan: its messages, and its tools by their text."""
-    each = [message_tokens(message, wire, how) for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
-    tools = len(str(plan.arguments.get("tools", ""))) // CHARACTERS_A_TOKEN
-    text = sum(text for text, _ in each) + tools
-    audio = sum(audio for _, audio in each)
+    text, audio = len(str(plan.arguments.get("tools", ""))) // CHARACTERS_A_TOKEN, 0
+    for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True):
+        content = wire.get("content")
+        if len(wire) == 2 and type(content) is str:  # noqa: PLR2004 - role and content, as nearly all: in a tenth of the time
+            text += MESSAGE_TOKENS + len(content) // CHARACTERS_A_TOKEN
+        else:
+            words, sound = message_tokens(message, wire, how)
+            text, audio = text + words, audio + sound
     usage = Usage(input_tokens=text + audio, input_text=text, input_audio=audio, output_tokens=0, output_text=0, output_audio=0)
     return Estimate(text, audio, price(usage, plan.target.model.prices))

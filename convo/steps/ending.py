@@ -16,7 +16,16 @@ from convo.intake.stream import ChatFold
 from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
-from convo.steps.columns import answer_columns, answer_of, as_interrupted, ended_row, memory_row, origin_of, whole_raw
+from convo.steps.columns import (
+    answer_columns,
+    answer_of,
+    as_interrupted,
+    assumed_columns,
+    ended_row,
+    memory_row,
+    origin_of,
+    whole_raw,
+)
 from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
 from convo.steps.log import put_media, shown_branch
 from convo.steps.settling import settled
@@ -142,7 +151,7 @@ def _code_of(error: BaseException) -> str:
 def _ended_unread(place: Place, current: Open, answer: object, told: Told | None) -> Steps[None]:
     raw, usage = unreadable(answer)
     cost = price(usage, current.plan.target.model.prices, table=place.tools.catalogue.table)
-    columns = {"error": AnswerError.code, "raw": raw, **usage_columns(usage, cost)}
+    columns = {"error": AnswerError.code, "raw": raw, **usage_columns(usage, cost), **assumed_columns(current.plan, usage)}
     yield from _ended(place, current.begun, columns, memory_row(place, current.plan, told))
 
 
@@ -203,6 +212,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         "origin": target.origin if target else "", "started_at": now,
         "asked_first": 1, "asked_last": 0,
         **answer_columns(found, catalogue.lookup(draft.model or ""), catalogue.table, now),
+        **(assumed_columns(request.plan, found.usage, found.draft) if request is not None else {}),
         "seen": seen,
     }  # fmt: skip
     memory = memory_row(place, request.plan, None) if request is not None else None
