@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from convo.assembly.estimate import Estimate
     from convo.audio import Audio
     from convo.messages import Message, ToolCall
 
@@ -24,7 +25,8 @@ class Reply:
 
     `seen` is the position of the last message that the model was shown, None where the request is not known;
     `recovered` lists what was degraded after refusals; `replayed` says that a key had its answer already;
-    `earlier` are the replies of the same turn whose calls functions answered.
+    `earlier` are the replies of the same turn whose calls functions answered; `estimate` is what was expected to go in,
+    None for a reply out of the record.
     """
 
     message: Message
@@ -37,6 +39,7 @@ class Reply:
     exchange: UUID | None = None
     replayed: bool = False
     earlier: tuple[Reply, ...] = ()
+    estimate: Estimate | None = attrs.field(default=None, eq=False)
     _answer: str = attrs.field(default="{}", repr=False)
 
     def __str__(self) -> str:
@@ -95,8 +98,8 @@ class Reply:
         return answer
 
 
-def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool) -> Reply:
-    """Give the reply that a message and the columns of its exchange make."""
+def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool, estimate: Estimate | None = None) -> Reply:
+    """Give the reply that a message and the columns of its exchange make; `estimate` is that of the request."""
     steps = decode(row["recovered"]) if row.get("recovered") else []
     return Reply(
         message=message,
@@ -108,5 +111,6 @@ def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool) -> Rep
         request_id=row.get("request_id"),
         exchange=row.get("id"),
         replayed=replayed,
+        estimate=estimate,
         answer=row.get("raw") or "{}",
     )

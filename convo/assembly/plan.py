@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.assembly.estimate import Estimate, estimate
 from convo.assembly.render import OF_AGE, Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
 from convo.errors import NothingToSend
 from convo.history import last_turns
 from convo.times import from_micros
+from convo.tokens import rough_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from convo.memory import Memory
     from convo.messages import Message
     from convo.policy import Policy
+    from convo.tokens import Counter
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -33,7 +37,7 @@ class Plan:
     `rendered` says for each of them (message of the log, how, reason), `omitted` names the messages left out.
     `with_media` are the indexes of messages that bytes may belong into, `audible` says whether a recording is sent
     inline. `now` is in microseconds since 1970. `remembered` is the memory that the store has, `memory` the one that it
-    should have once this was sent.
+    should have once this was sent. `count` gives the tokens of a text.
     """
 
     history: History
@@ -50,6 +54,12 @@ class Plan:
     audible: bool
     arguments: Mapping[str, Any]
     notes: Sequence[str]
+    count: Counter = rough_tokens
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The estimated input of the request: its messages and its tools."""
+        return estimate(self)
 
     @property
     def blobs(self) -> tuple[str, ...]:
@@ -74,14 +84,18 @@ class Plan:
 
     def after(self, memory: Memory) -> Plan:
         """Give the plan that the same inputs make with another memory."""
-        following = plan(self.history, memory, self.policy, self.target, self.now, self.family_of)
+        following = plan(self.history, memory, self.policy, self.target, self.now, self.family_of, self.count)
         return attrs.evolve(following, remembered=self.remembered)
 
 
-def plan(history: History, memory: Memory, policy: Policy, target: Target, now: int, family_of: Callable[[str], str]) -> Plan:
+def plan(
+    history: History, memory: Memory, policy: Policy, target: Target, now: int, family_of: Callable[[str], str],
+    count: Counter = rough_tokens,
+) -> Plan:  # fmt: skip
     """Decide how every message is sent.
 
-    `now` is in microseconds since 1970, `family_of` gives the audio family of a model's name. Raises a `RequestError`
+    `now` is in microseconds since 1970, `family_of` gives the audio family of a model's name, `count` the tokens of a
+    text. Raises a `RequestError`
     when no request that the API accepts can be made, `ConflictingArguments` for arguments that it refuses.
     """
     lead, messages, superseded = _instructions_first(history.messages)
@@ -112,8 +126,9 @@ def plan(history: History, memory: Memory, policy: Policy, target: Target, now: 
     later = memory if expired_through == memory.expired_through else attrs.evolve(memory, expired_through=expired_through)
     arguments = {"model": target.model.name, **arguments}
     return Plan(
-        history, target, policy, now, family_of, memory, later, wires, sent, omitted, with_media, audible, arguments, notes
-    )
+        history, target, policy, now, family_of, memory, later, wires, sent, omitted, with_media, audible, arguments, notes,
+        count,
+    )  # fmt: skip
 
 
 def _instructions_first(messages: Sequence[Message]) -> tuple[list[Message], Sequence[Message], list[tuple[Message, str]]]:

@@ -9,7 +9,7 @@ import attrs
 from convo.async_api.conversation import AsyncConversation
 from convo.async_api.driver import AsyncDriver
 from convo.checks import check_type
-from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
+from convo.edges import check_client, check_owner, counter_of, ids_of, place_of, system_clock
 from convo.models import Catalogue
 from convo.steps import stores as store_steps
 from convo.steps.place import Place, Tools
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from convo.store.conversations import Found
     from convo.store.engine import Durability
     from convo.store.totals import Totals
+    from convo.tokens import Counter
 
 
 class AsyncStore:
@@ -38,6 +39,8 @@ class AsyncStore:
     `url_or_engine` is `sqlite:///file.db`, `postgresql://...`, or an engine of yours, whose settings stay as they
     are. A SQLite file that a URL names is created and upgraded when it is first used; on PostgreSQL and on your own
     engine call `upgrade()` once. `clock` gives aware datetimes, `new_id` UUIDs. No I/O happens before the first call.
+    `count_tokens` counts the tokens of a text, for estimates: a function from `str` to `int`, by default the tokenizer of the
+    extra `tokens` where that is installed, loaded when it is first needed (some 0.3 s), else `convo.tokens.rough_tokens`.
     A store belongs to the event loop that first used it.
     """
 
@@ -51,9 +54,10 @@ class AsyncStore:
         schema: str | None = None,
         catalogue: Catalogue | None = None,
         durability: Durability = "full",
+        count_tokens: Counter | None = None,
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
-        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default())
+        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default(), counter=counter_of(count_tokens))
         self._schema = schema
         self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability), tools)
         self._owner: str | None = check_owner(owner)

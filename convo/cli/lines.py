@@ -82,6 +82,8 @@ def sums(totals: Totals) -> Iterator[str]:
     known = str(totals.cost) if totals.calls > totals.unpriced else "unknown"
     unpriced = f", without {counted(totals.unpriced, 'call')} whose cost is unknown" if totals.unpriced else ""
     yield f"cost: {known}{unpriced}"
+    if totals.estimate_error is not None:
+        yield f"estimated before: {totals.estimated:,} in, {totals.estimate_error:+.1%} of the {totals.estimated_of:,} billed"
 
 
 def used(usage: convo.Usage) -> str:

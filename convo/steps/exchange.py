@@ -129,7 +129,7 @@ def started(
     now = place.tools.now()
     ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
     yield from put_media(place, fresh, now)
-    begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now))
+    begun = yield from _begun(place, _entry(place, turn.target, ready, fresh or drafts, key, expected, now))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:
@@ -198,10 +198,12 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
         raise StaleHead(known.asked_last, history.head)
 
 
-def _entry(place: Place, target: Target, drafts: Sequence[Draft], key: str | None, expected: int | None, now: int) -> Entry:
+def _entry(
+    place: Place, target: Target, ready: Plan | None, drafts: Sequence[Draft], key: str | None, expected: int | None, now: int
+) -> Entry:  # fmt: skip
     return Entry(
         place.owner, place.found.branch, now, drafts, exchange_id=place.tools.new_id(), lease_until=now + LEASE,
-        expected=expected, exchange=_new_row(place, target, drafts, key, now),
+        expected=expected, exchange=_new_row(place, target, drafts, key, now) | {"estimated_tokens": ready and ready.estimate.tokens},
     )  # fmt: skip
 
 
@@ -269,7 +271,8 @@ def try_again(current: Open, error: BaseException) -> bool:
         raise
     if found is None:
         return False
-    current.plan, step = found
+    plan, step = found
+    current.will_send(plan)
     current.recovered.append(step)
     return True
 
@@ -285,6 +288,6 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     history = request.plan.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)
-    begun = yield from _begun(place, _entry(place, request.plan.target, (), None, None, now))
+    begun = yield from _begun(place, _entry(place, request.plan.target, request.plan, (), None, None, now))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
     return Open(begun, request.plan)

@@ -8,6 +8,7 @@ import attrs
 
 from convo.errors import HeldTransaction, ReadOnlyView
 from convo.times import to_micros
+from convo.tokens import rough_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
     from convo.models import Catalogue
     from convo.store.conversations import Found
+    from convo.tokens import Counter
 
 
 @attrs.frozen
 class Tools:
-    """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID.
+    """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID, `counter` what counts the tokens of a text.
 
     `held` says that the caller's transaction is around every step, `writable` that steps may write.
     """
@@ -30,6 +32,7 @@ class Tools:
     catalogue: Catalogue
     held: bool = False
     writable: bool = True
+    counter: Callable[[], Counter] = lambda: rough_tokens
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""

@@ -84,7 +84,7 @@ def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target
     first = start.history.head + 1
     added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, first))
     line = History((*start.history.messages, *added), start.history.head + len(added), start.history.branch)
-    return plan(line, start.memory, policy or Policy(), target, now, place.tools.family_of)
+    return plan(line, start.memory, policy or Policy(), target, now, place.tools.family_of, place.tools.counter())
 
 
 def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Request]:

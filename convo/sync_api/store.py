@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from convo.checks import check_type
-from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
+from convo.edges import check_client, check_owner, counter_of, ids_of, place_of, system_clock
 from convo.models import Catalogue
 from convo.steps import stores as store_steps
 from convo.steps.place import Place, Tools
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
     from convo.store.totals import Totals
+    from convo.tokens import Counter
 
 
 class Store:
@@ -36,6 +37,8 @@ class Store:
     `url_or_engine` is `sqlite:///file.db`, `postgresql://...`, or an engine of yours, whose settings stay as they
     are. A SQLite file that a URL names is created and upgraded when it is first used; on PostgreSQL and on your own
     engine call `upgrade()` once. `clock` gives aware datetimes, `new_id` UUIDs. No I/O happens before the first call.
+    `count_tokens` counts the tokens of a text, for estimates: a function from `str` to `int`, by default the tokenizer of the
+    extra `tokens` where that is installed, loaded when it is first needed (some 0.3 s), else `convo.tokens.rough_tokens`.
     A store may be used by any number of threads, and after a fork.
     """
 
@@ -49,9 +52,10 @@ class Store:
         schema: str | None = None,
         catalogue: Catalogue | None = None,
         durability: engines.Durability = "full",
+        count_tokens: Counter | None = None,
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
-        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default())
+        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default(), counter=counter_of(count_tokens))
         self._schema = schema
         self._driver = Driver(engines.runner_for(url_or_engine, schema=schema, durability=durability), tools)
         self._owner: str | None = check_owner(owner)
