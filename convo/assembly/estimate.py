@@ -131,10 +131,11 @@ def _texts(value: object) -> list[str]:
 
 def tokens_of(plan: Plan) -> list[int]:
     """Give the estimated tokens of each message of a plan as it is sent."""
-    return [sum(tokens) for tokens in _each_message(plan)]
+    return [sum(tokens) for tokens in plan.tokens]
 
 
-def _each_message(plan: Plan) -> list[tuple[int, int]]:
+def each_message(plan: Plan) -> list[tuple[int, int]]:
+    """Give the estimated (text, audio) tokens of each message of a plan as it is sent; `plan.tokens` remembers them."""
     count = plan.count
     return [message_tokens(message, wire, how, count) for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
 
@@ -146,8 +147,7 @@ def declared_tokens(arguments: Mapping[str, Any], count: Counter = rough_tokens)
 
 def estimate(plan: Plan) -> Estimate:
     """Give the estimated input of a plan: its messages, and what else the model reads, by its text."""
-    each = _each_message(plan)
-    text = sum(text for text, _ in each) + declared_tokens(plan.arguments, plan.count)
-    audio = sum(audio for _, audio in each)
+    text = sum(text for text, _ in plan.tokens) + declared_tokens(plan.arguments, plan.count)
+    audio = sum(audio for _, audio in plan.tokens)
     usage = Usage(input_tokens=text + audio, input_text=text, input_audio=audio, output_tokens=0, output_text=0, output_audio=0)
     return Estimate(text, audio, price(usage, plan.target.model.prices))

@@ -16,7 +16,7 @@ from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, Sta
 from convo.functions import can_run, names_of, open_calls
 from convo.policy import Policy
 from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
-from convo.recovery import recovered, refused
+from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
 from convo.steps.calling import answered_calls
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
@@ -114,7 +114,7 @@ def started(
 
     `before` is the reply of the round before. Raises `StaleHead` when the line that is shown does not hold it any more.
     """
-    start = yield from opened(place, turn.target, key)
+    start = yield from opened(place, turn.target, turn.policy, key)
     now = place.tools.now()
     step = step_for(start.known, hash_of(drafts), now)
     if start.known is not None:
@@ -127,9 +127,9 @@ def started(
     calls = [] if fresh else open_calls(start.history.messages)
     start, fresh, turn = yield from _heard(place, start, fresh, turn)
     now = place.tools.now()
-    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
+    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now).counted()
     yield from put_media(place, fresh, now)
-    begun = yield from _begun(place, _entry(place, turn.target, ready, fresh or drafts, key, expected, now))
+    begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:
@@ -169,9 +169,9 @@ def _replanned(place: Place, turn: Turn, begun: Begun, seen: History, ready: Pla
         return ready
     if ready is None and turn.functions is not None:
         if not same:
-            seen = (yield from opened(place, turn.target, branch=begun.branch)).history
+            seen = (yield from opened(place, turn.target, turn.policy, branch=begun.branch)).history
         yield from answered_calls(place, begun, open_calls(seen.messages), turn.functions)
-    start = yield from opened(place, turn.target, branch=begun.branch)
+    start = yield from opened(place, turn.target, turn.policy, branch=begun.branch)
     return planned(place, start, (), turn.target, turn.policy, place.tools.now())
 
 
@@ -186,7 +186,7 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
         if step is Step.TAKE_OVER:
             raise StaleHead(known.asked_last, history.head)
         return
-    later = history.messages[known.asked_last :]
+    later = [message for message in history.messages if message.position > known.asked_last]
     if (
         functions is None
         and step is Step.REPLAY
@@ -198,12 +198,10 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
         raise StaleHead(known.asked_last, history.head)
 
 
-def _entry(
-    place: Place, target: Target, ready: Plan | None, drafts: Sequence[Draft], key: str | None, expected: int | None, now: int
-) -> Entry:  # fmt: skip
+def _entry(place: Place, target: Target, drafts: Sequence[Draft], key: str | None, expected: int | None, now: int) -> Entry:
     return Entry(
         place.owner, place.found.branch, now, drafts, exchange_id=place.tools.new_id(), lease_until=now + LEASE,
-        expected=expected, exchange=_new_row(place, target, drafts, key, now) | {"estimated_tokens": ready and ready.estimate.tokens},
+        expected=expected, exchange=_new_row(place, target, drafts, key, now),
     )  # fmt: skip
 
 
@@ -263,6 +261,8 @@ def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> S
 def try_again(current: Open, error: BaseException) -> bool:
     """Change the plan of an open exchange so that it may be sent again after `error`; False when it may not."""
     told = getattr(error, "code", None), getattr(error, "param", None)
+    if told[0] == CONTEXT_LENGTH_EXCEEDED and any(step.code == told[0] for step in current.recovered):
+        return False
     try:
         found = recovered(current.plan, *told)
     except RequestError:
@@ -284,10 +284,10 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     """Begin an exchange for a request that was assembled before; the log may have moved since."""
     place.tools.check_may_wait("exchange()")
     check_type(request, Request, "exchange()", "the request that chat.request() gave")
-    now = place.tools.now()
-    history = request.plan.history
+    now, ready = place.tools.now(), request.plan.counted()
+    history = ready.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)
-    begun = yield from _begun(place, _entry(place, request.plan.target, request.plan, (), None, None, now))
+    begun = yield from _begun(place, _entry(place, ready.target, (), None, None, now))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
-    return Open(begun, request.plan)
+    return Open(begun, ready)
