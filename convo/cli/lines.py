@@ -83,7 +83,7 @@ def sums(totals: Totals) -> Iterator[str]:
     unpriced = f", without {counted(totals.unpriced, 'call')} whose cost is unknown" if totals.unpriced else ""
     yield f"cost: {known}{unpriced}"
     if totals.estimate_error is not None:
-        yield f"estimated before: {totals.estimated:,} in, {totals.estimate_error:+.1%} of the {totals.estimated_of:,} billed"
+        yield f"estimated before the calls: {totals.estimated:,} in, for {totals.estimated_of:,} billed ({totals.estimate_error:+.1%})"
 
 
 def used(usage: convo.Usage) -> str:
