@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from convo.tokens import Counter
 
 ENCODING = "o200k_base"
+_ALL = 10**9
+"""Tokens to keep of a text: `truncate` cuts nothing then, and counts one text in a hundredth of the time of `batch_count`."""
 
 
 def _found() -> Counter:
     try:
-        from toktok import batch_count
+        from toktok import truncate
 
         def count(text: str) -> int:
-            return int(batch_count([text], ENCODING, 1)[0])
+            return int(truncate(text, _ALL, ENCODING)[1])
 
         count("")
     except Exception:  # noqa: BLE001 - whatever is wrong with it, no request fails for the want of a better estimate
