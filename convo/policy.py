@@ -175,6 +175,15 @@ class Policy:
     of those before them (None for none), and gives the text of the new summary. Default None.
     """
 
+    shut_down: Literal["error", "successor", "ignore"] = attrs.field(
+        default="error", validator=_one_of("error", "successor", "ignore")
+    )
+    """What happens on and after the day (UTC) on which the catalogue says that a model is shut down: `ModelShutDown`, or
+    the request goes to the first of its successors that lives; where the catalogue knows none, `ModelShutDown` all the
+    same. With "ignore" the model is asked and nothing is warned of: for servers on which the name is another model's.
+    Default "error". Holds for `transcription_model` too.
+    """
+
     @classmethod
     def economical(cls, turns: int = 3, **choices: Any) -> Policy:
         """Give a policy for long voice conversations: sound for the last turns only, everything before as text.

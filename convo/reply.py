@@ -25,8 +25,9 @@ class Reply:
 
     `seen` is the position of the last message that the model was shown, None where the request is not known;
     `recovered` lists what was degraded after refusals; `replayed` says that a key had its answer already;
-    `earlier` are the replies of the same turn whose calls functions answered; `estimate` is what was expected to go in,
-    None for a reply out of the record.
+    `earlier` are the replies of the same turn whose calls functions answered. `instead_of` is the model that was asked
+    for, where that one was shut down and `model` is its successor. `estimate` is what was expected to go in, None for a
+    reply out of the record.
     """
 
     message: Message
@@ -39,12 +40,18 @@ class Reply:
     exchange: UUID | None = None
     replayed: bool = False
     earlier: tuple[Reply, ...] = ()
+    instead_of: str | None = None
     estimate: Estimate | None = attrs.field(default=None, eq=False)
     _answer: str = attrs.field(default="{}", repr=False)
 
     def __str__(self) -> str:
         """Give what was said."""
         return self.text
+
+    @property
+    def model(self) -> str | None:
+        """The model that was asked; where it is not known, what the answer says."""
+        return self.message.model
 
     @property
     def text(self) -> str:
@@ -112,5 +119,6 @@ def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool, estima
         exchange=row.get("id"),
         replayed=replayed,
         estimate=estimate,
+        instead_of=row.get("instead_of"),
         answer=row.get("raw") or "{}",
     )
