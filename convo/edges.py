@@ -19,6 +19,7 @@ from convo.ids import cursor_of, uuid7
 from convo.reply import Reply
 from convo.steps.exchange import goes_on, key_of_round
 from convo.times import from_micros, to_micros
+from convo.tokens import Remembering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from convo.steps.exchange import Turn
     from convo.steps.place import Place
     from convo.steps.streaming import Incoming
+    from convo.tokens import Counter
 
 MAX_OWNER = 255
 MOST_WARNINGS = 10_000
@@ -49,6 +51,26 @@ def ids_of(clock: Callable[[], datetime]) -> Callable[[], UUID]:
         return uuid7(to_micros(clock(), "what clock() gives") // 1_000, secrets.randbits(74))
 
     return new_id
+
+
+def counter_of(count_tokens: Counter | None) -> Callable[[], Counter]:
+    """Give what gives the counter of tokens: the caller's, else that of `convo.tokenizer`, loaded when it is first needed.
+
+    Raises `InputError` for something that cannot be called.
+    """
+    if count_tokens is None:
+        return _installed
+    if not callable(count_tokens):
+        reason = f"count_tokens takes a function from text to its number of tokens, not a {type(count_tokens).__name__}"
+        raise InputError(reason)
+    counter = Remembering(count_tokens)
+    return lambda: counter
+
+
+def _installed() -> Counter:
+    from convo.tokenizer import COUNT
+
+    return COUNT
 
 
 class Warner:

@@ -69,6 +69,7 @@ def asked_columns(plan: Plan, told: Told | None, steps: Sequence[Recovery]) -> d
         "seen": plan.history.head,
         "request_id": printable(told.headers.get("x-request-id", ""), 200) or None if told else None,
         "recovered": encode([attrs.asdict(step) for step in steps]) if steps else None,
+        "estimated_tokens": plan.estimate.tokens,
         "error": None,
     }
 

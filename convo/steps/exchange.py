@@ -138,7 +138,7 @@ def started(
     calls = [] if fresh else open_calls(start.history.messages)
     start, fresh, turn = yield from _heard(place, start, fresh, turn)
     now = place.tools.now()
-    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
+    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now).counted()
     if ready is not None and turn.summarises(ready):
         seen = start.history.head
         start, ready = yield from _summarised(place, turn, start, fresh, ready, now)
@@ -339,7 +339,8 @@ def try_again(current: Open, error: BaseException) -> bool:
         raise
     if found is None:
         return False
-    current.plan, step = found
+    plan, step = found
+    current.will_send(plan)
     current.recovered.append(step)
     return True
 
@@ -351,16 +352,16 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     """Begin an exchange for a request that was assembled before; the log may have moved since."""
     place.tools.check_may_wait("exchange()")
     check_type(request, Request, "exchange()", "the request that chat.request() gave")
-    now = place.tools.now()
-    history = request.plan.history
+    now, ready = place.tools.now(), request.plan.counted()
+    history = ready.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)
     call = None
-    if _has_budgets(place, request.plan.policy):
+    if _has_budgets(place, ready.policy):
         from convo.steps.spending import spending_of
 
-        call = spending_of(place, request.plan)
-    begun = yield from _begun(place, _entry(place, request.plan.target, (), None, None, now, call))
+        call = spending_of(place, ready)
+    begun = yield from _begun(place, _entry(place, ready.target, (), None, None, now, call))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
     try:
         if call is not None:
@@ -368,4 +369,4 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     except BaseException as error:
         yield from withdrawn(place, begun, error)
         raise
-    return Open(begun, request.plan)
+    return Open(begun, ready)

@@ -8,6 +8,7 @@ import attrs
 
 from convo.errors import HeldTransaction, ReadOnlyView
 from convo.times import from_micros, to_micros
+from convo.tokens import rough_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from convo.budget import Budget
     from convo.models import Catalogue
     from convo.store.conversations import Found
+    from convo.tokens import Counter
 
 
 class Warn(Protocol):
@@ -31,7 +33,7 @@ class Warn(Protocol):
 
 @attrs.frozen
 class Tools:
-    """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID.
+    """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID, `counter` what counts the tokens of a text.
 
     `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
     matter, and what to say of it; it says that once. `budgets` bind every call of a model.
@@ -44,6 +46,7 @@ class Tools:
     held: bool = False
     writable: bool = True
     budgets: tuple[Budget, ...] = ()
+    counter: Callable[[], Counter] = lambda: rough_tokens
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""
