@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -29,13 +30,34 @@ def last_turns(messages: Sequence[Message], count: int | None) -> int:
     return 0
 
 
+def block_of_turns(messages: Sequence[Message], count: int | None, *, before: int = 0) -> int:
+    """Give the position from which the last turns are kept, `count` of them and up to as many again: 0 for all.
+
+    It moves in blocks of `count` turns of two messages: for about so many turns it stays where it is, so that a request
+    goes on as the one before began. The last `before` turns are not counted.
+    """
+    if not count:
+        return last_turns(messages, count)
+    begin = last_turns(messages, count + before)
+    block = begin - begin % (2 * count)
+    first = bisect_left(messages, block, key=lambda message: message.position)
+    for index in range(max(first, 1), len(messages)):
+        if messages[index].role == "user" and messages[index - 1].role != "user":
+            return messages[index].position if block else 0
+    return begin
+
+
 @attrs.frozen
 class History(Sequence["Message"]):
-    """What a branch holds: iterable, sized, sliceable. `head` is the position of the last message of the branch."""
+    """What a branch holds: iterable, sized, sliceable. `head` is the position of the last message of the branch.
+
+    From `since` on all messages are there; before it only such as every request holds, where a part was read for one.
+    """
 
     messages: tuple[Message, ...] = ()
     head: int = 0
     branch: UUID | None = attrs.field(default=None, eq=False)
+    since: int = attrs.field(default=1, eq=False, repr=False)
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self.messages)
@@ -77,7 +99,7 @@ class History(Sequence["Message"]):
         Audio, images and files are `{"$blob": digest}` where bytes were; `Conversation.to_chat()` has the bytes, and is
         what `Store.create(messages=...)` takes. `Conversation.request()` gives what an API accepts, this what was said.
         """
-        return [message.raw for message in self.messages]
+        return [message.raw for message in self.messages if message.kind != "summary"]
 
     def audio(self) -> tuple[Audio, ...]:
         """All first recordings and spoken replies of the messages, without their bytes."""

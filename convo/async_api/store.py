@@ -9,7 +9,7 @@ import attrs
 from convo.async_api.conversation import AsyncConversation
 from convo.async_api.driver import AsyncDriver
 from convo.checks import check_type
-from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
+from convo.edges import check_client, check_owner, ids_of, place_of, system_clock, warner
 from convo.models import Catalogue
 from convo.policy import budgets_of
 from convo.steps import stores as store_steps
@@ -57,7 +57,8 @@ class AsyncStore:
         budgets: Budget | Sequence[Budget] = (),
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
-        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default(), budgets=budgets_of(budgets, "budgets"))
+        models = catalogue or Catalogue.default()
+        tools = Tools(clock, new_id or ids_of(clock), models, warner(), budgets=budgets_of(budgets, "budgets"))
         self._schema = schema
         self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability), tools)
         self._owner: str | None = check_owner(owner)

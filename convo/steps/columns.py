@@ -11,6 +11,7 @@ from convo.assembly.estimate import estimate
 from convo.canonical import decode, encode, printable
 from convo.intake import Answer, read_chat
 from convo.memory import with_skew
+from convo.models import name_of
 from convo.origin import Origin
 from convo.store.totals import usage_columns
 from convo.times import to_micros
@@ -64,6 +65,7 @@ def assumed_columns(plan: Plan, usage: Usage, draft: Draft | None = None) -> dic
 def asked_columns(plan: Plan, told: Told | None, steps: Sequence[Recovery]) -> dict[str, Any]:
     """Give the columns that are known once the API has begun to answer."""
     return {
+        "instead_of": name_of(plan.target.instead_of),
         "seen": plan.history.head,
         "request_id": printable(told.headers.get("x-request-id", ""), 200) or None if told else None,
         "recovered": encode([attrs.asdict(step) for step in steps]) if steps else None,
@@ -95,9 +97,9 @@ def answer_columns(answer: Answer, model: Model, table: str, now: int) -> dict[s
 
 def memory_row(place: Place, plan: Plan, told: Told | None) -> dict[str, Any] | None:
     """The memory to write, None when it has not changed and nothing has to be remembered."""
-    memory = plan.memory if told is None else with_skew(plan.memory, _skew(told))
     target = plan.target
-    if memory == plan.remembered or not target.may_refer:
+    memory = plan.memory if told is None or not target.may_refer else with_skew(plan.memory, _skew(told))
+    if memory == plan.remembered:
         return None
     where = {"owner": place.owner, "branch": plan.history.branch, "origin": target.origin, "family": target.model.family}
     return where | attrs.asdict(memory)

@@ -14,15 +14,18 @@ from convo.checks import check_type
 from convo.content import message_draft
 from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, StaleHead, StoreUnavailable
 from convo.functions import can_run, names_of, open_calls
+from convo.models import name_of
 from convo.policy import Policy
 from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
-from convo.recovery import recovered, refused
+from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
 from convo.steps.calling import answered_calls
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
 from convo.steps.settling import settled
+from convo.steps.spending import checked_before, foreseen, held_to, spending_of
+from convo.steps.successors import check_alive, moved_on
 from convo.store import exchanges
 from convo.store.append import Entry
 from convo.store.exchanges import Begun
@@ -53,6 +56,11 @@ class Turn:
     def runs(self, calls: Sequence[ToolCall]) -> bool:
         """Say whether functions answer these calls."""
         return self.functions is not None and can_run(calls, self.functions, names_of(self.target.arguments.get("tools")))
+
+    def summarises(self, plan: Plan) -> bool:
+        """Say whether what the window of a plan leaves behind is to be summarised first."""
+        wanted = self.policy.summary_model is not None or self.policy.summarize is not None
+        return wanted and plan.memory.window_start > plan.remembered.window_start
 
 
 def turn_of(
@@ -113,9 +121,11 @@ def started(
 ) -> Steps[Open | Reply]:  # fmt: skip
     """Begin a round, answering open calls first where functions can; or give the reply that its key has already.
 
-    `before` is the reply of the round before. Raises `StaleHead` when the line that is shown does not hold it any more.
+    `before` is the reply of the round before. Raises `StaleHead` when the line that is shown does not hold it any more,
+    and `ModelShutDown`; nothing is written then.
     """
-    start = yield from opened(place, turn.target, key)
+    turn = attrs.evolve(turn, target=moved_on(place.tools, turn.target, turn.policy))
+    start = yield from opened(place, turn.target, turn.policy, key)
     now = place.tools.now()
     step = step_for(start.known, hash_of(drafts), now)
     if start.known is not None:
@@ -124,48 +134,33 @@ def started(
             return (yield from replay(place, start.known.id))
     if before is not None:
         _check_holds(start.history, before.message)
+    check_alive(place.tools, turn.target.model, turn.policy)
     fresh = drafts if step is Step.BEGIN else []
     calls = [] if fresh else open_calls(start.history.messages)
     start, fresh, turn = yield from _heard(place, start, fresh, turn)
     now = place.tools.now()
     ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
-    call = yield from _call(place, turn, start, fresh, ready)
+    if ready is not None and turn.summarises(ready):
+        yield from checked_before(spending_of(place, ready))
+        seen = start.history.head
+        start, ready = yield from _summarised(place, turn, start, fresh, ready, now)
+        expected = start.history.head if expected == seen and _only_summaries(start.history, seen) else expected
+    call = foreseen(place, turn, start, fresh) if ready is None else spending_of(place, ready)
+    if any(draft.media for draft in fresh):
+        yield from checked_before(call)
     yield from put_media(place, fresh, now)
     begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now, call))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:
         plan = yield from _replanned(place, turn, begun, start.history, ready)
-        if call is not None:
-            yield from _held_to_budgets(place, begun, call, None if plan is ready else plan)
+        yield from held_to(place, begun, call, plan)
         return Open(begun, plan)
     except GeneratorExit:
         raise
     except BaseException as error:
         yield from withdrawn(place, begun, error)
         raise
-
-
-def _has_budgets(place: Place, policy: Policy) -> bool:
-    return bool(place.tools.budgets or policy.budgets)
-
-
-def _call(place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft], ready: Plan | None) -> Steps[Spending | None]:
-    """Give what a round needs, None where there is no budget; one that is refused stores no bytes either."""
-    if not _has_budgets(place, turn.policy):
-        return None
-    from convo.steps import spending
-
-    call = spending.foreseen(place, turn, start, drafts) if ready is None else spending.spending_of(place, ready)
-    if any(draft.media for draft in drafts):
-        yield from spending.checked_before(call)
-    return call
-
-
-def _held_to_budgets(place: Place, begun: Begun, call: Spending, changed: Plan | None) -> Steps[None]:
-    from convo.steps.spending import told
-
-    yield from told(place, begun, call, changed)
 
 
 def _check_holds(history: History, message: Message) -> None:
@@ -182,12 +177,27 @@ def _heard(
         return start, drafts, turn
     from convo.steps.transcribing import transcribed_first
 
-    if _has_budgets(place, turn.policy):
-        from convo.steps import spending
-
-        yield from spending.checked_before(spending.foreseen(place, turn, start, drafts))
+    yield from checked_before(foreseen(place, turn, start, drafts))
     heard = yield from transcribed_first(place, turn.client, start, drafts, turn.target, turn.policy)
     return heard.start, heard.drafts, attrs.evolve(turn, policy=heard.policy)
+
+
+def _summarised(
+    place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft], ready: Plan, now: int
+) -> Steps[tuple[Opened, Plan]]:  # fmt: skip
+    """Give what a round starts from, and its plan, once what the window leaves behind is summarised."""
+    from convo.steps.compacting import summarised, writer_of
+
+    policy = turn.policy
+    writer = writer_of(place, turn.client, policy.summary_model, policy.summarize, None, policy, {})
+    if (yield from summarised(place, writer, ready.memory.window_start - 1)) is not None:
+        start = yield from opened(place, turn.target, policy)
+    return start, planned(place, start, drafts, turn.target, policy, now)
+
+
+def _only_summaries(history: History, head: int) -> bool:
+    """Say whether nothing but summaries came after a head."""
+    return all(message.kind == "summary" for message in history.messages if message.position > head)
 
 
 def _replanned(place: Place, turn: Turn, begun: Begun, seen: History, ready: Plan | None) -> Steps[Plan]:
@@ -200,9 +210,9 @@ def _replanned(place: Place, turn: Turn, begun: Begun, seen: History, ready: Pla
         return ready
     if ready is None and turn.functions is not None:
         if not same:
-            seen = (yield from opened(place, turn.target, branch=begun.branch)).history
+            seen = (yield from opened(place, turn.target, turn.policy, branch=begun.branch)).history
         yield from answered_calls(place, begun, open_calls(seen.messages), turn.functions)
-    start = yield from opened(place, turn.target, branch=begun.branch)
+    start = yield from opened(place, turn.target, turn.policy, branch=begun.branch)
     return planned(place, start, (), turn.target, turn.policy, place.tools.now())
 
 
@@ -217,7 +227,7 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
         if step is Step.TAKE_OVER:
             raise StaleHead(known.asked_last, history.head)
         return
-    later = history.messages[known.asked_last :]
+    later = [message for message in history.messages if message.position > known.asked_last]
     if (
         functions is None
         and step is Step.REPLAY
@@ -243,7 +253,8 @@ def _entry(
 def _new_row(place: Place, target: Target, drafts: Sequence[Draft], key: str | None, now: int) -> dict[str, Any]:
     return {
         "conversation": place.found.id, "key": key, "hash": hash_of(drafts), "status": "pending", "attempt": 1,
-        "api": "chat", "model": target.model.name, "origin": target.origin, "started_at": now,
+        "api": "chat", "model": target.model.name, "instead_of": name_of(target.instead_of), "origin": target.origin,
+        "started_at": now,
     }  # fmt: skip
 
 
@@ -296,6 +307,8 @@ def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> S
 def try_again(current: Open, error: BaseException) -> bool:
     """Change the plan of an open exchange so that it may be sent again after `error`; False when it may not."""
     told = getattr(error, "code", None), getattr(error, "param", None)
+    if told[0] == CONTEXT_LENGTH_EXCEEDED and any(step.code == told[0] for step in current.recovered):
+        return False
     try:
         found = recovered(current.plan, *told)
     except RequestError:
@@ -320,16 +333,11 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     history = request.plan.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)
-    call = None
-    if _has_budgets(place, request.plan.policy):
-        from convo.steps.spending import spending_of
-
-        call = spending_of(place, request.plan)
+    call = spending_of(place, request.plan)
     begun = yield from _begun(place, _entry(place, request.plan.target, (), None, None, now, call))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
     try:
-        if call is not None:
-            yield from _held_to_budgets(place, begun, call, None)
+        yield from held_to(place, begun, call, request.plan)
     except BaseException as error:
         yield from withdrawn(place, begun, error)
         raise

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from convo.errors import HeldTransaction, ReadOnlyView
-from convo.times import to_micros
+from convo.times import from_micros, to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-    from datetime import datetime
+    from collections.abc import Callable
+    from datetime import date, datetime
     from uuid import UUID
 
     from convo.budget import Budget
@@ -23,21 +23,25 @@ if TYPE_CHECKING:
 class Tools:
     """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID.
 
-    `held` says that the caller's transaction is around every step, `writable` that steps may write. `budgets`
-    bind every call of a model, `warned` remembers which of them were warned of.
+    `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
+    matter, and what to say of it; it says that once. `budgets` bind every call of a model.
     """
 
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     catalogue: Catalogue
+    warn: Callable[[str, Warning], None]
     held: bool = False
     writable: bool = True
     budgets: tuple[Budget, ...] = ()
-    warned: dict[Hashable, object] = attrs.field(factory=dict)
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""
         return to_micros(self.clock(), "what clock() gives")
+
+    def today(self) -> date:
+        """Give the day, in UTC."""
+        return from_micros(self.now()).date()
 
     def family_of(self, model: str) -> str:
         """Give the audio family of a model: who can hear the ids of whom."""

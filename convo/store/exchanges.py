@@ -124,7 +124,7 @@ def _take_over(connection: Connection, entry: Entry, known: Known) -> Begun:
     return _within_budgets(connection, entry, Begun(known.id, known.branch, attempt, head))
 
 
-_OF_THE_CALL = ("model", "origin", "assumed_tokens", "assumed_cost", "currency")
+_OF_THE_CALL = ("model", "instead_of", "origin", "assumed_tokens", "assumed_cost", "currency")
 """Columns that another attempt may change."""
 _lock = Statement(
     "lock a branch",

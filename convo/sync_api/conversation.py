@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from convo.messages import Message
     from convo.policy import Policy
     from convo.reply import Reply
+    from convo.steps.compacting import Summarize
     from convo.steps.transcribing import Transcribed
     from convo.store.branches import Branch
     from convo.store.totals import Totals
@@ -99,7 +100,7 @@ class Conversation(Seen):
 
         A recording that fails stops no other: it is in `failures`. What any other would meet too (401, 403, 404, 429 after
         the client's own retries, or five failures in a row) is raised as it is; what is done stays done, and the same call
-        goes on from there. `progress(done, total)` is called after each. Raises `RecordingNotFound`.
+        goes on from there. `progress(done, total)` is called after each. Raises `RecordingNotFound`, and `ModelShutDown`.
         """
         from convo.steps import transcribing as transcribing_steps
 
@@ -119,6 +120,33 @@ class Conversation(Seen):
 
         self._driver.do(transcribing_steps.set_transcript(self._place, position, text, part))
 
+    def compact(
+        self,
+        client: Any = None,
+        *,
+        model: str | None = None,
+        summarize: Summarize | None = None,
+        keep: int = 4,
+        prompt: str | None = None,
+        **arguments: Any,
+    ) -> Message | None:
+        """Summarise all turns but the last `keep`: requests then hold the summary instead; the log keeps every message.
+
+        By a `model` of the client, asked with `prompt` and other arguments (`max_completion_tokens=400`), or by a function
+        `summarize(history, earlier)`, which gets messages and the text of the summary of those before them, or None, and
+        gives the text. A long log takes several, each stored at once, of which the last one counts. Gives the last, None
+        when there is nothing to summarise. `Policy(summary_model=)` and `Policy(summarize=)` do the same whenever the window
+        moves. Redacting a message redacts the summaries made of it. Raises `ConflictError` when another did the same at the
+        same time.
+        """
+        from convo.policy import Policy
+        from convo.steps import compacting
+
+        if client is not None:
+            check_client(client, asynchronous=False)
+        writer = compacting.writer_of(self._place, client, model, summarize, prompt, Policy(), arguments)
+        return self._driver.do(compacting.compact(self._place, writer, keep))
+
     def request(
         self,
         model: str,
@@ -132,6 +160,7 @@ class Conversation(Seen):
         """Assemble a request and write nothing. `client` or `origin` says whose audio ids are valid: without, none is sent.
 
         `voice=` and `format=` are short for `audio={...}` and the modalities; other arguments go to the API as they are.
+        Raises `RequestError` where no request can be made, `ModelShutDown` among them; warns by `ModelEndsSoon`.
         """
         steps = request_steps.request(
             self._place, model, api=api, client=client, origin=origin, policy=policy, arguments=arguments
@@ -165,6 +194,7 @@ class Conversation(Seen):
         those the user's message is in the log, and the same key, or a send without content, tries again. Where the
         policy has recordings transcribed first, and that fails, nothing of the turn is stored: the same call tries again.
         What would pass a budget of the policy or the store is not asked: `BudgetExceeded`, and nothing is stored.
+        Nothing is stored either when the model is gone (`ModelShutDown`; see `Policy.shut_down`).
 
         With `tool_functions`, functions by the names of `tools`, the model's calls are answered until it has no more:
         what a function raises is told to the model. A function may be called twice for the same call, after a crash;

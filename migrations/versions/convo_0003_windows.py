@@ -1,4 +1,4 @@
-"""Where windows begin, what is always sent although older, estimates beside bills, and speech that was made of text.
+"""Where windows begin, what is sent although older, estimates beside bills, speech made of text, models that gave way.
 
 Revision: convo_0003, after convo_0002. Runs before the deployment: older code goes on with what it knows.
 """
@@ -35,4 +35,6 @@ def upgrade() -> None:
         ("assumed_cost", "the same in 10**-12 of the currency; null: unknown"),
     ):
         op.add_column("convo_exchange", sa.Column(name, sa.BigInteger(), comment=comment))
+    instead_of = "the model asked for, where that is shut down and its successor was asked"
+    op.add_column("convo_exchange", sa.Column("instead_of", sa.Text(), comment=instead_of))
     op.create_index("ix_convo_exchange_owner_started_at", "convo_exchange", ["owner", "started_at"])

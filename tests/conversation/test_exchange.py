@@ -148,8 +148,8 @@ def _begin_with_key(place: Any, client: Any, key: str) -> Any:
 
     target = target_of(place, "gpt-4.1", "chat", client, None, {})
     drafts = [message_draft(["Hello"])]
-    start = yield from opened(place, target)
-    plan = planned(place, start, drafts, target, None, place.tools.now())
+    start = yield from opened(place, target, convo.Policy())
+    plan = planned(place, start, drafts, target, convo.Policy(), place.tools.now())
     entry = steps._entry(place, target, drafts, key, None, place.tools.now())
     begun: Any = yield from steps._begun(place, entry)
     return ending.Open(begun, plan)
@@ -281,7 +281,7 @@ def test_a_message_with_a_key_is_added_once(store: Any) -> None:
 def test_a_model_call_is_refused_inside_the_caller_s_transaction(store: Any) -> None:
     tools = store._driver.tools
     with pytest.raises(convo.HeldTransaction, match="send"):
-        Tools(tools.clock, tools.new_id, tools.catalogue, held=True).check_may_wait("send()")
+        Tools(tools.clock, tools.new_id, tools.catalogue, tools.warn, held=True).check_may_wait("send()")
 
 
 def answer(text: str) -> dict[str, Any]:
