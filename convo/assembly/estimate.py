@@ -81,11 +81,16 @@ def tokens_of(plan: Plan) -> list[int]:
     return [sum(message_tokens(m, wire, how)) for (m, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
 
 
+def reminder_tokens(plan: Plan) -> int:
+    """Give the estimated tokens of the reminder that ends a plan, 0 for none."""
+    return MESSAGE_TOKENS + len(plan.reminder.text) // CHARACTERS_A_TOKEN if plan.reminder is not None else 0
+
+
 def estimate(plan: Plan) -> Estimate:
     """Give the estimated input of a plan: its messages, and its tools by their text."""
     each = [message_tokens(message, wire, how) for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
     tools = len(str(plan.arguments.get("tools", ""))) // CHARACTERS_A_TOKEN
-    text = sum(text for text, _ in each) + tools
+    text = sum(text for text, _ in each) + tools + reminder_tokens(plan)
     audio = sum(audio for _, audio in each)
     usage = Usage(input_tokens=text + audio, input_text=text, input_audio=audio, output_tokens=0, output_text=0, output_audio=0)
     return Estimate(text, audio, price(usage, plan.target.model.prices))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.assembly.reminder import reminder_of
 from convo.assembly.render import OF_AGE, Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from convo.assembly.reminder import Reminder
     from convo.assembly.render import How
     from convo.assembly.target import Target
     from convo.history import History
@@ -66,6 +68,11 @@ class Plan:
         """When the first reference becomes invalid, None when there is none."""
         expiries = [message.audio_expires for message in self.references if message.audio_expires is not None]
         return from_micros(min(expiries)) if expiries else None
+
+    @property
+    def reminder(self) -> Reminder | None:
+        """What reminds the model to speak, behind `wires`, or None."""
+        return reminder_of(self)
 
     def reshaped(self, target: Target) -> Plan:
         """Give the same messages with the arguments of another target of the same model."""
