@@ -88,7 +88,9 @@ def turn_of(store: convo.Store) -> Callable[[], object]:
     keys = itertools.count()
     target = target_of(place, "gpt-4.1", "chat", Stub(), None, {})
 
-    plan = planned(place, Opened(History(), Memory(), None), [message_draft([QUESTION])], target, None, place.tools.now())
+    plan = planned(
+        place, Opened(History(), Memory(), None), [message_draft([QUESTION])], target, convo.Policy(), place.tools.now()
+    )
 
     def turn() -> object:
         drafts = [message_draft([QUESTION])]

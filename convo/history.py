@@ -29,13 +29,30 @@ def last_turns(messages: Sequence[Message], count: int | None) -> int:
     return 0
 
 
+def block_of_turns(messages: Sequence[Message], count: int | None) -> int:
+    """Give the position from which the last turns are kept, `count` of them and up to as many again: 0 for all.
+
+    It moves in blocks: for about `count` turns it stays where it is, so that a request goes on as the one before began.
+    """
+    return block_start(last_turns(messages, count), count)
+
+
+def block_start(position: int, count: int | None) -> int:
+    """Give where the block begins that holds a position; a block is as long as `count` turns of two messages."""
+    return position - position % (2 * count) if count else position
+
+
 @attrs.frozen
 class History(Sequence["Message"]):
-    """What a branch holds: iterable, sized, sliceable. `head` is the position of the last message of the branch."""
+    """What a branch holds: iterable, sized, sliceable. `head` is the position of the last message of the branch.
+
+    From `since` on all messages are there; before it only such as every request holds, where a part was read for one.
+    """
 
     messages: tuple[Message, ...] = ()
     head: int = 0
     branch: UUID | None = attrs.field(default=None, eq=False)
+    since: int = attrs.field(default=1, eq=False, repr=False)
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self.messages)

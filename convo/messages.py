@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["message", "instructions", "summary"]
 Status = Literal["complete", "interrupted", "redacted"]
+COVERS = "covers"
+"""The key under which the body of a summary says up to which position it reaches."""
 
 
 @attrs.frozen
@@ -150,6 +152,12 @@ class Message:
             if piece.kind == "audio":
                 return audio_of(piece, self)
         return None
+
+    @property
+    def covers(self) -> int:
+        """The position up to which a summary stands for the messages before it; 0 for any other message."""
+        found = self.raw.get(COVERS) if self.kind == "summary" else 0
+        return found if isinstance(found, int) else 0
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

@@ -104,6 +104,15 @@ class Model:
     known: bool = True
     """Whether the catalogue has an entry for it."""
 
+    @property
+    def discounts_cache(self) -> bool:
+        """Whether the catalogue says that input read from the cache costs less."""
+        prices = self.prices
+        if prices is None:
+            return False
+        pairs = ((prices.cached_in, prices.text_in), (prices.cached_audio_in, prices.audio_in))
+        return any(cached is not None and full is not None and cached < full for cached, full in pairs)
+
     def retired(self, day: dt.date) -> bool:
         """Say whether the model is shut down on that day."""
         return self.shutdown is not None and day >= self.shutdown

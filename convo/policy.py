@@ -11,6 +11,7 @@ from convo.canonical import check_text
 from convo.checks import check_choice, check_type
 from convo.errors import InputError
 
+_MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(seconds=60)
 """The default margin: the time that a request travels and waits, with room."""
 
@@ -61,6 +62,14 @@ def _speech_model(instance: Policy, attribute: attrs.Attribute[str | None], valu
         raise InputError(reason)
 
 
+def _number_of_tokens(instance: object, attribute: attrs.Attribute[int | None], value: int | None) -> None:
+    if value is not None:
+        _not_negative_count(instance, attribute, value)
+        if value == 0:
+            reason = f"Policy({attribute.name}=0) leaves no room for any message; pass a number of tokens"
+            raise InputError(reason)
+
+
 def _name(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
     del instance
     check_type(value, str, f"Policy({attribute.name}=)", "the name of a model")
@@ -89,8 +98,8 @@ class Policy:
     transcripts. Default None: all turns. The turn to answer counts as the first, 0 sends no recording at all, and a turn
     with its tool calls is one turn.
 
-    With each new turn the recordings of one more turn change from audio to text, so that what the API has cached of the
-    request is good only up to the first of them.
+    Recordings turn into text in blocks: up to twice as many turns are heard, less one, so that what the API has cached of
+    the request stays good for as many turns as this says.
     """
 
     missing_transcript: Literal["error", "placeholder", "omit", "transcribe"] = attrs.field(
@@ -124,6 +133,37 @@ class Policy:
     )
     """The format of spoken replies when the caller names none. Streams are always pcm16, the only one that the API takes."""
 
+    window_tokens: int | None = attrs.field(default=None, validator=_number_of_tokens)
+    """Input tokens that a request may hold, by estimate. Default None: the context of the model less its output, 128,000
+    less 16,384 where the catalogue knows neither.
+
+    When it is full, the window moves to the newest turns that fill half of it. Instructions, pinned messages, the summary
+    and the newest turn are always in it, and a turn with its tool calls is in it as a whole or not at all.
+    """
+
+    flip_together: timedelta = attrs.field(default=5 * _MINUTE, validator=_not_negative)
+    """When an id has expired, those that expire within this time go as transcripts with it, so that the part of the request
+    that changes does so once and not with every turn. Default 5 minutes. Only in requests long enough to be cached.
+    """
+
+    flip_early: timedelta = attrs.field(default=15 * _MINUTE, validator=_not_negative)
+    """The same for models whose cached input costs less by the catalogue: there it pays to give up the sound of the oldest
+    replies earlier. Default 15 minutes.
+    """
+
+    reference_turns: int | None = attrs.field(default=None, validator=_number_of_turns)
+    """Spoken replies at the end of the log that may go as references; older ones go as transcripts. Default None: all. They
+    change in blocks, as `user_audio_turns` do: up to twice as many are references, less one.
+    """
+
+    keep_references: int = attrs.field(default=0, validator=_not_negative_count)
+    """The last valid references that go as such whatever `references`, `reference_turns`, `flip_together` and the window's
+    budget say, so that the model keeps its voice. Default 0.
+    """
+
+    summaries: bool = True
+    """Whether a summary (see `Conversation.compact`) stands for the messages that it covers. False sends them as they are."""
+
     reminder: Literal["never", "after_fallback", "always"] = attrs.field(
         default="never", validator=_one_of("never", "after_fallback", "always")
     )
@@ -152,3 +192,13 @@ class Policy:
     """The model of the Speech API for `speak="missing"`, which needs one: there is no default, because all that are listed
     (gpt-4o-mini-tts, tts-1, tts-1-hd) are shut down on 2027-01-06 and no other is announced.
     """
+
+    @classmethod
+    def economical(cls, turns: int = 3, **choices: Any) -> Policy:
+        """Give a policy for long voice conversations: sound for the last turns only, everything before as text.
+
+        The last `turns` spoken replies go as references and the last `turns` recordings inline, up to twice as many before
+        they change; older ones go as transcripts, made where there are none. `choices` are other fields.
+        """
+        chosen = {"reference_turns": turns, "user_audio_turns": turns, "missing_transcript": "transcribe", **choices}
+        return cls(**chosen)

@@ -1,4 +1,4 @@
-"""What to do when the API refuses an audio id before its time: forget all of its age, and plan again."""
+"""What to do when the API refuses a request: forget all ids of the age of a refused one; move the window; and plan again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from convo.messages import Message
 
 AUDIO_NOT_FOUND = "audio_not_found"
+CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
 _INDEX = re.compile(r"messages\[(\d{1,9})\]\.audio\.id")
 
 
 @attrs.frozen
 class Recovery:
-    """One step of a recovery: the API refused the id of the message at `position`; `degraded` went as transcripts then."""
+    """One step of a recovery, by the `code` of the refusal.
+
+    `audio_not_found`: the API refused the id of the message at `position`; those at `degraded` went as transcripts then.
+    `context_length_exceeded`: the request was too long; it then began at `position`, and `audio_id` is empty.
+    """
 
     code: str
     position: int
@@ -31,8 +36,10 @@ def recovered(plan: Plan, code: str | None, param: str | None) -> tuple[Plan, Re
 
     `code` and `param` are those of the API's error. The message is found by the index in `param`; where that names
     none, every reference of the request is given up. A plan that comes back holds fewer references than the one
-    before, so that trying again ends. Raises `TranscriptMissing` where the policy wants that.
+    before, or fewer turns, so that trying again ends. Raises `TranscriptMissing` where the policy wants that.
     """
+    if code == CONTEXT_LENGTH_EXCEEDED:
+        return _shortened(plan)
     found = refused(plan, code, param)
     if found is None:
         return None
@@ -41,6 +48,13 @@ def recovered(plan: Plan, code: str | None, param: str | None) -> tuple[Plan, Re
     kept = {reference.position for reference in following.references}
     degraded = tuple(reference.position for reference in plan.references if reference.position not in kept)
     return following, Recovery(AUDIO_NOT_FOUND, message.position, message.audio_id or "", degraded)
+
+
+def _shortened(plan: Plan) -> tuple[Plan, Recovery] | None:
+    """Give the plan of the newest half, None when there is only one turn."""
+    begin = plan.half()
+    following = plan.after(attrs.evolve(plan.memory, window_start=max(begin, plan.memory.window_start)))
+    return (following, Recovery(CONTEXT_LENGTH_EXCEEDED, begin, "", ())) if len(following.wires) < len(plan.wires) else None
 
 
 def refused(plan: Plan, code: str | None, param: str | None) -> tuple[Message, Memory] | None:

@@ -53,7 +53,7 @@ def test_where_no_reference_is_named_all_are_given_up(param: str | None) -> None
     assert after(REFUSED, param) == ([], Recovery(REFUSED, 2, "audio_1", (2, 4, 6)))
 
 
-@pytest.mark.parametrize("code", [None, "", "rate_limit_exceeded", "context_length_exceeded", "Audio_Not_Found"])
+@pytest.mark.parametrize("code", [None, "", "rate_limit_exceeded", "Audio_Not_Found"])
 def test_other_errors_are_not_recovered_from(code: str | None) -> None:
     assert after(code, "content.messages[1].audio.id") is None
 

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.assembly.estimate import tokens_of
+from convo.assembly.horizon import flip_horizon
+from convo.assembly.parts import parts_of
 from convo.assembly.reminder import reminder_of
-from convo.assembly.render import OF_AGE, Scene, rendered
+from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
+from convo.assembly.window import budget_of, first_kept, surely_fits, tools_tokens, turn_starts
 from convo.errors import NothingToSend
-from convo.history import last_turns
+from convo.history import block_of_turns, block_start
 from convo.times import from_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from convo.assembly.parts import Parts
     from convo.assembly.reminder import Reminder
     from convo.assembly.render import How
     from convo.assembly.target import Target
@@ -26,6 +31,9 @@ if TYPE_CHECKING:
     from convo.memory import Memory
     from convo.messages import Message
     from convo.policy import Policy
+
+Sent = tuple["Message", dict[str, Any], "How", str]
+"""A message of the log as it is sent: the message, its wire, how, and the key of the reason."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -35,7 +43,7 @@ class Plan:
     `rendered` says for each of them (message of the log, how, reason), `omitted` names the messages left out.
     `with_media` are the indexes of messages that bytes may belong into, `audible` says whether a recording is sent
     inline. `now` is in microseconds since 1970. `remembered` is the memory that the store has, `memory` the one that it
-    should have once this was sent.
+    should have once this was sent. `kept` are positions of replies that stay references whatever the budget says.
     """
 
     history: History
@@ -45,6 +53,7 @@ class Plan:
     family_of: Callable[[str], str]
     remembered: Memory
     memory: Memory
+    kept: frozenset[int]
     wires: Sequence[dict[str, Any]]
     rendered: Sequence[tuple[Message, How, str]]
     omitted: Sequence[tuple[Message, str]]
@@ -79,6 +88,11 @@ class Plan:
         arguments, notes = shaped(target, self.policy, has_audio=self.audible)
         return attrs.evolve(self, target=target, arguments={"model": target.model.name, **arguments}, notes=notes)
 
+    def half(self) -> int:
+        """Give the position at which the newest turns begin that fill half of what this request holds."""
+        tokens = tokens_of(self)
+        return moved_begin(self, parts_of(self.history, self.memory, self.policy), tokens, sum(tokens) // 2)
+
     def after(self, memory: Memory) -> Plan:
         """Give the plan that the same inputs make with another memory."""
         following = plan(self.history, memory, self.policy, self.target, self.now, self.family_of)
@@ -91,20 +105,30 @@ def plan(history: History, memory: Memory, policy: Policy, target: Target, now: 
     `now` is in microseconds since 1970, `family_of` gives the audio family of a model's name. Raises a `RequestError`
     when no request that the API accepts can be made, `ConflictingArguments` for arguments that it refuses.
     """
-    lead, messages, superseded = _instructions_first(history.messages)
-    steps, orphans = steps_of(messages)
-    heard_from = last_turns(history.messages, policy.user_audio_turns)
-    scene = Scene.of(target, policy, memory, now, _turn_to_answer(messages), heard_from, family_of)
+    parts = parts_of(history, memory, policy)
+    made = _planned(history, parts, memory, policy, target, now, family_of)
+    begin = _begin(made, parts)
+    if begin <= parts.begin:
+        return made
+    moved = attrs.evolve(memory, window_start=max(memory.window_start, begin))
+    return attrs.evolve(plan(history, moved, policy, target, now, family_of), remembered=memory)
+
+
+def _planned(
+    history: History, parts: Parts, memory: Memory, policy: Policy, target: Target, now: int, family_of: Callable[[str], str]
+) -> Plan:  # fmt: skip
+    """Plan with a window that begins where the parts do."""
+    steps, orphans = steps_of(parts.messages)
+    heard_from = block_of_turns(history.messages, policy.user_audio_turns)
+    scene = Scene.of(target, policy, memory, now, _turn_to_answer(parts.messages), heard_from, family_of)
+    scene = _with_voice(scene, parts.messages)
     wires: list[dict[str, Any]] = []
     sent: list[tuple[Message, How, str]] = []
-    omitted = [*superseded, *orphans]
-    expired_through = memory.expired_through
+    omitted = [*parts.left, *orphans]
     with_media: list[int] = []
-    for step in chain(steps_of(lead)[0], steps):
+    for step in chain(steps_of(parts.lead)[0], steps):
         wire, how, reason = rendered(step, scene)
         message = step[0]
-        if reason in OF_AGE and message.audio_expires is not None and message.audio_expires > expired_through:
-            expired_through = message.audio_expires
         if wire is None:
             omitted.append((message, reason))
             continue
@@ -116,20 +140,58 @@ def plan(history: History, memory: Memory, policy: Policy, target: Target, now: 
         raise NothingToSend
     audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
     arguments, notes = shaped(target, policy, has_audio=audible)
-    later = memory if expired_through == memory.expired_through else attrs.evolve(memory, expired_through=expired_through)
+    if parts.begin > 1:
+        notes = [*notes, f"messages before {parts.begin} are left out, but for those that every request holds"]
+    later = memory if scene.horizon == memory.expired_through else attrs.evolve(memory, expired_through=scene.horizon)
     arguments = {"model": target.model.name, **arguments}
     return Plan(
-        history, target, policy, now, family_of, memory, later, wires, sent, omitted, with_media, audible, arguments, notes
-    )
+        history, target, policy, now, family_of, memory, later, scene.kept, wires, sent, omitted, with_media, audible,
+        arguments, notes,
+    )  # fmt: skip
 
 
-def _instructions_first(messages: Sequence[Message]) -> tuple[list[Message], Sequence[Message], list[tuple[Message, str]]]:
-    """Give the instructions in force, the other messages, and the instructions that newer ones replaced."""
-    events = [message for message in messages if message.kind == "instructions"]
-    if not events:
-        return [], messages, []
-    others = [message for message in messages if message.kind != "instructions"]
-    return [events[-1]], others, [(message, "superseded") for message in events[:-1]]
+def _with_voice(scene: Scene, messages: Sequence[Message]) -> Scene:
+    """Give the scene with what is decided of all spoken replies together: which may be references."""
+    replies = scene.replies(messages)
+    if not replies:
+        return scene
+    policy, known = scene.policy, scene.memory
+    horizon = flip_horizon(messages, replies, known.expired_through, scene.soon, policy, scene.target.model)
+    count, kept = policy.reference_turns, policy.keep_references
+    spoken_from = 0
+    if count is not None and len(replies) > count:
+        spoken_from = block_start(replies[-count].position, count) if count else replies[-1].position + 1
+    given_up = max(scene.cutoff, known.expired_through, known.refused_through)
+    valid = [message.position for message in replies if (message.audio_expires or 0) > given_up]
+    return attrs.evolve(scene, horizon=horizon, spoken_from=spoken_from, kept=frozenset(valid[-kept:] if kept else ()))
+
+
+def _begin(made: Plan, parts: Parts) -> int:
+    """Give the position at which the window of a plan begins; that of its parts for as long as all of them fit."""
+    budget = budget_of(made.policy, made.target) - tools_tokens(made.target.arguments)
+    messages = [message for message, _, _ in made.rendered]
+    unread = made.history.since > max(parts.begin, 1)
+    if not unread and surely_fits(messages, budget):
+        return parts.begin
+    tokens = tokens_of(made)
+    if not unread and sum(tokens) <= budget:
+        return parts.begin
+    return moved_begin(made, parts, tokens, budget // 2)
+
+
+def moved_begin(made: Plan, parts: Parts, tokens: Sequence[int], room: int) -> int:
+    """Give the position from which the newest turns of a plan fit into a number of tokens."""
+    count = len(parts.lead)
+    messages = [message for message, _, _ in made.rendered][count:]
+    since = made.history.since
+    begun = max(parts.begin, since + (since > max(parts.begin, 1)))  # what comes before the first that was read is not known
+    starts = [index for index in turn_starts(messages) if messages[index].position >= begun]
+    if not starts:
+        return parts.begin
+    index = first_kept(messages, tokens[count:], starts, sum(tokens[:count]), room)
+    if made.kept:
+        index = min(index, max((start for start in starts if messages[start].position <= min(made.kept)), default=starts[0]))
+    return messages[index].position
 
 
 def _turn_to_answer(messages: Sequence[Message]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convo.history import last_turns
+from convo.history import block_of_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def text_of_recording(piece: Media, policy: Policy) -> str | None:
 
 def untranscribed(messages: Sequence[Message], policy: Policy, target: Target) -> Iterator[tuple[Message, Media]]:
     """Give the recordings that a request holds as text and that have no transcript, each with its message."""
-    takes_audio, heard_from = target.takes_audio, last_turns(messages, policy.user_audio_turns)
+    takes_audio, heard_from = target.takes_audio, block_of_turns(messages, policy.user_audio_turns)
     for message in messages:
         if not message.pieces or message.role != "user":
             continue

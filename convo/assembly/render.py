@@ -17,7 +17,7 @@ from convo.policy import MARGIN
 from convo.times import from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from convo.assembly.repair import Step
     from convo.assembly.target import Target
@@ -37,6 +37,7 @@ REASONS = {
     "margin": "its id expires at {expires:%Y-%m-%d %H:%M:%S}, and the policy wants a longer margin",
     "no expiry": "the API gave no usable expiry with its id",
     "flipped": "ids of its age went as transcripts before",
+    "together": "its id expires at {expires:%H:%M:%S}, soon after others that go as transcripts now",
     "refused": "the API refused its id, or one of its age, before its time",
     "origin": "its id was issued by another API ({origin})",
     "no origin": "whose API is asked is not known: pass client= or origin=",
@@ -44,6 +45,7 @@ REASONS = {
     "text model": "the model takes no audio",
     "policy": "the policy asks for transcripts",
     "older": "it is older than the last {turns}, as the policy wants",
+    "older reply": "it is older than the last {replies}, as the policy wants",
     "interrupted": "the reply was interrupted: this is what was received",
     "calls": "it also asks for tools, which no reference carries",
     "content": "it also holds text, which no reference carries",
@@ -55,9 +57,10 @@ REASONS = {
     "media": "the model takes no {kind}",
     "redacted": "it was redacted",
     "superseded": "newer instructions are in force",
+    "newer": "a newer summary is in force",
+    "window": "it is older than what fits",
+    "summary": "the summary stands for it",
 }
-OF_AGE = ("expired", "expiring")
-"""Reasons that are remembered, so that what went as a transcript once does so for good."""
 _TELLING = ("", "media", "no transcript", "policy", "older", "text model", "inline")
 """Reasons of the parts of a user's message, the one that is told last."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
@@ -68,8 +71,10 @@ class Scene:
     """What decides about a rendering, besides the message: all that is the same for every message of a request.
 
     `now`, `soon` and `cutoff` are in microseconds since 1970: a reference must be valid for longer than the last, which
-    is `soon` unless the policy has a longer margin. What expires by `soon` is remembered, a policy's wish is not.
-    `open_from` is the position at which the turn to answer begins, `heard_from` that from which recordings may be heard.
+    is `soon` unless the policy has a longer margin. What expires by `horizon` goes as a transcript for good, a policy's
+    wish is not remembered. `open_from` is the position at which the turn to answer begins, `heard_from` that from which
+    recordings may be heard, `spoken_from` that from which replies may be references, and `kept` are replies that are
+    whatever the policy says.
     """
 
     target: Target
@@ -82,6 +87,9 @@ class Scene:
     takes_audio: bool
     open_from: int
     heard_from: int
+    spoken_from: int = 0
+    kept: frozenset[int] = frozenset()
+    horizon: int = 0
     _strangers: dict[tuple[str | None, str | None], str] = attrs.field(factory=dict, eq=False, repr=False)
 
     @classmethod
@@ -92,7 +100,16 @@ class Scene:
         """Set the scene for a request at `now` (microseconds)."""
         skewed = now + abs(memory.skew) * 1_000_000
         soon, cutoff = (skewed + margin // timedelta(microseconds=1) for margin in (min(policy.margin, MARGIN), policy.margin))
-        return cls(target, policy, memory, family_of, now, soon, cutoff, target.takes_audio, open_from, heard_from)
+        horizon = memory.expired_through
+        return cls(
+            target, policy, memory, family_of, now, soon, cutoff, target.takes_audio, open_from, heard_from, horizon=horizon
+        )
+
+    def replies(self, messages: Sequence[Message]) -> list[Message]:
+        """Give the spoken replies whose ids are good for the target, but for their age and what a policy wants."""
+        if not self.takes_audio:
+            return []
+        return [message for message in messages if message.audio_id and message.audio_expires and not self._strange(message)]
 
     def why_no_reference(self, message: Message) -> str:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
@@ -102,11 +119,23 @@ class Scene:
             return "no expiry"
         if message.audio_expires <= self.cutoff:
             return self._why_too_old(message.audio_expires)
+        return self._strange(message) or self._why_given_up(message.audio_expires) or self._why_unwanted(message)
+
+    def _strange(self, message: Message) -> str:
         source = (message.audio_origin, message.model)
         strange = self._strangers.get(source)
         if strange is None:
             strange = self._strangers[source] = self._why_strange(*source)
-        return strange or self._why_given_up(message.audio_expires) or ("" if self.policy.references else "policy")
+        return strange
+
+    def _why_unwanted(self, message: Message) -> str:
+        if message.position in self.kept:
+            return ""
+        if message.audio_expires is not None and message.audio_expires <= self.horizon:
+            return "together"
+        if message.position < self.spoken_from:
+            return "older reply" if self.policy.reference_turns else "policy"
+        return "" if self.policy.references else "policy"
 
     def _why_strange(self, origin: str | None, model: str | None) -> str:
         if not self.target.origin:
@@ -309,5 +338,6 @@ def sentence(reason: str, message: Message, policy: Policy) -> str:
         "model": message.model or "unknown",
         "kind": "image",
         "turns": "turn" if policy.user_audio_turns == 1 else f"{policy.user_audio_turns} turns",
+        "replies": "spoken reply" if policy.reference_turns == 1 else f"{policy.reference_turns} spoken replies",
     }
     return REASONS[reason].format(**facts)

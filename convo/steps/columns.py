@@ -80,9 +80,9 @@ def answer_columns(answer: Answer, model: Model, table: str, now: int) -> dict[s
 
 def memory_row(place: Place, plan: Plan, told: Told | None) -> dict[str, Any] | None:
     """The memory to write, None when it has not changed and nothing has to be remembered."""
-    memory = plan.memory if told is None else with_skew(plan.memory, _skew(told))
     target = plan.target
-    if memory == plan.remembered or not target.may_refer:
+    memory = plan.memory if told is None or not target.may_refer else with_skew(plan.memory, _skew(told))
+    if memory == plan.remembered:
         return None
     where = {"owner": place.owner, "branch": plan.history.branch, "origin": target.origin, "family": target.model.family}
     return where | attrs.asdict(memory)

@@ -16,7 +16,7 @@ from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, Sta
 from convo.functions import can_run, names_of, open_calls
 from convo.policy import Policy
 from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
-from convo.recovery import recovered, refused
+from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
 from convo.steps.calling import answered_calls
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
@@ -114,7 +114,7 @@ def started(
 
     `before` is the reply of the round before. Raises `StaleHead` when the line that is shown does not hold it any more.
     """
-    start = yield from opened(place, turn.target, key)
+    start = yield from opened(place, turn.target, turn.policy, key)
     now = place.tools.now()
     step = step_for(start.known, hash_of(drafts), now)
     if start.known is not None:
@@ -169,9 +169,9 @@ def _replanned(place: Place, turn: Turn, begun: Begun, seen: History, ready: Pla
         return ready
     if ready is None and turn.functions is not None:
         if not same:
-            seen = (yield from opened(place, turn.target, branch=begun.branch)).history
+            seen = (yield from opened(place, turn.target, turn.policy, branch=begun.branch)).history
         yield from answered_calls(place, begun, open_calls(seen.messages), turn.functions)
-    start = yield from opened(place, turn.target, branch=begun.branch)
+    start = yield from opened(place, turn.target, turn.policy, branch=begun.branch)
     return planned(place, start, (), turn.target, turn.policy, place.tools.now())
 
 
@@ -186,7 +186,7 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
         if step is Step.TAKE_OVER:
             raise StaleHead(known.asked_last, history.head)
         return
-    later = history.messages[known.asked_last :]
+    later = [message for message in history.messages if message.position > known.asked_last]
     if (
         functions is None
         and step is Step.REPLAY
@@ -261,6 +261,8 @@ def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> S
 def try_again(current: Open, error: BaseException) -> bool:
     """Change the plan of an open exchange so that it may be sent again after `error`; False when it may not."""
     told = getattr(error, "code", None), getattr(error, "param", None)
+    if told[0] == CONTEXT_LENGTH_EXCEEDED and any(step.code == told[0] for step in current.recovered):
+        return False
     try:
         found = recovered(current.plan, *told)
     except RequestError:

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly import Plan, Request, Target, fill, plan, whole
+from convo.assembly.window import budget_of
 from convo.audio import Audio
 from convo.checks import check_type
 from convo.errors import InputError, UnsupportedApi
-from convo.history import History
-from convo.memory import Memory
 from convo.origin import Origin
 from convo.policy import Policy
 from convo.steps.effects import read
 from convo.steps.log import followed, history
-from convo.store import blobs, branches, exchanges, log, memories
+from convo.store import blobs, exchanges, opening
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.history import History
+    from convo.memory import Memory
     from convo.messages import Draft, Media
     from convo.protocol import Known
     from convo.steps.effects import Steps
@@ -42,19 +43,13 @@ class Opened:
 
 
 def open_turn(
-    connection: Connection, owner: str, conversation: UUID, target: Target, key: str | None, branch: UUID | None = None
-) -> Opened:
-    """Read what a request is made of: the branch that is shown, or another one."""
-    shown, _ = branches.shown(connection, owner, conversation)
-    branch = branch or shown
+    connection: Connection, owner: str, conversation: UUID, target: Target, budget: int, key: str | None,
+    branch: UUID | None = None,
+) -> Opened:  # fmt: skip
+    """Read what a request of a number of tokens is made of: from the branch that is shown, or from another one."""
     known = exchanges.by_key(connection, owner, conversation, key)  # first: who takes over must see its messages
-    line = log.load(connection, owner, branch, media="user")
-    refers = target.may_refer and [message for message in line.messages if message.audio_id]
-    return Opened(
-        line,
-        memories.get(connection, owner, branch, target.origin, target.model.family) if refers else Memory(),
-        known,
-    )
+    line = opening.line_of(connection, owner, conversation, target, branch)
+    return Opened(opening.tail(connection, owner, line, budget), line.memory, known)
 
 
 def target_of(place: Place, model: str, api: str, client: Any, origin: str | None, arguments: Mapping[str, Any]) -> Target:
@@ -70,21 +65,22 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
     return Target(place.tools.catalogue.lookup(model), where, arguments)
 
 
-def opened(place: Place, target: Target, key: str | None = None, branch: UUID | None = None) -> Steps[Opened]:
+def opened(
+    place: Place, target: Target, policy: Policy, key: str | None = None, branch: UUID | None = None
+) -> Steps[Opened]:  # fmt: skip
     """Read what a turn starts from, on the branch that is shown, or on the one where an exchange has begun."""
-    start = yield from read(open_turn, place.owner, place.found.id, target, key, branch)
+    start = yield from read(open_turn, place.owner, place.found.id, target, budget_of(policy, target), key, branch)
     if branch is None and start.history.branch != place.found.branch:
         yield from followed(place)
     return start
 
 
-def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target, policy: Policy | None, now: int) -> Plan:
+def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target, policy: Policy, now: int) -> Plan:
     """Plan the request that answers the log and, after it, drafts that are not in it yet."""
-    check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
-    first = start.history.head + 1
-    added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, first))
-    line = History((*start.history.messages, *added), start.history.head + len(added), start.history.branch)
-    return plan(line, start.memory, policy or Policy(), target, now, place.tools.family_of)
+    line = start.history
+    added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, line.head + 1))
+    line = attrs.evolve(line, messages=(*line.messages, *added), head=line.head + len(added))
+    return plan(line, start.memory, policy, target, now, place.tools.family_of)
 
 
 def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Request]:
@@ -100,8 +96,9 @@ def request(
     place: Place, model: str, *, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any]
 ) -> Steps[Request]:
     """Assemble a request and write nothing."""
-    target = target_of(place, model, api, client, origin, arguments)
-    start = yield from opened(place, target)
+    check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
+    target, policy = target_of(place, model, api, client, origin, arguments), policy or Policy()
+    start = yield from opened(place, target, policy)
     return (yield from filled(place, planned(place, start, (), target, policy, place.tools.now())))
 
 

@@ -154,7 +154,8 @@ def _share() -> sa.Insert:
 def _remember() -> sa.Insert:
     names = list(_R.keys())
     new = sa.cast(sa.bindparam("id", type_=_R.branch.type), _R.branch.type)
-    rows = sa.select(*(new if name == "branch" else _R[name] for name in names))
+    begin = sa.case((_R.window_start > sa.bindparam("at", type_=sa.BigInteger), sa.literal(0)), else_=_R.window_start)
+    rows = sa.select(*({"branch": new, "window_start": begin}.get(name, _R[name]) for name in names))
     rows = rows.where(_R.owner == sa.bindparam("owner"), _R.branch == sa.bindparam("branch"))
     return sa.insert(tables.memory).from_select(names, rows)
 
@@ -179,7 +180,8 @@ _instructions = Statement(
 def derive(connection: Connection, owner: str, locked: Locked, at: int, id_: UUID, conversation: UUID, now: int) -> None:
     """Make a branch that is shown and shares the line of another up to the position `at`; no row of a message is copied.
 
-    What assembly remembers for the other is remembered for it too, so that shared messages go on being sent the same way.
+    What assembly remembers for the other is remembered for it too, so that shared messages go on being sent the same way,
+    but for a window that begins after them.
     """
     instructions = locked.instructions
     if instructions is not None and instructions > at:
@@ -187,7 +189,7 @@ def derive(connection: Connection, owner: str, locked: Locked, at: int, id_: UUI
         instructions = found[0] if found else None
     start(connection, owner, id_, conversation, now, head=at, instructions=instructions, parent=locked.id)
     _insert_shared(connection, owner=owner, id=id_, branch=locked.id, at=at)
-    _copy_memory(connection, owner=owner, id=id_, branch=locked.id)
+    _copy_memory(connection, owner=owner, id=id_, branch=locked.id, at=at)
 
 
 _set_state = Statement(

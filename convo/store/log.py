@@ -38,13 +38,17 @@ def line(source: sa.Table) -> sa.ColumnElement[bool]:
     )
 
 
-def _select_messages() -> sa.Select[Any]:
-    columns = (
+def message_columns() -> tuple[Any, ...]:
+    """Give the columns of a message in the order of the fields of `Message`."""
+    return (
         _M.position, _M.kind, _M.role, _M.body, _M.status, _M.api, _M.model, micros(_M.created_at),
         sa.type_coerce(_M.pinned, sa.Integer), _M.pieces, _M.audio_id, micros(_M.audio_expires_at), _M.audio_origin,
         _M.text_tokens, _M.audio_tokens, _M.metadata,
     )  # fmt: skip
-    return sa.select(*columns).where(line(tables.message)).order_by(_M.position)
+
+
+def _select_messages() -> sa.Select[Any]:
+    return sa.select(*message_columns()).where(line(tables.message)).order_by(_M.position)
 
 
 def _select_media() -> sa.Select[Any]:
@@ -102,9 +106,9 @@ def source_of(connection: Connection, owner: str, branch: UUID, position: int) -
     return None if found is None else found[0]
 
 
-def between(connection: Connection, owner: str, branch: UUID, since: int) -> tuple[Message, ...]:
-    """Give the messages of a line from a position on, without what is known of the media of replies."""
-    return _between(connection, owner, branch, since, END, "user")
+def between(connection: Connection, owner: str, branch: UUID, since: int, until: int = END) -> tuple[Message, ...]:
+    """Give the messages of a line from a position on, or up to another, without what is known of the media of replies."""
+    return _between(connection, owner, branch, since, until, "user")
 
 
 def _between(connection: Connection, owner: str, branch: UUID, since: int, until: int, media: str) -> tuple[Message, ...]:

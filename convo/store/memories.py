@@ -6,22 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from convo.memory import Memory
 from convo.store import tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from uuid import UUID
 
     from sqlalchemy.engine import Connection
 
 _R = tables.memory.c
-
-
-def _select() -> sa.Select[Any]:
-    where = [_R[name] == sa.bindparam(name) for name in ("owner", "branch", "origin", "family")]
-    return sa.select(_R.expired_through, _R.refused_through, _R.skew, _R.window_start).where(*where)
 
 
 def growing(insert: Any, larger: Any) -> Any:
@@ -43,17 +36,10 @@ def _upsert_on_postgresql() -> Any:
     return growing(postgresql.insert(tables.memory), sa.func.greatest)
 
 
-_row = Statement("what assembly remembers", _select)
 _upserts = {
     "sqlite": Statement("remember what assembly has to", _upsert_on_sqlite),
     "postgresql": Statement("remember what assembly has to", _upsert_on_postgresql),
 }
-
-
-def get(connection: Connection, owner: str, branch: UUID, origin: str, family: str) -> Memory:
-    """Give the memory, an empty one where nothing had to be remembered."""
-    row = _row.one(connection, owner=owner, branch=branch, origin=origin, family=family)
-    return Memory(*row) if row else Memory()
 
 
 def put(connection: Connection, memory: Mapping[str, Any]) -> None:

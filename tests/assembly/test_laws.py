@@ -221,11 +221,14 @@ def plan_without_reminder(case: Case, memory: Memory) -> Plan:
 
 
 def _check_heard(case: Case, request: Request) -> None:
-    """Recordings go inline in the last turns only, as many as the policy says; what goes as text has its words."""
+    """Recordings go inline in the last turns, as many as the policy says, and in their block; others have their words."""
     turns = case.history.turns
     count = case.policy.user_audio_turns
     last = turns if count is None else turns[len(turns) - min(count, len(turns)) :]
-    heard_in = {message.position for turn in last for message in turn}
+    first = last[0][0].position if last else case.history.head + 1
+    if count and len(turns) > count:
+        first = first // (2 * count) * 2 * count
+    heard_in = {message.position for message in case.history if message.position >= first or len(turns) <= (count or 0)}
     for one in request.renderings:
         if one.how == "reminder":
             continue

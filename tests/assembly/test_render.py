@@ -96,7 +96,8 @@ def test_recordings_of_older_turns_go_as_text_and_a_turn_with_tools_is_one() -> 
 
     assert heard(None) == heard(2) == [inline, inline]
     assert heard(1) == [one, inline]
-    assert heard(2, asked("Why?")) == [two, inline]
+    assert heard(2, asked("Why?")) == [inline, inline]
+    assert heard(2, asked("Why?"), answered(content="So."), asked("Why?")) == [two, two]
     assert heard(1, asked("Why?")) == [one, one]
     assert heard(0) == ["the policy asks for transcripts"] * 2
     assert heard(1, model="gpt-4.1") == ["the model takes no audio"] * 2

@@ -148,8 +148,8 @@ def _begin_with_key(place: Any, client: Any, key: str) -> Any:
 
     target = target_of(place, "gpt-4.1", "chat", client, None, {})
     drafts = [message_draft(["Hello"])]
-    start = yield from opened(place, target)
-    plan = planned(place, start, drafts, target, None, place.tools.now())
+    start = yield from opened(place, target, convo.Policy())
+    plan = planned(place, start, drafts, target, convo.Policy(), place.tools.now())
     entry = steps._entry(place, target, drafts, key, None, place.tools.now())
     begun: Any = yield from steps._begun(place, entry)
     return ending.Open(begun, plan)
