@@ -56,8 +56,16 @@ class Transcribe:
 
 
 @attrs.frozen
+class Speak:
+    """Have a text spoken by the API, with no connection held; `arguments` are those of the client's method."""
+
+    client: Any
+    arguments: Mapping[str, Any]
+
+
+@attrs.frozen
 class Told:
-    """What came back: the answer, its headers in lower case, and when it came (microseconds)."""
+    """What came back: the answer (of speech, its bytes), its headers in lower case, and when it came (microseconds)."""
 
     answer: Any
     headers: Mapping[str, str]
@@ -101,7 +109,7 @@ class Pause:
     seconds: float
 
 
-Effect = Work | Ask | Transcribe | Upgrade | Finish | Call | Together | Pause
+Effect = Work | Ask | Transcribe | Speak | Upgrade | Finish | Call | Together | Pause
 Steps = Generator[Effect, Any, T]
 
 
@@ -171,4 +179,10 @@ def ask(client: Any, request: Request, lease: Lease) -> Steps[Told]:
 def transcribe(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
     """Have a recording transcribed; the API's errors are raised as the client raises them."""
     told: Told = yield Transcribe(client, arguments)
+    return told
+
+
+def speak(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
+    """Have a text spoken; the API's errors are raised as the client raises them."""
+    told: Told = yield Speak(client, arguments)
     return told
