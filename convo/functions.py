@@ -66,6 +66,8 @@ def open_calls(messages: Sequence[Message]) -> list[ToolCall]:
     for message in reversed(messages):
         if message.role == "tool":
             answered.add(message.tool_call_id or "")
+        elif message.kind != "message":
+            continue
         elif message.role == "assistant":
             calls = calls_of(message.raw) if message.status == "complete" else []
             return [call for call in calls if call.id not in answered]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -29,17 +30,21 @@ def last_turns(messages: Sequence[Message], count: int | None) -> int:
     return 0
 
 
-def block_of_turns(messages: Sequence[Message], count: int | None) -> int:
+def block_of_turns(messages: Sequence[Message], count: int | None, *, before: int = 0) -> int:
     """Give the position from which the last turns are kept, `count` of them and up to as many again: 0 for all.
 
-    It moves in blocks: for about `count` turns it stays where it is, so that a request goes on as the one before began.
+    It moves in blocks of `count` turns of two messages: for about so many turns it stays where it is, so that a request
+    goes on as the one before began. The last `before` turns are not counted.
     """
-    return block_start(last_turns(messages, count), count)
-
-
-def block_start(position: int, count: int | None) -> int:
-    """Give where the block begins that holds a position; a block is as long as `count` turns of two messages."""
-    return position - position % (2 * count) if count else position
+    if not count:
+        return last_turns(messages, count)
+    begin = last_turns(messages, count + before)
+    block = begin - begin % (2 * count)
+    first = bisect_left(messages, block, key=lambda message: message.position)
+    for index in range(max(first, 1), len(messages)):
+        if messages[index].role == "user" and messages[index - 1].role != "user":
+            return messages[index].position if block else 0
+    return begin
 
 
 @attrs.frozen
@@ -94,7 +99,7 @@ class History(Sequence["Message"]):
         Audio, images and files are `{"$blob": digest}` where bytes were; `Conversation.to_chat()` has the bytes, and is
         what `Store.create(messages=...)` takes. `Conversation.request()` gives what an API accepts, this what was said.
         """
-        return [message.raw for message in self.messages]
+        return [message.raw for message in self.messages if message.kind != "summary"]
 
     def audio(self) -> tuple[Audio, ...]:
         """All first recordings and spoken replies of the messages, without their bytes."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from convo.canonical import check_text
 from convo.checks import check_choice, check_type
 from convo.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convo.history import History
 
 _MINUTE = timedelta(minutes=1)
 MARGIN = timedelta(seconds=60)
@@ -75,6 +80,18 @@ def _name(instance: object, attribute: attrs.Attribute[Any], value: str) -> None
     check_type(value, str, f"Policy({attribute.name}=)", "the name of a model")
     if not value or not value.isprintable():
         reason = f"Policy({attribute.name}={value!r}) is no name of a model; pass one such as 'gpt-transcribe'"
+        raise InputError(reason)
+
+
+def _name_or_none(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None:
+        _name(instance, attribute, value)
+
+
+def _function_or_none(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    del instance
+    if value is not None and not callable(value):
+        reason = f"Policy({attribute.name}={value!r}) is no function; pass something to call"
         raise InputError(reason)
 
 
@@ -152,8 +169,9 @@ class Policy:
     """
 
     reference_turns: int | None = attrs.field(default=None, validator=_number_of_turns)
-    """Spoken replies at the end of the log that may go as references; older ones go as transcripts. Default None: all. They
-    change in blocks, as `user_audio_turns` do: up to twice as many are references, less one.
+    """Turns before the one to answer whose spoken replies may go as references; those of older turns go as transcripts.
+    Default None: all. They change in blocks, as `user_audio_turns` do: up to twice as many are references, less one. Where
+    both say the same number, both change at once.
     """
 
     keep_references: int = attrs.field(default=0, validator=_not_negative_count)
@@ -163,6 +181,17 @@ class Policy:
 
     summaries: bool = True
     """Whether a summary (see `Conversation.compact`) stands for the messages that it covers. False sends them as they are."""
+
+    summary_model: str | None = attrs.field(default=None, validator=_name_or_none)
+    """The model that summarises what falls out of the window, before the turn that moves it. Default None: nobody does.
+
+    `send` and `stream` ask it; errors of the client end the call, and nothing of the turn is stored.
+    """
+
+    summarize: Callable[[History, str | None], object] | None = attrs.field(default=None, validator=_function_or_none)
+    """The same by a function of yours, which may be `async` in async stores: it gets messages, and the text of the summary
+    of those before them (None for none), and gives the text of the new summary. Default None.
+    """
 
     reminder: Literal["never", "after_fallback", "always"] = attrs.field(
         default="never", validator=_one_of("never", "after_fallback", "always")

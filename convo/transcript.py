@@ -13,7 +13,7 @@ _WHO = {"user": "User", "assistant": "Assistant", "tool": "Tool", "system": "Ins
 
 def written(history: History) -> str:
     """Give one paragraph a message: who, and what was written or said; what cannot be read is named in brackets."""
-    return "\n\n".join(_paragraph(message) for message in history)
+    return "\n\n".join(_paragraph(message) for message in history if message.kind != "summary")
 
 
 def _paragraph(message: Message) -> str:

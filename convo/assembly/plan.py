@@ -10,13 +10,14 @@ import attrs
 from convo.assembly.estimate import tokens_of
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import parts_of
+from convo.assembly.recordings import heard_from
 from convo.assembly.reminder import reminder_of
 from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
 from convo.assembly.window import budget_of, first_kept, surely_fits, tools_tokens, turn_starts
 from convo.errors import NothingToSend
-from convo.history import block_of_turns, block_start
+from convo.history import block_of_turns
 from convo.times import from_micros
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ def _planned(
 ) -> Plan:  # fmt: skip
     """Plan with a window that begins where the parts do."""
     steps, orphans = steps_of(parts.messages)
-    heard_from = block_of_turns(history.messages, policy.user_audio_turns)
-    scene = Scene.of(target, policy, memory, now, _turn_to_answer(parts.messages), heard_from, family_of)
-    scene = _with_voice(scene, parts.messages)
+    begin = heard_from(history.messages, policy)
+    scene = Scene.of(target, policy, memory, now, _turn_to_answer(parts.messages), begin, family_of)
+    scene = _with_voice(scene, parts.messages, block_of_turns(history.messages, policy.reference_turns, before=1))
     wires: list[dict[str, Any]] = []
     sent: list[tuple[Message, How, str]] = []
     omitted = [*parts.left, *orphans]
@@ -150,17 +151,14 @@ def _planned(
     )  # fmt: skip
 
 
-def _with_voice(scene: Scene, messages: Sequence[Message]) -> Scene:
+def _with_voice(scene: Scene, messages: Sequence[Message], spoken_from: int) -> Scene:
     """Give the scene with what is decided of all spoken replies together: which may be references."""
     replies = scene.replies(messages)
     if not replies:
         return scene
     policy, known = scene.policy, scene.memory
     horizon = flip_horizon(messages, replies, known.expired_through, scene.soon, policy, scene.target.model)
-    count, kept = policy.reference_turns, policy.keep_references
-    spoken_from = 0
-    if count is not None and len(replies) > count:
-        spoken_from = block_start(replies[-count].position, count) if count else replies[-1].position + 1
+    kept = policy.keep_references
     given_up = max(scene.cutoff, known.expired_through, known.refused_through)
     valid = [message.position for message in replies if (message.audio_expires or 0) > given_up]
     return attrs.evolve(scene, horizon=horizon, spoken_from=spoken_from, kept=frozenset(valid[-kept:] if kept else ()))

@@ -27,6 +27,12 @@ def why_as_text(piece: Media, position: int, policy: Policy, *, takes_audio: boo
     return "policy" if policy.user_audio == "transcript" and readable else ""
 
 
+def heard_from(messages: Sequence[Message], policy: Policy) -> int:
+    """Give the position from which recordings may be heard: where references begin too, if the policy counts both alike."""
+    count = policy.user_audio_turns
+    return block_of_turns(messages, count, before=int(count == policy.reference_turns))
+
+
 def text_of_recording(piece: Media, policy: Policy) -> str | None:
     """Give the text of a recording, None without a transcript. The API takes no empty text: silence has words for it."""
     said = piece.transcript
@@ -35,7 +41,7 @@ def text_of_recording(piece: Media, policy: Policy) -> str | None:
 
 def untranscribed(messages: Sequence[Message], policy: Policy, target: Target) -> Iterator[tuple[Message, Media]]:
     """Give the recordings that a request holds as text and that have no transcript, each with its message."""
-    takes_audio, heard_from = target.takes_audio, block_of_turns(messages, policy.user_audio_turns)
+    takes_audio, begin = target.takes_audio, heard_from(messages, policy)
     for message in messages:
         if not message.pieces or message.role != "user":
             continue
@@ -43,6 +49,6 @@ def untranscribed(messages: Sequence[Message], policy: Policy, target: Target) -
             if (
                 piece.kind == "audio"
                 and piece.transcript is None
-                and why_as_text(piece, message.position, policy, takes_audio=takes_audio, heard_from=heard_from)
+                and why_as_text(piece, message.position, policy, takes_audio=takes_audio, heard_from=begin)
             ):
                 yield message, piece

@@ -45,7 +45,7 @@ REASONS = {
     "text model": "the model takes no audio",
     "policy": "the policy asks for transcripts",
     "older": "it is older than the last {turns}, as the policy wants",
-    "older reply": "it is older than the last {replies}, as the policy wants",
+    "older reply": "it is older than the {replies} before, as the policy wants",
     "interrupted": "the reply was interrupted: this is what was received",
     "calls": "it also asks for tools, which no reference carries",
     "content": "it also holds text, which no reference carries",
@@ -56,6 +56,7 @@ REASONS = {
     "no transcript": "it has no transcript",
     "media": "the model takes no {kind}",
     "redacted": "it was redacted",
+    "stands": "it stands for the messages up to {covers}",
     "superseded": "newer instructions are in force",
     "newer": "a newer summary is in force",
     "window": "it is older than what fits",
@@ -178,7 +179,8 @@ def rendered(step: Step, scene: Scene) -> Rendered:
             "text",
             (repair or ("redacted" if message.status == "redacted" else "")),
         )
-    return _plain(role, body)
+    wire, how, reason = _plain(role, body)
+    return (wire, how, "stands") if message.kind == "summary" else (wire, how, reason)
 
 
 def _user(message: Message, body: dict[str, Any], scene: Scene) -> Rendered:
@@ -337,7 +339,8 @@ def sentence(reason: str, message: Message, policy: Policy) -> str:
         "origin": message.audio_origin or "unknown",
         "model": message.model or "unknown",
         "kind": "image",
+        "covers": message.covers,
         "turns": "turn" if policy.user_audio_turns == 1 else f"{policy.user_audio_turns} turns",
-        "replies": "spoken reply" if policy.reference_turns == 1 else f"{policy.reference_turns} spoken replies",
+        "replies": "turn" if policy.reference_turns == 1 else f"{policy.reference_turns} turns",
     }
     return REASONS[reason].format(**facts)

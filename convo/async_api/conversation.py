@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from convo.messages import Message
     from convo.policy import Policy
     from convo.reply import Reply
+    from convo.steps.compacting import Summarize
     from convo.steps.transcribing import Transcribed
     from convo.store.branches import Branch
     from convo.store.totals import Totals
@@ -118,6 +119,32 @@ class AsyncConversation(Seen):
         from convo.steps import transcribing as transcribing_steps
 
         await self._driver.do(transcribing_steps.set_transcript(self._place, position, text, part))
+
+    async def compact(
+        self,
+        client: Any = None,
+        *,
+        model: str | None = None,
+        summarize: Summarize | None = None,
+        keep: int = 4,
+        prompt: str | None = None,
+        **arguments: Any,
+    ) -> Message | None:
+        """Summarise all turns but the last `keep`: requests then hold the summary instead; the log keeps every message.
+
+        By a `model` of the client, asked with `prompt` and other arguments (`max_completion_tokens=400`), or by a function
+        `summarize(history, earlier)`, which gets messages and the text of the summary of those before them, or None, and
+        gives the text. A long log takes several, each stored at once, of which the last one counts. Gives the last, None
+        when there is nothing to summarise. `Policy(summary_model=)` and `Policy(summarize=)` do the same whenever the window
+        moves. Redacting a message redacts the summaries made of it. Raises `ConflictError` when another did the same at the
+        same time.
+        """
+        from convo.steps import compacting
+
+        if client is not None:
+            check_client(client, asynchronous=True)
+        writer = compacting.writer_of(self._place, client, model, summarize, prompt, arguments)
+        return await self._driver.do(compacting.compact(self._place, writer, keep))
 
     async def request(
         self,

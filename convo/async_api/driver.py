@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from contextlib import suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.async_heartbeat import AsyncHeartbeat
@@ -13,7 +14,7 @@ from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
 from convo.steps.calling import called, misplaced
-from convo.steps.effects import Call, Finish, Pause, Speak, Together, Told, Transcribe, Upgrade, Work
+from convo.steps.effects import Call, Finish, Invoke, Pause, Together, Told, Upgrade, Work
 from convo.store import async_engine as engines
 from convo.store import exchanges
 
@@ -89,22 +90,11 @@ class AsyncDriver:
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Call):
             return await _called(effect)
-        if isinstance(effect, Transcribe | Speak):
-            return await self._perform_audio(effect)
+        if isinstance(effect, Invoke):
+            raw = await attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.arguments)
+            return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
         with self.heartbeat.keeping(effect.lease):
             return await self._perform_kept(effect)
-
-    async def _perform_audio(self, effect: Transcribe | Speak) -> Told:
-        """Have a recording transcribed, or a text spoken."""
-        audio = effect.client.audio
-        raw: Any
-        if isinstance(effect, Speak):
-            raw = await audio.speech.with_raw_response.create(**effect.arguments)
-            answer = raw.content
-        else:
-            raw = await audio.transcriptions.with_raw_response.create(**effect.arguments)
-            answer = raw.parse()
-        return Told(answer, {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
 
     async def _perform_kept(self, effect: Ask | Finish | Together) -> Any:
         """Perform an effect whose lease is kept alive meanwhile."""

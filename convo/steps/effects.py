@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
@@ -48,24 +48,20 @@ class Ask:
 
 
 @attrs.frozen
-class Transcribe:
-    """Have a recording transcribed by the API, with no connection held; `arguments` are those of the client's method."""
+class Invoke:
+    """Call an endpoint of the API for what is no turn, with no connection held.
+
+    `endpoint` is its resource by the client's names; `arguments` are those of its `create`.
+    """
 
     client: Any
-    arguments: Mapping[str, Any]
-
-
-@attrs.frozen
-class Speak:
-    """Have a text spoken by the API, with no connection held; `arguments` are those of the client's method."""
-
-    client: Any
+    endpoint: Literal["audio.transcriptions", "audio.speech", "chat.completions"]
     arguments: Mapping[str, Any]
 
 
 @attrs.frozen
 class Told:
-    """What came back: the answer (of speech, its bytes), its headers in lower case, and when it came (microseconds)."""
+    """What came back: the answer, its headers in lower case, and when it came (microseconds)."""
 
     answer: Any
     headers: Mapping[str, str]
@@ -109,7 +105,7 @@ class Pause:
     seconds: float
 
 
-Effect = Work | Ask | Transcribe | Speak | Upgrade | Finish | Call | Together | Pause
+Effect = Work | Ask | Invoke | Upgrade | Finish | Call | Together | Pause
 Steps = Generator[Effect, Any, T]
 
 
@@ -178,11 +174,17 @@ def ask(client: Any, request: Request, lease: Lease) -> Steps[Told]:
 
 def transcribe(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
     """Have a recording transcribed; the API's errors are raised as the client raises them."""
-    told: Told = yield Transcribe(client, arguments)
+    told: Told = yield Invoke(client, "audio.transcriptions", arguments)
+    return told
+
+
+def complete(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
+    """Have messages completed that are no turn; the API's errors are raised as the client raises them."""
+    told: Told = yield Invoke(client, "chat.completions", arguments)
     return told
 
 
 def speak(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
-    """Have a text spoken; the API's errors are raised as the client raises them."""
-    told: Told = yield Speak(client, arguments)
-    return told
+    """Have a text spoken, the answer being bytes; the API's errors are raised as the client raises them."""
+    told: Told = yield Invoke(client, "audio.speech", arguments)
+    return attrs.evolve(told, answer=told.answer.content)

@@ -55,6 +55,11 @@ class Turn:
         """Say whether functions answer these calls."""
         return self.functions is not None and can_run(calls, self.functions, names_of(self.target.arguments.get("tools")))
 
+    def summarises(self, plan: Plan) -> bool:
+        """Say whether what the window of a plan leaves behind is to be summarised first."""
+        wanted = self.policy.summary_model is not None or self.policy.summarize is not None
+        return wanted and plan.memory.window_start > plan.remembered.window_start
+
 
 def turn_of(
     place: Place, client: Any, model: str, api: str, policy: Policy | None, functions: Functions | None,
@@ -144,6 +149,10 @@ def started(
     start, fresh, turn = yield from _heard(place, start, fresh, turn)
     now = place.tools.now()
     ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
+    if ready is not None and turn.summarises(ready):
+        seen = start.history.head
+        start, ready = yield from _summarised(place, turn, start, fresh, ready, now)
+        expected = start.history.head if expected == seen and _only_summaries(start.history, seen) else expected
     yield from put_media(place, fresh, now)
     begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now))
     if isinstance(begun, Known):
@@ -173,6 +182,24 @@ def _heard(
 
     heard = yield from transcribed_first(place, turn.client, start, drafts, turn.target, turn.policy)
     return heard.start, heard.drafts, attrs.evolve(turn, policy=heard.policy)
+
+
+def _summarised(
+    place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft], ready: Plan, now: int
+) -> Steps[tuple[Opened, Plan]]:  # fmt: skip
+    """Give what a round starts from, and its plan, once what the window leaves behind is summarised."""
+    from convo.steps.compacting import summarised, writer_of
+
+    policy = turn.policy
+    writer = writer_of(place, turn.client, policy.summary_model, policy.summarize, None, {})
+    if (yield from summarised(place, writer, ready.memory.window_start - 1)) is not None:
+        start = yield from opened(place, turn.target, policy)
+    return start, planned(place, start, drafts, turn.target, policy, now)
+
+
+def _only_summaries(history: History, head: int) -> bool:
+    """Say whether nothing but summaries came after a head."""
+    return all(message.kind == "summary" for message in history.messages if message.position > head)
 
 
 def _replanned(place: Place, turn: Turn, begun: Begun, seen: History, ready: Plan | None) -> Steps[Plan]:

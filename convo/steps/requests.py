@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from convo.steps.place import Place
 
 APIS = ("chat",)
+CACHE_KEY = "prompt_cache_key"
+"""The argument by which requests that begin alike find the same cache."""
 
 
 @attrs.frozen
@@ -53,7 +55,10 @@ def open_turn(
 
 
 def target_of(place: Place, model: str, api: str, client: Any, origin: str | None, arguments: Mapping[str, Any]) -> Target:
-    """Give the target of a call. Raises `UnsupportedApi`, `InputError` for a model or an origin that is no plain text."""
+    """Give the target of a call; a model that is known gets the conversation as the key of its prompt cache.
+
+    Raises `UnsupportedApi`, `InputError` for a model or an origin that is no plain text.
+    """
     if api not in APIS:
         raise UnsupportedApi(api, APIS)
     for name, value in (("model", model), ("origin", origin or "")):
@@ -62,7 +67,8 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
             reason = f"{name}={value!r} is no plain text"
             raise InputError(reason)
     where = str(Origin.of(client)) if client is not None else origin or ""
-    return Target(place.tools.catalogue.lookup(model), where, arguments)
+    found = place.tools.catalogue.lookup(model)
+    return Target(found, where, {CACHE_KEY: str(place.found.id), **arguments} if found.known else arguments)
 
 
 def opened(
@@ -108,7 +114,7 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     pieces = {piece.digest: piece for message in found for piece in message.media if piece.made_by is None}
     stored: dict[str, bytes] = (yield from read(blobs.get_all, place.owner, list(pieces))) if pieces else {}
     known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
-    return [whole(message.raw, known) for message in found]
+    return [whole(message.raw, known) for message in found if message.kind != "summary"]
 
 
 def _told_by_its_bytes(piece: Media, data: bytes) -> bytes:

@@ -140,7 +140,7 @@ def _without_answer(connection: Connection, press: Press, locked: Locked) -> UUI
     if answer is None:
         _note_key(connection, press, locked.id, locked.head + 1, locked.head)
         return locked.id
-    later = [draft_of(message) for message in tail if message.position > answer and message.role not in ANSWERS]
+    later = [draft_of(m) for m in tail if m.position > answer and m.role not in ANSWERS and m.covers < answer]
     _started(connection, press, locked, answer - 1, later)
     _note_key(connection, press, press.branch, answer, answer - 1)
     return press.branch

@@ -17,7 +17,7 @@ from convo.errors import ConversationNotFound
 from convo.history import History
 from convo.memory import Memory
 from convo.messages import Message
-from convo.store import log, tables
+from convo.store import log, summaries, tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -133,20 +133,19 @@ def _older(which: Any) -> sa.Select[Any]:
     )
 
 
-# The conditions are written as the partial indexes have them, so that both databases see that these serve.
-_pinned = Statement("the pinned messages before a position of a line", lambda: _older(sa.text("convo_message.pinned")))
-_summary = Statement(
-    "the newest summary before a position of a line",
-    lambda: _older(sa.text("convo_message.kind = 'summary' AND convo_message.status = 'complete'")).limit(1),
+_pinned = Statement(
+    "the pinned messages before a position of a line",
+    lambda: _older(sa.text("convo_message.pinned")),  # as the partial index has it
 )
 
 
 def _standing(connection: Connection, owner: str, line: Line, since: int) -> list[Message]:
     """Give what every request holds of the messages before a position: instructions, summary, pinned ones."""
-    where = {"owner": owner, "branch": line.branch, "since": since}
-    rows = [Message(*row) for statement in (_pinned, _summary) for row in statement.rows(connection, **where)]
-    found = {message.position: message for message in rows}
-    for message in rows:
+    rows = _pinned.rows(connection, owner=owner, branch=line.branch, since=since)
+    pinned = [Message(*row) for row in rows]
+    summary = summaries.newest(connection, owner, line.branch, since)
+    found = {message.position: message for message in (*pinned, *([summary] if summary else ()))}
+    for message in pinned:
         if message.pieces:
             found |= _at(connection, owner, line, message.position, message.position)
         elif message.role == "assistant" and message.tool_calls:

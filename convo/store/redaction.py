@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from convo.canonical import decode, digest, encode
 from convo.errors import MessageNotFound
-from convo.store import blobs, branches, checkpoints, conversations, deletion, log, tables
+from convo.messages import COVERS
+from convo.store import blobs, branches, checkpoints, conversations, deletion, log, summaries, tables
 from convo.store.rewriting import delete_of_message
 from convo.store.statements import Statement, micros
 
@@ -92,7 +93,8 @@ _set_raw = Statement(
 def redact(connection: Connection, owner: str, conversation: UUID, position: int, now: int) -> Found:
     """Redact a message of the line that is shown; one that is redacted stays as it is. Gives the conversation.
 
-    Bytes that nothing of the owner refers to any more are deleted (see `blobs.drop_unused` for those that stay a while).
+    So are the summaries that were made of it. Bytes that nothing of the owner refers to any more are deleted (see
+    `blobs.drop_unused` for those that stay a while).
     Raises `ConversationNotFound` and `MessageNotFound`.
     """
     deletion.take_turns(connection, owner)
@@ -103,6 +105,8 @@ def redact(connection: Connection, owner: str, conversation: UUID, position: int
         raise MessageNotFound(position)
     if message.status != "redacted":
         _redacted(connection, owner, source, message, now)
+        for branch, summary in summaries.covering(connection, owner, source, position):
+            _redacted(connection, owner, branch, summary, now)
     return conversations.get(connection, owner, id_=conversation)
 
 
@@ -128,6 +132,8 @@ def redacted(message: Message) -> Message:
 
 def _body(message: Message) -> str:
     body: dict[str, Any] = {"role": message.role, "content": REDACTED}
+    if message.covers:
+        body[COVERS] = message.covers
     if message.tool_call_id is not None:
         body["tool_call_id"] = message.tool_call_id
     if message.role == "function":

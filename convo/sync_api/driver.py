@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.errors import ConvoError, StoreError
@@ -13,7 +14,7 @@ from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
 from convo.steps.calling import called
-from convo.steps.effects import Call, Finish, Pause, Speak, Together, Told, Transcribe, Upgrade, Work
+from convo.steps.effects import Call, Finish, Invoke, Pause, Together, Told, Upgrade, Work
 from convo.store import engine as engines
 from convo.store import exchanges
 
@@ -84,22 +85,11 @@ class Driver:
             return time.sleep(effect.seconds)
         if isinstance(effect, Call):
             return called(effect.function, effect.arguments, effect.named)
-        if isinstance(effect, Transcribe | Speak):
-            return self._perform_audio(effect)
+        if isinstance(effect, Invoke):
+            raw = attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.arguments)
+            return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
         with self.heartbeat.keeping(effect.lease):
             return self._perform_kept(effect)
-
-    def _perform_audio(self, effect: Transcribe | Speak) -> Told:
-        """Have a recording transcribed, or a text spoken."""
-        audio = effect.client.audio
-        raw: Any
-        if isinstance(effect, Speak):
-            raw = audio.speech.with_raw_response.create(**effect.arguments)
-            answer = raw.content
-        else:
-            raw = audio.transcriptions.with_raw_response.create(**effect.arguments)
-            answer = raw.parse()
-        return Told(answer, {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
 
     def _perform_kept(self, effect: Ask | Finish | Together) -> Any:
         """Perform an effect whose lease is kept alive meanwhile."""

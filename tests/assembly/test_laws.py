@@ -227,7 +227,8 @@ def _check_heard(case: Case, request: Request) -> None:
     last = turns if count is None else turns[len(turns) - min(count, len(turns)) :]
     first = last[0][0].position if last else case.history.head + 1
     if count and len(turns) > count:
-        first = first // (2 * count) * 2 * count
+        block = first // (2 * count) * 2 * count
+        first = min(turn[0].position for turn in turns if turn[0].position >= block) if block else 0
     heard_in = {message.position for message in case.history if message.position >= first or len(turns) <= (count or 0)}
     for one in request.renderings:
         if one.how == "reminder":
