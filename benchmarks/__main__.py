@@ -1,4 +1,4 @@
-"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load depth economy import`."""
+"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load depth window economy import`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ QUESTIONS = {
     "append": "What does it cost to append a two-message turn, against the raw driver?",
     "load": "What does it cost to load 1,000 messages and assemble the request, against the raw driver and json.loads?",
     "depth": "What does it cost to assemble a request on a line that was edited 100 times, against one never edited?",
+    "window": "What does a request of a conversation of 100,000 messages cost, against its window alone?",
     "economy": "What does a voice conversation of two hours cost under each policy, by a biller of its own?",
     "import": "What does it cost to import convo, against SQLAlchemy?",
 }

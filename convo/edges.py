@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import secrets
+import warnings
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -45,6 +47,33 @@ def ids_of(clock: Callable[[], datetime]) -> Callable[[], UUID]:
         return uuid7(to_micros(clock(), "what clock() gives") // 1_000, secrets.randbits(74))
 
     return new_id
+
+
+def warner() -> Callable[[str, Warning], None]:
+    """Give a function that warns of each matter once, at the line of the caller's code that led there.
+
+    It may be called in any thread. A warning that the caller has turned into an error is raised each time.
+    """
+    told: dict[str, Warning] = {}
+
+    def warn(matter: str, warning: Warning) -> None:
+        if told.setdefault(matter, warning) is not warning:  # one step, so that one thread alone goes on
+            return
+        try:
+            warnings.warn(warning, stacklevel=_outside())
+        except Warning:
+            told.pop(matter, None)
+            raise
+
+    return warn
+
+
+def _outside() -> int:
+    """Give how many calls up from our caller the code begins that is not of convo, as `stacklevel=` counts."""
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "convo":
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def check_owner(owner: str) -> str:

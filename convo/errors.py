@@ -21,7 +21,8 @@
     │   ├── TranscriptMissing              audio must go as text, and there is no text
     │   ├── AudioRequired                  an audio model, and audio nowhere
     │   ├── UnsupportedApi                 an API whose requests convo does not assemble
-    │   └── UnsupportedMedia               the model does not take this kind of media
+    │   ├── UnsupportedMedia               the model does not take this kind of media
+    │   └── ModelShutDown                  the model is no longer there
     ├── AnswerError (ValueError)           an answer that cannot be recorded
     ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
     ├── NotFound (LookupError)
@@ -66,6 +67,8 @@
 Each has `code` (stable, for programs), `retryable` (the same call may succeed later) and `committed`
 (`"yes"`, `"no"` or `"unknown"`: whether the write that failed is in the database). The message says what
 happened, to which id, and what to do; it never holds the text of a message. The cause stays in `__cause__`.
+
+There is one warning, `ModelEndsSoon` (FutureWarning): the model is shut down in at most 60 days.
 """
 
 from __future__ import annotations
@@ -75,6 +78,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
 Committed = Literal["yes", "no", "unknown"]
 
@@ -293,6 +297,43 @@ class UnsupportedMedia(RequestError):
         self.model = model
         self.kind = kind
         self.position = position
+
+
+class ModelShutDown(RequestError):
+    """`model` was shut down on `day`; `successor` is the first living model after it, None where the catalogue knows none."""
+
+    def __init__(self, model: str, day: date, successor: str | None) -> None:
+        remedy = (
+            f"use {successor}; requests with Policy(shut_down='successor') move on to it by themselves"
+            if successor is not None
+            else "the catalogue knows no successor that lives: use another model, or name it in a file for Catalogue.load()"
+        )
+        super().__init__(f"{model} was shut down on {day}; {remedy}")
+        self.model = model
+        self.day = day
+        self.successor = successor
+
+
+class ModelEndsSoon(FutureWarning):
+    """`model` will be shut down on `day`, in at most 60 days; `successor` lives then, None where the catalogue knows none.
+
+    A store warns once of each model.
+    """
+
+    def __init__(self, model: str, day: date, successor: str | None) -> None:
+        remedy = (
+            f"change to {successor}; requests with Policy(shut_down='successor') will move on to it by themselves"
+            if successor is not None
+            else "the catalogue knows no successor: choose another model"
+        )
+        super().__init__(f"{model} will be shut down on {day}; {remedy}")
+        self.model = model
+        self.day = day
+        self.successor = successor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the facts."""
+        return type(self), (self.model, self.day, self.successor)
 
 
 # --- look-ups --------------------------------------------------------------------------------------

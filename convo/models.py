@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DATED = re.compile(r"(.+)-\d{4}-\d{2}-\d{2}")
+SOON = 60
+"""Days before a shutdown from which a model counts as one that ends soon."""
 _DECIMALS = 6
 """Decimals of a rate for a million tokens: one more and a token would cost a fraction of 10**-12, the unit of storage."""
 _MOST = 10**9
@@ -41,6 +43,14 @@ def _rate(value: Decimal | int | str | None) -> Decimal | None:
     found = Decimal(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else _parsed(value)
     if not found.is_finite() or not 0 <= found < _MOST or 10**_DECIMALS % found.as_integer_ratio()[1]:
         raise InvalidContent(f"{value} is no price", f"pass a number of USD per million tokens with at most {_DECIMALS} decimals")
+    return found
+
+
+def _multiple(value: Decimal | int | None) -> Decimal | None:
+    """Make a multiple of a price exact."""
+    found = None if value is None else Decimal(value)
+    if found is not None and not (found.is_finite() and found >= 0):
+        raise InvalidContent(f"{value} is no multiple of a price", "pass zero or more")
     return found
 
 
@@ -95,7 +105,18 @@ class Model:
     """Tokens of one answer."""
     apis: tuple[str, ...] = ()
     """`chat`, `responses`, `realtime`, `live`, `transcription`, `translation`, `speech`."""
+    voices: tuple[str, ...] = ()
+    """Built-in voices that it is known to have. It may have others, so that no voice is refused for not being here."""
+    breakpoints: bool | None = None
+    """Whether it takes `prompt_cache_options`, and cache breakpoints on parts of content; False: it refuses them."""
+    cache_minimum: int | None = None
+    """Tokens of the shortest beginning of a request that is cached."""
+    cache_write_rate: Decimal | None = attrs.field(default=None, converter=_multiple)
+    """What a token written to the cache costs, as a multiple of a text token's price."""
+    cache_read_rate: Decimal | None = attrs.field(default=None, converter=_multiple)
+    """What a text token read from the cache costs, as a multiple of its price."""
     prices: Prices | None = None
+    """Read from a file that gives no price of cached tokens, they hold the ones that the rates above make."""
     shutdown: dt.date | None = None
     """The announced day from which requests are refused."""
     successor: str | None = None
@@ -117,6 +138,15 @@ class Model:
         """Say whether the model is shut down on that day."""
         return self.shutdown is not None and day >= self.shutdown
 
+    def ends_within(self, day: dt.date, days: int = SOON) -> bool:
+        """Say whether the model lives on that day, and is shut down so many days later or sooner."""
+        return self.shutdown is not None and 0 < (self.shutdown - day).days <= days
+
+
+def name_of(model: Model | None) -> str | None:
+    """Give the name of a model, None of none."""
+    return None if model is None else model.name
+
 
 @attrs.frozen
 class Catalogue:
@@ -131,16 +161,19 @@ class Catalogue:
         return _default()
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Catalogue:
+    def load(cls, path: str | os.PathLike[str], *, extend: bool = True) -> Catalogue:
         """Give the default catalogue, extended by a TOML file of the same shape; what the file says wins.
 
-        A key of a model replaces that key only, but `prices` is replaced as a whole: it has one source and date.
+        A key of a model replaces that key only, but `prices` is replaced as a whole: it has one source and date. With
+        `extend=False` the file stands alone, and models that it does not name are not known.
         Raises `InvalidContent` for a file of another shape, and `OSError` as Python does.
         """
         where = str(path)
         document = _document(Path(path).read_bytes(), where)
-        models = _merged(_packaged()["models"], document.get("models", {}))
-        return _catalogue(models, f"{cls.default().table} + {_title(document, Path(path).stem)}", where)
+        models, title = document.get("models", {}), _title(document, Path(path).stem)
+        if not extend:
+            return _catalogue(models, title, where)
+        return _catalogue(_merged(_packaged()["models"], models), f"{cls.default().table} + {title}", where)
 
     def lookup(self, name: str) -> Model:
         """Give the model of that name. `x-2026-01-31` is `x` unless it has its own entry; others are `known=False`."""
@@ -163,6 +196,11 @@ class Catalogue:
             model = self.lookup(model.successor)
         return model
 
+    def living(self, name: str, day: dt.date) -> Model | None:
+        """Give the model, or the first of its successors, that is not shut down on that day; None where none is known."""
+        found = self.current(name, day)
+        return None if found.retired(day) else found
+
 
 # --- reading ---------------------------------------------------------------------------------------
 
@@ -171,7 +209,8 @@ _DATE = (dt.date,)
 _DOCUMENT = {"name": (str,), "date": _DATE, "models": (dict,)}
 _MODEL = {
     "family": (str,), "audio": (bool,), "images": (bool,), "structured": (bool,), "context": (int,),
-    "max_output": (int,), "apis": (list,),
+    "max_output": (int,), "apis": (list,), "voices": (list,), "breakpoints": (bool,), "cache_minimum": (int,),
+    "cache_write_rate": (Decimal, int), "cache_read_rate": (Decimal, int),
     "prices": (dict,), "shutdown": _DATE, "successor": (str,), "sources": (list,),
 }  # fmt: skip
 _PRICES = {**dict.fromkeys(_KINDS, (Decimal, int)), "currency": (str,), "source": (str,), "date": _DATE}
@@ -228,15 +267,34 @@ def _model(name: str, entry: object, where: str) -> Model:
     facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
     if "prices" in facts:
         facts["prices"] = _prices(facts["prices"], f"{where}, prices")
-    return Model(**{"name": name, "family": undated(name), **facts})
+    model: Model = _made(Model, {"name": name, "family": undated(name), **facts}, where)
+    return attrs.evolve(model, prices=_with_cache(model.prices, model)) if model.prices is not None else model
 
 
 def _prices(entry: object, where: str) -> Prices:
-    table = _table(entry, _PRICES, where)
+    made: Prices = _made(Prices, _table(entry, _PRICES, where), where)
+    return made
+
+
+def _made(kind: type, facts: Mapping[str, Any], where: str) -> Any:
+    """Make a value of the facts of a file. Raises `InvalidContent` that names the place."""
     try:
-        return Prices(**table)
+        return kind(**facts)
     except InvalidContent as error:
         raise InvalidContent(f"{where}: {error}", "correct the file") from error
+
+
+def _with_cache(prices: Prices, model: Model) -> Prices:
+    """Fill in what cached tokens cost, by the model's rates, where the prices do not say it."""
+    cached_in, cache_write = (
+        _multiplied(prices.text_in, rate) if given is None else given
+        for given, rate in ((prices.cached_in, model.cache_read_rate), (prices.cache_write, model.cache_write_rate))
+    )
+    return attrs.evolve(prices, cached_in=cached_in, cache_write=cache_write)
+
+
+def _multiplied(price: Decimal | None, rate: Decimal | None) -> Decimal | None:
+    return None if price is None or rate is None else round(price * rate, _DECIMALS)
 
 
 def _table(value: object, shape: Mapping[str, tuple[type, ...]], where: str) -> dict[str, Any]:
@@ -254,7 +312,9 @@ def _table(value: object, shape: Mapping[str, tuple[type, ...]], where: str) -> 
 
 def _filled(value: object) -> bool:
     if isinstance(value, list):
-        return all(isinstance(item, str) for item in value)
+        return all(isinstance(item, str) and item for item in value)
+    if isinstance(value, str):
+        return bool(value)
     return not isinstance(value, int) or value >= 0
 
 

@@ -193,6 +193,15 @@ class Policy:
     of those before them (None for none), and gives the text of the new summary. Default None.
     """
 
+    shut_down: Literal["error", "successor", "ignore"] = attrs.field(
+        default="error", validator=_one_of("error", "successor", "ignore")
+    )
+    """What happens on and after the day (UTC) on which the catalogue says that a model is shut down: `ModelShutDown`, or
+    the request goes to the first of its successors that lives; where the catalogue knows none, `ModelShutDown` all the
+    same. With "ignore" the model is asked and nothing is warned of: for servers on which the name is another model's.
+    Default "error". Holds for `transcription_model` too, and for `speech_model`, whose error stands in `Reply.speech_error`.
+    """
+
     reminder: Literal["never", "after_fallback", "always"] = attrs.field(
         default="never", validator=_one_of("never", "after_fallback", "always")
     )

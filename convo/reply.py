@@ -24,8 +24,9 @@ class Reply:
 
     `seen` is the position of the last message that the model was shown, None where the request is not known;
     `recovered` lists what was degraded after refusals; `replayed` says that a key had its answer already;
-    `earlier` are the replies of the same turn whose calls functions answered. `speech_error` says why a reply that the
-    policy wanted to be spoken (`Policy.speak`) has no audio, or audio that is not kept.
+    `earlier` are the replies of the same turn whose calls functions answered. `instead_of` is the model that was asked
+    for, where that one was shut down and `model` is its successor. `speech_error` says why a reply that the policy wanted
+    to be spoken (`Policy.speak`) has no audio, or audio that is not kept.
     """
 
     message: Message
@@ -38,12 +39,18 @@ class Reply:
     exchange: UUID | None = None
     replayed: bool = False
     earlier: tuple[Reply, ...] = ()
+    instead_of: str | None = None
     speech_error: Exception | None = attrs.field(default=None, eq=False)
     _answer: str = attrs.field(default="{}", repr=False)
 
     def __str__(self) -> str:
         """Give what was said."""
         return self.text
+
+    @property
+    def model(self) -> str | None:
+        """The model that was asked; where it is not known, what the answer says."""
+        return self.message.model
 
     @property
     def text(self) -> str:
@@ -115,5 +122,6 @@ def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool) -> Rep
         request_id=row.get("request_id"),
         exchange=row.get("id"),
         replayed=replayed,
+        instead_of=row.get("instead_of"),
         answer=row.get("raw") or "{}",
     )

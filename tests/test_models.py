@@ -8,16 +8,15 @@ import inspect
 import pickle
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import attrs
+import openai.types
 import pytest
 
 from convo.errors import InvalidContent
 from convo.models import Catalogue, Model, Prices, undated
 from convo.usage import Usage, price
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CATALOGUE = Catalogue.default()
 AUDIO_FAMILIES = ("gpt-audio-1.5", "gpt-audio", "gpt-audio-mini", "gpt-4o-audio-preview", "gpt-4o-mini-audio-preview")
@@ -94,26 +93,150 @@ def test_retired_and_its_successor() -> None:
     assert CATALOGUE.current("gpt-4-32k", dt.date(2026, 1, 1)).name == "gpt-4-32k"
 
 
-def test_successors_are_known() -> None:
-    """Each is in the catalogue, and outlives what it succeeds."""
-    for model in CATALOGUE.models.values():
-        if model.successor is not None:
-            successor = CATALOGUE.lookup(model.successor)
-            assert successor.known
-            assert model.shutdown is not None
-            assert not successor.retired(model.shutdown)
+def test_living_is_none_where_no_successor_lives() -> None:
+    """A name that the catalogue does not know lives, as far as anybody knows."""
+    day = dt.date(2026, 11, 1)
+    assert CATALOGUE.living("gpt-4-32k", day) is None
+    assert CATALOGUE.living("gpt-4-32k", dt.date(2025, 6, 5)) == CATALOGUE.lookup("gpt-4-32k")
+    for name, living in (
+        ("gpt-4o-mini-audio-preview-2024-12-17", "gpt-audio-mini"),
+        ("gpt-4.1", "gpt-4.1"),
+        ("my-own", "my-own"),
+    ):
+        model = CATALOGUE.living(name, day)
+        assert model is not None
+        assert model.name == living
+
+
+def test_successors_that_go_round_in_a_circle_end() -> None:
+    """A caller's file may say anything."""
+    day = dt.date(2026, 1, 1)
+    models = {name: Model(name=name, family=name, shutdown=day, successor=other) for name, other in ("ab", "bc", "ca", "dd")}
+    for name in models:
+        assert Catalogue(models, "own").living(name, day) is None
+
+
+@pytest.mark.parametrize(
+    ("day", "soon"),
+    [("2027-03-20", True), ("2027-03-19", False), ("2027-05-18", True), ("2027-05-19", False), ("2030-01-01", False)],
+)
+def test_ends_within_sixty_days(day: str, soon: bool) -> None:
+    """From sixty days before to the day before; not once it is shut down."""
+    model = Model(name="x", family="x", shutdown=dt.date(2027, 5, 19))
+    assert dt.date(2027, 5, 19) - dt.date(2027, 3, 20) == dt.timedelta(days=60)
+    assert model.ends_within(dt.date.fromisoformat(day)) is soon
+    assert not attrs.evolve(model, shutdown=None).ends_within(dt.date.fromisoformat(day))
+    assert model.ends_within(dt.date(2027, 5, 18), days=1)
+    assert not model.ends_within(dt.date(2027, 5, 17), days=1)
+
+
+# --- the file that comes with convo ----------------------------------------------------------------
+
+APIS = {"chat", "responses", "realtime", "live", "transcription", "translation", "speech"}
+
+
+@pytest.mark.parametrize("model", CATALOGUE.models.values(), ids=lambda model: model.name)
+def test_an_entry_holds_together(model: Model) -> None:
+    """Sources, known APIs, a base for a dated name, a successor for nobody who stays; limits and rates that make sense."""
+    assert model.sources
+    assert set(model.apis) <= APIS
+    assert model.family == undated(model.name)
+    if model.family != model.name:
+        assert CATALOGUE.models[model.family].apis == model.apis
+    if model.successor is not None:
+        assert model.shutdown is not None
+    if model.context is not None and model.max_output is not None:
+        assert model.max_output < model.context
+    if model.prices is not None:
+        assert model.prices.source
+        assert model.prices.date is not None
+    assert len(set(model.voices)) == len(model.voices)
+    if model.breakpoints:
+        assert model.cache_minimum
+        assert model.cache_write_rate
+        assert model.cache_read_rate
+
+
+@pytest.mark.parametrize(
+    "model", [model for model in CATALOGUE.models.values() if model.successor is not None], ids=lambda model: model.name
+)
+def test_successors_lead_to_a_model_that_stays(model: Model) -> None:
+    """Each is in the catalogue, outlives what it succeeds, hears if that did, and speaks through the same API."""
+    while model.successor is not None:
+        assert model.shutdown is not None
+        successor = CATALOGUE.lookup(model.successor)
+        assert successor.known
+        assert not successor.retired(model.shutdown)
+        assert successor.audio is model.audio
+        assert set(successor.apis) & set(model.apis) or not model.apis
+        model = successor  # noqa: PLW2901 - the next of the chain
+    assert model.shutdown is None
+
+
+@pytest.mark.parametrize("name", ["gpt-5.6-sol", "gpt-5.6-terra", "gpt-5.6-luna", "gpt-6-sol", "gpt-6-luna", "gpt-6-astra"])
+def test_caches_since_gpt_5_6(name: str) -> None:
+    """Breakpoints are taken; 1,024 tokens at least; a write costs 1.25, a read 0.1 of the input's price."""
+    model = CATALOGUE.lookup(name)
+    assert (model.breakpoints, model.cache_minimum) == (True, 1024)
+    assert (model.cache_write_rate, model.cache_read_rate) == (Decimal("1.25"), Decimal("0.1"))
+
+
+@pytest.mark.parametrize("name", [*AUDIO_FAMILIES, "gpt-audio-mini-2025-12-15", "gpt-4.1", "gpt-5.5", "gpt-4o-2024-05-13"])
+def test_older_models_refuse_breakpoints(name: str) -> None:
+    """So do those that hear."""
+    assert CATALOGUE.lookup(name).breakpoints is False
+
+
+def test_whether_an_unknown_model_takes_breakpoints_is_not_known() -> None:
+    """Nor how it caches."""
+    model = CATALOGUE.lookup("my-own")
+    assert (model.breakpoints, model.cache_minimum, model.cache_read_rate, model.voices) == (None, None, None, ())
+
+
+def listed(module: str, kind: str = "Voice") -> set[str]:
+    """Give the strings of a `Literal` in the source of the SDK."""
+    source = inspect.getsource(importlib.import_module(f"openai.types.{module}"))
+    found = re.search(rf"^{kind}: TypeAlias = .*?Literal\[(.*?)\]", source, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return set(re.findall(r'"([^"]+)"', found[1]))
+
+
+def described(module: str) -> set[str]:
+    """Give the built-in voices that a docstring of the SDK names."""
+    source = inspect.getsource(importlib.import_module(f"openai.types.{module}"))
+    found = re.search(r"Supported built-in voices are (.*?)\.\s", source, re.DOTALL)
+    assert found is not None
+    return set(re.findall(r"`(\w+)`", found[1]))
+
+
+@pytest.mark.parametrize(
+    ("names", "module"),
+    [
+        (AUDIO_FAMILIES, "chat.chat_completion_audio_param"),
+        (("tts-1", "tts-1-hd", "gpt-4o-mini-tts"), "audio.speech_create_params"),
+        (("gpt-realtime-2.1", "gpt-realtime", "gpt-realtime-mini"), "realtime.realtime_audio_config_output"),
+    ],
+)
+def test_voices_are_those_that_the_sdk_is_sure_of(names: tuple[str, ...], module: str) -> None:
+    """Its lists contradict each other: a voice is in both."""
+    sure = listed(module) & described(module)
+    assert len(sure) >= 9
+    for name in names:
+        assert set(CATALOGUE.lookup(name).voices) == sure
+
+
+# --- the SDK ---------------------------------------------------------------------------------------
 
 
 def announced() -> list[tuple[str, dt.date]]:
-    """Give the shutdown dates in the docstrings of the installed SDK."""
-    found = {}
-    for module in ("shared.chat_model", "audio_model", "audio.speech_model", "realtime.realtime_session_create_request"):
-        source = inspect.getsource(importlib.import_module(f"openai.types.{module}"))
+    """Give the shutdown dates in the docstrings of the installed SDK, wherever they are."""
+    found: set[tuple[str, dt.date]] = set()
+    for path in sorted(Path(openai.types.__file__).parent.rglob("*.py")):
         for names, date in re.findall(
-            r'- ((?:"[^"]+",?\s+)*"[^"]+"):\s+Announced\s+shutdown\s+date:\s+(\d{4}-\d\d-\d\d)', source
+            r'- ((?:"[^"]+",?\s+)*"[^"]+"):\s+Announced\s+shutdown\s+date:\s+(\d{4}-\d\d-\d\d)', path.read_text(encoding="utf-8")
         ):
-            found.update(dict.fromkeys(re.findall(r'"([^"]+)"', names), dt.date.fromisoformat(date)))
-    return list(found.items())
+            found.update({(name, dt.date.fromisoformat(date)) for name in re.findall(r'"([^"]+)"', names)})
+    return sorted(found)
 
 
 def test_the_docstrings_of_the_sdk_are_read() -> None:
@@ -128,12 +251,20 @@ def test_shutdown_dates_are_those_of_the_sdk(name: str, date: dt.date) -> None:
     assert CATALOGUE.lookup(name).shutdown == date
 
 
-def test_every_chat_model_of_the_sdk_is_known() -> None:
-    """But the one that its docstring calls unsupported."""
-    source = inspect.getsource(importlib.import_module("openai.types.shared.chat_model"))
-    listed = re.findall(r'^    "([^"]+)",$', source, re.MULTILINE)
-    assert len(listed) > 60
-    assert [name for name in listed if not CATALOGUE.lookup(name).known] == ["gpt-5.1-mini"]
+@pytest.mark.parametrize(
+    ("module", "kind", "least", "api"),
+    [
+        ("shared.chat_model", "ChatModel", 60, "chat"),
+        ("audio_model", "AudioModel", 6, "transcription"),
+        ("audio.speech_model", "SpeechModel", 4, "speech"),
+    ],
+)
+def test_every_model_that_the_sdk_lists_is_known(module: str, kind: str, least: int, api: str) -> None:
+    """But the one that its docstring calls unsupported; where the API of one is known, it is the one of the list."""
+    names = listed(module, kind)
+    assert len(names) >= least
+    assert {name for name in names if not CATALOGUE.lookup(name).known} <= {"gpt-5.1-mini"}
+    assert all(api in (CATALOGUE.lookup(name).apis or (api,)) for name in names)
 
 
 def test_table_has_name_and_date() -> None:
@@ -186,6 +317,45 @@ def test_own_file_changes_dated_models_too(tmp_path: Path) -> None:
     assert own.table == "OpenAI list prices 2026-11-01 + own"
 
 
+def test_own_file_may_stand_alone(tmp_path: Path) -> None:
+    """With `extend=False` nothing of ours is in it."""
+    path = write(tmp_path, 'name = "House"\n[models."gpt-audio"]\naudio = true\nsuccessor = "house-2"\nshutdown = 2026-01-01')
+    own = Catalogue.load(path, extend=False)
+    assert own.table == "House"
+    assert list(own.models) == ["gpt-audio"]
+    model = own.lookup("gpt-audio-2025-08-28")
+    assert (model.audio, model.prices, model.context, model.shutdown) == (True, None, None, dt.date(2026, 1, 1))
+    assert not own.lookup("gpt-4.1").known
+    assert own.current("gpt-audio", dt.date(2026, 1, 1)) == Model(name="house-2", family="house-2", known=False)
+    assert Catalogue.load(write(tmp_path, ""), extend=False).models == {}
+
+
+def test_own_prices_are_completed_by_the_rates_of_the_cache(tmp_path: Path) -> None:
+    """What cached tokens cost follows from the price of the input, unless the file says it; audio stays as it is."""
+    own = Catalogue.load(
+        write(
+            tmp_path,
+            """
+            models."gpt-5.6-sol".prices = { text_in = 4, text_out = 20 }
+            models."gpt-5.6-luna".prices = { text_in = 0.000003, cached_in = 0.5 }
+            models."gpt-audio-1.5".prices = { text_in = 2 }
+            [models.house]
+            cache_read_rate = 0.25
+            cache_write_rate = 0
+            prices = { text_in = 2, audio_in = 10 }
+            """,
+        )
+    )
+    expected = {
+        "gpt-5.6-sol": Prices(text_in=4, text_out=20, cached_in="0.4", cache_write=5),
+        "gpt-5.6-luna": Prices(text_in="0.000003", cached_in="0.5", cache_write="0.000004"),
+        "gpt-audio-1.5": Prices(text_in=2),
+        "house": Prices(text_in=2, audio_in=10, cached_in="0.5", cache_write=0),
+    }
+    assert {name: own.lookup(name).prices for name in expected} == expected
+
+
+@pytest.mark.parametrize("extend", [True, False])
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -199,7 +369,17 @@ def test_own_file_changes_dated_models_too(tmp_path: Path) -> None:
         ("[models.x]\ncontext = true", "context is True; write a whole number"),
         ("[models.x]\ncontext = -1", "context is -1"),
         ("[models.x]\napis = ['chat', 1]", "write a list of texts"),
-        ("[models.x]\nshutdown = 2026-01-01T00:00:00", "write a date such as"),
+        ("[models.x]\nshutdown = 2026-01-01T00:00:00", "model 'x': shutdown is datetime"),
+        ("[models.x]\nshutdown = '2026-01-01'", "write a date such as"),
+        ("[models.x]\nsuccessor = ''", "model 'x': successor is ''; write a text"),
+        ("[models.x]\nsuccessor = ['y']", "successor is ['y']; write a text"),
+        ("[models.x]\nvoices = 'alloy'", "model 'x': voices is 'alloy'; write a list of texts"),
+        ("[models.x]\nvoices = ['']", "voices is ['']"),
+        ("[models.x]\nbreakpoints = 4", "breakpoints is 4; write true or false"),
+        ("[models.x]\ncache_minimum = 0.5", "cache_minimum is Decimal('0.5'); write a whole number"),
+        ("[models.x]\ncache_read_rate = '10%'", "cache_read_rate is '10%'; write a number"),
+        ("[models.x]\ncache_read_rate = -0.1", "model 'x': -0.1 is no multiple of a price"),
+        ("[models.x]\ncache_write_rate = inf", "model 'x': Infinity is no multiple of a price"),
         ("[models.x]\nprices = 1", "write a table"),
         ("[models.x.prices]\ntext = 1", "model 'x', prices: 'text' is not known"),
         ("[models.x.prices]\ntext_in = '1'", "text_in is '1'; write a number"),
@@ -211,11 +391,11 @@ def test_own_file_changes_dated_models_too(tmp_path: Path) -> None:
         ("[models.x.prices]\ntext_in = 0.0000001", "at most 6 decimals"),
     ],
 )
-def test_files_of_another_shape(tmp_path: Path, text: str, words: str) -> None:
+def test_files_of_another_shape(tmp_path: Path, text: str, words: str, extend: bool) -> None:
     """Each is an error that names the file, the place, and what to write."""
     path = write(tmp_path, text)
     with pytest.raises(InvalidContent, match=re.escape(words)) as caught:
-        Catalogue.load(path)
+        Catalogue.load(path, extend=extend)
     assert str(path) in str(caught.value)
 
 

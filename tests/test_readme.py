@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 import convo
 from convo.edges import system_clock
 from convo.testing import FakeAPI
 
-if TYPE_CHECKING:
-    import pytest
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+@pytest.mark.filterwarnings("ignore::convo.ModelEndsSoon")  # they run by the clock of the machine, and no model stays for ever
 def test_the_examples_run_as_they_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,13 +106,19 @@ def plan(history: History, memory: Memory, policy: Policy, target: Target, now: 
     `now` is in microseconds since 1970, `family_of` gives the audio family of a model's name. Raises a `RequestError`
     when no request that the API accepts can be made, `ConflictingArguments` for arguments that it refuses.
     """
-    parts = parts_of(history, memory, policy)
-    made = _planned(history, parts, memory, policy, target, now, family_of)
-    begin = _begin(made, parts)
-    if begin <= parts.begin:
-        return made
-    moved = attrs.evolve(memory, window_start=max(memory.window_start, begin))
-    return attrs.evolve(plan(history, moved, policy, target, now, family_of), remembered=memory)
+    moved = memory if history.since <= max(memory.window_start, 1) else _moved(memory, history.since)
+    parts = parts_of(history, moved, policy)
+    while True:
+        made = _planned(history, parts, moved, policy, target, now, family_of)
+        begin = _begin(made, parts)
+        if begin <= parts.begin:
+            return made if moved is memory else attrs.evolve(made, remembered=memory)
+        moved = _moved(moved, begin)
+        parts = parts_of(history, moved, policy)
+
+
+def _moved(memory: Memory, begin: int) -> Memory:
+    return attrs.evolve(memory, window_start=max(memory.window_start, begin))
 
 
 def _planned(
@@ -168,11 +174,10 @@ def _begin(made: Plan, parts: Parts) -> int:
     """Give the position at which the window of a plan begins; that of its parts for as long as all of them fit."""
     budget = budget_of(made.policy, made.target) - tools_tokens(made.target.arguments)
     messages = [message for message, _, _ in made.rendered]
-    unread = made.history.since > max(parts.begin, 1)
-    if not unread and surely_fits(messages, budget):
+    if surely_fits(messages, budget):
         return parts.begin
     tokens = tokens_of(made)
-    if not unread and sum(tokens) <= budget:
+    if sum(tokens) <= budget:
         return parts.begin
     return moved_begin(made, parts, tokens, budget // 2)
 
@@ -181,8 +186,7 @@ def moved_begin(made: Plan, parts: Parts, tokens: Sequence[int], room: int) -> i
     """Give the position from which the newest turns of a plan fit into a number of tokens."""
     count = len(parts.lead)
     messages = [message for message, _, _ in made.rendered][count:]
-    since = made.history.since
-    begun = max(parts.begin, since + (since > max(parts.begin, 1)))  # what comes before the first that was read is not known
+    begun = max(parts.begin, made.history.since)
     starts = [index for index in turn_starts(messages) if messages[index].position >= begun]
     if not starts:
         return parts.begin

@@ -10,6 +10,7 @@ import attrs
 from convo.assembly.estimate import Estimate, estimate, reminder_tokens, tokens_of
 from convo.assembly.reminder import ROLE
 from convo.assembly.render import How, sentence
+from convo.models import name_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,6 +61,11 @@ class Request(Mapping[str, Any]):
     def __repr__(self) -> str:
         """Name the model and count the messages; what was said is not shown."""
         return f"<Request {self.plan.target.model.name}, {len(self.arguments['messages'])} messages>"
+
+    @property
+    def instead_of(self) -> str | None:
+        """The model that was asked for, where that one is shut down and the request is for its successor."""
+        return name_of(self.plan.target.instead_of)
 
     @property
     def renderings(self) -> tuple[Rendering, ...]:

@@ -34,11 +34,25 @@ def shaped(target: Target, policy: Policy, *, has_audio: bool) -> tuple[dict[str
     given = dict(target.arguments)
     _check_limits(given)
     _check_response_format(given.get("response_format"), target)
+    if "prompt_cache_options" in given and target.model.breakpoints is False:
+        raise ConflictingArguments(f"{target.model.name} refuses prompt_cache_options; leave it out")
+    arguments, notes = _with_or_without_audio(given, target, policy, has_audio=has_audio)
+    return arguments, [*_moved_on(target), *notes]
+
+
+def _moved_on(target: Target) -> list[str]:
+    """Give the note that says why another model is asked than the one that was asked for."""
+    if (asked := target.instead_of) is None:
+        return []
+    return [f"{asked.name} was shut down on {asked.shutdown}: its successor {target.model.name} is asked instead"]
+
+
+def _with_or_without_audio(
+    given: dict[str, Any], target: Target, policy: Policy, *, has_audio: bool
+) -> tuple[dict[str, Any], list[str]]:
     audio = {name: given.pop(name) for name in AUDIO_ARGUMENTS if name in given}
     if not target.takes_audio:
         return given, [f"{target.model.name} takes no audio: {', '.join(audio)} not sent"] if audio else []
-    if "prompt_cache_options" in given and target.model.known:
-        raise ConflictingArguments(f"{target.model.name} refuses prompt_cache_options; leave it out")
     return _with_audio(given, audio, target, policy, has_audio=has_audio)
 
 

@@ -25,12 +25,14 @@ def _said(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 class Target:
     """A model at an origin (empty: unknown, so that no past id is known to be valid there).
 
-    An argument of None is as good as none at all.
+    An argument of None is as good as none at all. `instead_of` is the model that was asked for, where that one is shut
+    down and `model` is its successor.
     """
 
     model: Model
     origin: str = ""
     arguments: Mapping[str, Any] = attrs.field(factory=dict, converter=_said)
+    instead_of: Model | None = None
 
     @property
     def may_refer(self) -> bool:

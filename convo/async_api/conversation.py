@@ -100,7 +100,7 @@ class AsyncConversation(Seen):
 
         A recording that fails stops no other: it is in `failures`. What any other would meet too (401, 403, 404, 429 after
         the client's own retries, or five failures in a row) is raised as it is; what is done stays done, and the same call
-        goes on from there. `progress(done, total)` is called after each. Raises `RecordingNotFound`.
+        goes on from there. `progress(done, total)` is called after each. Raises `RecordingNotFound`, and `ModelShutDown`.
         """
         from convo.steps import transcribing as transcribing_steps
 
@@ -139,11 +139,12 @@ class AsyncConversation(Seen):
         moves. Redacting a message redacts the summaries made of it. Raises `ConflictError` when another did the same at the
         same time.
         """
+        from convo.policy import Policy
         from convo.steps import compacting
 
         if client is not None:
             check_client(client, asynchronous=True)
-        writer = compacting.writer_of(self._place, client, model, summarize, prompt, arguments)
+        writer = compacting.writer_of(self._place, client, model, summarize, prompt, Policy(), arguments)
         return await self._driver.do(compacting.compact(self._place, writer, keep))
 
     async def request(
@@ -159,6 +160,7 @@ class AsyncConversation(Seen):
         """Assemble a request and write nothing. `client` or `origin` says whose audio ids are valid: without, none is sent.
 
         `voice=` and `format=` are short for `audio={...}` and the modalities; other arguments go to the API as they are.
+        Raises `RequestError` where no request can be made, `ModelShutDown` among them; warns by `ModelEndsSoon`.
         """
         steps = request_steps.request(
             self._place, model, api=api, client=client, origin=origin, policy=policy, arguments=arguments
@@ -191,6 +193,7 @@ class AsyncConversation(Seen):
         for its answer, `StaleHead` when the log has moved past `expected_head`, and the client's own errors; after
         those the user's message is in the log, and the same key, or a send without content, tries again. Where the
         policy has recordings transcribed first, and that fails, nothing of the turn is stored: the same call tries again.
+        Nothing is stored either when the model is gone (`ModelShutDown`; see `Policy.shut_down`).
 
         With `tool_functions`, functions by the names of `tools`, the model's calls are answered until it has no more:
         what a function raises is told to the model. A function may be called twice for the same call, after a crash;

@@ -9,7 +9,7 @@ import attrs
 from convo.async_api.conversation import AsyncConversation
 from convo.async_api.driver import AsyncDriver
 from convo.checks import check_type
-from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
+from convo.edges import check_client, check_owner, ids_of, place_of, system_clock, warner
 from convo.models import Catalogue
 from convo.steps import stores as store_steps
 from convo.steps.place import Place, Tools
@@ -53,7 +53,7 @@ class AsyncStore:
         durability: Durability = "full",
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
-        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default())
+        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default(), warner())
         self._schema = schema
         self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability), tools)
         self._owner: str | None = check_owner(owner)

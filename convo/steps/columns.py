@@ -10,6 +10,7 @@ import attrs
 from convo.canonical import decode, encode, printable
 from convo.intake import Answer, read_chat
 from convo.memory import with_skew
+from convo.models import name_of
 from convo.origin import Origin
 from convo.store.totals import usage_columns
 from convo.times import to_micros
@@ -49,6 +50,7 @@ def ended_row(
 def asked_columns(plan: Plan, told: Told | None, steps: Sequence[Recovery]) -> dict[str, Any]:
     """Give the columns that are known once the API has begun to answer."""
     return {
+        "instead_of": name_of(plan.target.instead_of),
         "seen": plan.history.head,
         "request_id": printable(told.headers.get("x-request-id", ""), 200) or None if told else None,
         "recovered": encode([attrs.asdict(step) for step in steps]) if steps else None,

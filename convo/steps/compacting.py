@@ -19,6 +19,7 @@ from convo.policy import Policy
 from convo.steps.effects import call, complete, read, write
 from convo.steps.log import load_shown
 from convo.steps.requests import target_of
+from convo.steps.successors import check_alive, moved_on
 from convo.store import exchanges, summaries
 from convo.store.append import Entry
 from convo.store.totals import usage_columns
@@ -61,9 +62,10 @@ class Writer:
 
 
 def writer_of(
-    place: Place, client: Any, model: str | None, summarize: Summarize | None, prompt: str | None, arguments: Mapping[str, Any]
-) -> Writer:
-    """Give who writes a summary. Raises an `InputError`."""
+    place: Place, client: Any, model: str | None, summarize: Summarize | None, prompt: str | None, policy: Policy,
+    arguments: Mapping[str, Any],
+) -> Writer:  # fmt: skip
+    """Give who writes a summary. Raises an `InputError`, and `ModelShutDown`."""
     if (model is None) is (summarize is None):
         reason = "pass client and model= for a summary that a model writes, or summarize= for one that your function writes"
         raise ConflictingArguments(reason)
@@ -79,7 +81,9 @@ def writer_of(
     if client is None:
         reason = f"a summary by {model} needs a client; pass one"
         raise ConflictingArguments(reason)
-    return Writer(client, target_of(place, model, "chat", client, None, arguments), None, prompt or PROMPT)
+    target = moved_on(place.tools, target_of(place, model, "chat", client, None, arguments), policy)
+    check_alive(place.tools, target.model, policy)
+    return Writer(client, target, None, prompt or PROMPT)
 
 
 def compact(place: Place, writer: Writer, keep: int) -> Steps[Message | None]:

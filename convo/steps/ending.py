@@ -13,6 +13,7 @@ from convo.errors import AnswerError, ConversationNotFound, ConvoError, Exchange
 from convo.ids import as_uuid
 from convo.intake import read_chat, unreadable
 from convo.intake.stream import ChatFold
+from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
 from convo.steps.columns import answer_columns, answer_of, as_interrupted, ended_row, memory_row, origin_of, whole_raw
@@ -199,7 +200,8 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     draft, key = found.draft, f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
     row = {
         "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "attempt": 1, "api": "chat",
-        "model": draft.model or "", "origin": target.origin if target else "", "started_at": now,
+        "model": draft.model or "", "instead_of": name_of(target.instead_of) if target else None,
+        "origin": target.origin if target else "", "started_at": now,
         "asked_first": 1, "asked_last": 0,
         **answer_columns(found, catalogue.lookup(draft.model or ""), catalogue.table, now),
         "seen": seen,

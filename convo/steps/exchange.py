@@ -14,6 +14,7 @@ from convo.checks import check_type
 from convo.content import message_draft
 from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, StaleHead, StoreUnavailable
 from convo.functions import can_run, names_of, open_calls
+from convo.models import name_of
 from convo.policy import Policy
 from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
@@ -23,6 +24,7 @@ from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
 from convo.steps.settling import settled
+from convo.steps.successors import check_alive, moved_on
 from convo.store import exchanges
 from convo.store.append import Entry
 from convo.store.exchanges import Begun
@@ -125,7 +127,7 @@ def voiced(place: Place, turn: Turn, reply: Reply) -> Steps[Reply]:
         return reply
     from convo.steps.speaking import with_speech
 
-    return (yield from with_speech(place, turn.client, turn.speech, reply))
+    return (yield from with_speech(place, turn.client, turn.speech, turn.policy, reply))
 
 
 def started(
@@ -133,8 +135,10 @@ def started(
 ) -> Steps[Open | Reply]:  # fmt: skip
     """Begin a round, answering open calls first where functions can; or give the reply that its key has already.
 
-    `before` is the reply of the round before. Raises `StaleHead` when the line that is shown does not hold it any more.
+    `before` is the reply of the round before. Raises `StaleHead` when the line that is shown does not hold it any more,
+    and `ModelShutDown`; nothing is written then.
     """
+    turn = attrs.evolve(turn, target=moved_on(place.tools, turn.target, turn.policy))
     start = yield from opened(place, turn.target, turn.policy, key)
     now = place.tools.now()
     step = step_for(start.known, hash_of(drafts), now)
@@ -144,6 +148,7 @@ def started(
             return (yield from replay(place, start.known.id))
     if before is not None:
         _check_holds(start.history, before.message)
+    check_alive(place.tools, turn.target.model, turn.policy)
     fresh = drafts if step is Step.BEGIN else []
     calls = [] if fresh else open_calls(start.history.messages)
     start, fresh, turn = yield from _heard(place, start, fresh, turn)
@@ -191,7 +196,7 @@ def _summarised(
     from convo.steps.compacting import summarised, writer_of
 
     policy = turn.policy
-    writer = writer_of(place, turn.client, policy.summary_model, policy.summarize, None, {})
+    writer = writer_of(place, turn.client, policy.summary_model, policy.summarize, None, policy, {})
     if (yield from summarised(place, writer, ready.memory.window_start - 1)) is not None:
         start = yield from opened(place, turn.target, policy)
     return start, planned(place, start, drafts, turn.target, policy, now)
@@ -251,7 +256,8 @@ def _entry(place: Place, target: Target, drafts: Sequence[Draft], key: str | Non
 def _new_row(place: Place, target: Target, drafts: Sequence[Draft], key: str | None, now: int) -> dict[str, Any]:
     return {
         "conversation": place.found.id, "key": key, "hash": hash_of(drafts), "status": "pending", "attempt": 1,
-        "api": "chat", "model": target.model.name, "origin": target.origin, "started_at": now,
+        "api": "chat", "model": target.model.name, "instead_of": name_of(target.instead_of), "origin": target.origin,
+        "started_at": now,
     }  # fmt: skip
 
 

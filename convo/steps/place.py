@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from convo.errors import HeldTransaction, ReadOnlyView
-from convo.times import to_micros
+from convo.times import from_micros, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
     from convo.models import Catalogue
@@ -22,18 +22,24 @@ if TYPE_CHECKING:
 class Tools:
     """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID.
 
-    `held` says that the caller's transaction is around every step, `writable` that steps may write.
+    `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
+    matter, and what to say of it; it says that once.
     """
 
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     catalogue: Catalogue
+    warn: Callable[[str, Warning], None]
     held: bool = False
     writable: bool = True
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""
         return to_micros(self.clock(), "what clock() gives")
+
+    def today(self) -> date:
+        """Give the day, in UTC."""
+        return from_micros(self.now()).date()
 
     def family_of(self, model: str) -> str:
         """Give the audio family of a model: who can hear the ids of whom."""

@@ -15,6 +15,7 @@ from convo.origin import Origin
 from convo.policy import Policy
 from convo.steps.effects import read
 from convo.steps.log import followed, history
+from convo.steps.successors import check_alive, moved_on
 from convo.store import blobs, exchanges, opening
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def request(
 ) -> Steps[Request]:
     """Assemble a request and write nothing."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
-    target, policy = target_of(place, model, api, client, origin, arguments), policy or Policy()
+    policy = policy or Policy()
+    target = moved_on(place.tools, target_of(place, model, api, client, origin, arguments), policy)
+    check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target, policy)
     return (yield from filled(place, planned(place, start, (), target, policy, place.tools.now())))
 

@@ -17,6 +17,7 @@ from convo.speech import pieces_of
 from convo.steps.effects import read, speak, write
 from convo.steps.ending import persisted
 from convo.steps.log import put_piece
+from convo.steps.successors import alive_name
 from convo.store import blobs, exchanges, log, speeches
 from convo.store.totals import usage_columns
 from convo.usage import Usage, price
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from convo.audio import Audio
     from convo.messages import Media
+    from convo.policy import Policy
     from convo.reply import Reply
     from convo.speech import Wish
     from convo.steps.effects import Steps, Told
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 CHANGED = "the reply was changed or taken away while its speech was made, and the speech is not kept; read it again"
 
 
-def with_speech(place: Place, client: Any, wish: Wish, reply: Reply) -> Steps[Reply]:
+def with_speech(place: Place, client: Any, wish: Wish, policy: Policy, reply: Reply) -> Steps[Reply]:
     """Give a recorded reply with speech made of its text and kept beside it; one that needs none as it is.
 
     Nothing but the end of the caller is raised: the reply says in `speech_error` what went wrong.
@@ -42,7 +44,8 @@ def with_speech(place: Place, client: Any, wish: Wish, reply: Reply) -> Steps[Re
     if not _is_mute(reply):
         return reply
     try:
-        return (yield from _spoken(place, client, wish, reply))
+        alive = attrs.evolve(wish, model=alive_name(place.tools, wish.model, policy))
+        return (yield from _spoken(place, client, alive, reply))
     except Exception as error:  # noqa: BLE001 - the reply is in the log, whatever happens to its sound
         return attrs.evolve(reply, speech_error=error)
 

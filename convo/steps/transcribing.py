@@ -16,9 +16,11 @@ from convo.checks import check_type
 from convo.content import MAX_STRING, TEXT_COLUMN
 from convo.errors import AnswerError, BlobNotFound, ConflictingArguments, ConvoError, InputError, RecordingNotFound, TooLarge
 from convo.messages import text_of
+from convo.policy import Policy
 from convo.steps.ears import Ears, filled, is_refusal
 from convo.steps.effects import read, write
 from convo.steps.log import load_shown
+from convo.steps.successors import alive_name
 from convo.store import blobs, exchanges
 from convo.store.log import END
 from convo.times import to_micros
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from convo.assembly import Target
     from convo.history import History
     from convo.messages import Draft, Media, Message
-    from convo.policy import Policy
     from convo.steps.effects import Steps
     from convo.steps.place import Place, Tools
     from convo.steps.requests import Opened
@@ -117,6 +118,7 @@ def _ears(
     for name in _OURS:
         if name in arguments:
             raise ConflictingArguments(f"{name}= is what convo passes itself; leave it out")
+    model = alive_name(tools, model, Policy())
     return Ears(tools, owner, client, model, {name: value for name, value in arguments.items() if value is not None})
 
 
@@ -225,7 +227,7 @@ def transcribed_first(
     lacking = {piece.digest: (message, piece) for message, piece in untranscribed(messages, policy, target)}
     if not lacking:
         return Heard(start, drafts, policy)
-    ears = Ears(place.tools, place.owner, client, policy.transcription_model)
+    ears = Ears(place.tools, place.owner, client, alive_name(place.tools, policy.transcription_model, policy))
     texts: dict[str, str] = {}
     for message, piece in lacking.values():
         try:

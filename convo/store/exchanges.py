@@ -96,7 +96,7 @@ def _take_over(connection: Connection, entry: Entry, known: Known) -> Begun:
     attempt = known.attempt + 1
     where = {"key_owner": entry.owner, "key_branch": entry.branch}
     _hold(connection, **where, pending=known.id, attempt=attempt, lease_until=entry.lease_until)
-    changes = {name: entry.exchange[name] for name in ("model", "origin") if name in entry.exchange}
+    changes = {name: entry.exchange[name] for name in ("model", "instead_of", "origin") if name in entry.exchange}
     end(
         connection,
         entry.owner,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import sqlalchemy as sa
 
-from convo.assembly.window import least_tokens, turn_starts
+from convo.assembly.window import least_tokens
 from convo.errors import ConversationNotFound
 from convo.history import History
 from convo.memory import Memory
@@ -21,7 +21,7 @@ from convo.store import log, summaries, tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from sqlalchemy.engine import Connection
@@ -35,6 +35,8 @@ FIRST_PAGE, LARGEST_PAGE = (64, 1_000), 20_000
 """Messages: bounds of the first page, and of any page."""
 ROOM = 1.05
 """How much more than the guess is read, so that one page more is seldom needed."""
+SURELY = 1.5
+"""Budgets that a log fills by its newest messages when no more than half of one is read: so much a window is cut to."""
 RESULTS = 64
 """Messages after a pinned one among which the results of its calls are looked for."""
 
@@ -82,78 +84,87 @@ def line_of(connection: Connection, owner: str, conversation: UUID, target: Targ
 def tail(connection: Connection, owner: str, line: Line, budget: int) -> History:
     """Give the newest messages of a line, enough to fill a number of tokens, and what every request holds beside them.
 
-    Never less than the newest turn, nor more than is remembered to be sent. What is known of the media of replies is left
-    out.
+    Never less than the newest turn, nor more than is remembered to be sent; where some are left out, the first turn is
+    whole. What is known of the media of replies is left out.
     """
-    pages: list[Sequence[Message]] = []
-    since = line.head + 1
-    for page in _pages(connection, owner, line, budget):
-        pages.insert(0, page)
-        since -= len(page)
-    messages = tuple(message for page in pages for message in page)
+    messages = _newest(connection, owner, line, budget)
+    since = messages[0].position if messages else 1
     standing = () if since <= 1 else _standing(connection, owner, line, since)
-    return History((*standing, *messages), line.head, line.branch, max(since, 1))
+    return History((*standing, *messages), line.head, line.branch, since)
 
 
-def _pages(connection: Connection, owner: str, line: Line, budget: int) -> Iterator[Sequence[Message]]:
-    """Read backwards until the budget is full and a turn has begun."""
+def _newest(connection: Connection, owner: str, line: Line, budget: int) -> list[Message]:
+    """Read backwards until a number of tokens is full and a turn begins there."""
     lowest, until = max(line.memory.window_start, 1), line.head
     smallest, largest = FIRST_PAGE
     size = min(max(budget // TOKENS_A_MESSAGE, smallest), largest)
-    tokens, begun = 0, False
+    messages: list[Message] = []
+    tokens: list[int] = []
     while until >= lowest:
         since = max(lowest, until - size + 1)
         page = log.between(connection, owner, line.branch, since, until)
-        yield page
+        messages[:0] = page
+        tokens[:0] = [least_tokens(message) for message in page]
         until = since - 1
-        tokens += sum([least_tokens(message) for message in page])
-        begun = begun or any(turn_starts([message for message in page if message.kind == "message"]))
-        if tokens >= budget and begun:
-            return
-        missing = (budget - tokens) * (line.head - until) / max(tokens, 1) * ROOM
+        held = sum(tokens)
+        wanted = budget if line.memory.window_start or held * line.head < SURELY * budget * len(messages) else budget // 2
+        if held >= wanted and until >= lowest and (first := _first_turn(messages, tokens, wanted)):
+            return messages[first:]
+        missing = (wanted - held) * len(messages) / max(held, 1) * ROOM
         size = min(max(math.ceil(missing), smallest), LARGEST_PAGE)
+    return messages
+
+
+def _first_turn(messages: Sequence[Message], tokens: Sequence[int], room: int) -> int:
+    """Give the index of the first turn from which messages fit, or of the last one; 0 where none is known to begin."""
+    held, found = sum(tokens), 0
+    for index in range(1, len(messages)):
+        held -= tokens[index - 1]
+        if messages[index].role == "user" and messages[index - 1].role != "user":
+            found = index
+            if held <= room:
+                break
+    return found
 
 
 # --- what every request holds ----------------------------------------------------------------------
 
 
 def _older(which: Any) -> sa.Select[Any]:
-    return (
-        sa.select(*log.message_columns())
-        .where(
-            _S.owner == sa.bindparam("owner"),
-            _S.branch == sa.bindparam("branch"),
-            _M.owner == _S.owner,
-            _M.branch == _S.source,
-            _M.position.between(_S.first, _S.last),
-            _M.position < sa.bindparam("since", type_=sa.BigInteger),
-            which,
-        )
-        .order_by(_M.position.desc())
+    return sa.select(*log.message_columns()).where(
+        _S.owner == sa.bindparam("owner"),
+        _S.branch == sa.bindparam("branch"),
+        _M.owner == _S.owner,
+        _M.branch == _S.source,
+        _M.position.between(_S.first, _S.last),
+        _M.position < sa.bindparam("since", type_=sa.BigInteger),
+        which,
     )
 
 
-_pinned = Statement(
-    "the pinned messages before a position of a line",
-    lambda: _older(sa.text("convo_message.pinned")),  # as the partial index has it
-)
+def _select_standing() -> Any:
+    """Select by conditions that are written as the partial indexes have them, so that both databases see that these serve."""
+    instructions = _older(_M.position == sa.bindparam("instructions", type_=sa.BigInteger))
+    pinned = _older(sa.text("convo_message.pinned"))
+    summary = _older(sa.text(summaries.WHOLE)).order_by(_M.position.desc()).limit(1).subquery()
+    return sa.union_all(instructions, pinned, sa.select(*summary.c))
+
+
+_of_every_request = Statement("what every request holds of the messages before a position of a line", _select_standing)
 
 
 def _standing(connection: Connection, owner: str, line: Line, since: int) -> list[Message]:
     """Give what every request holds of the messages before a position: instructions, summary, pinned ones."""
-    rows = _pinned.rows(connection, owner=owner, branch=line.branch, since=since)
-    pinned = [Message(*row) for row in rows]
-    summary = summaries.newest(connection, owner, line.branch, since)
-    found = {message.position: message for message in (*pinned, *([summary] if summary else ()))}
-    for message in pinned:
+    where = {"owner": owner, "branch": line.branch, "since": since, "instructions": line.instructions}
+    rows = [Message(*row) for row in _of_every_request.rows(connection, **where)]
+    found = {message.position: message for message in rows}
+    for message in rows:
         if message.pieces:
             found |= _at(connection, owner, line, message.position, message.position)
-        elif message.role == "assistant" and message.tool_calls:
+        elif message.pinned and message.role == "assistant" and message.tool_calls:
             until = min(message.position + RESULTS, since - 1)
             later = _at(connection, owner, line, message.position + 1, until)
             found |= {position: one for position, one in later.items() if one.role == "tool"}
-    if line.instructions is not None and line.instructions < since:
-        found |= _at(connection, owner, line, line.instructions, line.instructions)
     return [found[position] for position in sorted(found)]
 
 

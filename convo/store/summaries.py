@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convo.store.append import Entry
 
 _M, _S = tables.message.c, tables.segment.c
-_WHOLE = "convo_message.kind = 'summary' AND convo_message.status = 'complete'"
+WHOLE = "convo_message.kind = 'summary' AND convo_message.status = 'complete'"
 """Written as the partial index has it, so that both databases see that it serves."""
 
 
@@ -50,7 +50,7 @@ _newest = Statement(
     "the newest summary of a line before a position",
     lambda: (
         sa.select(*log.message_columns())
-        .where(*_in_line(), _M.position < sa.bindparam("until", type_=sa.BigInteger), sa.text(_WHOLE))
+        .where(*_in_line(), _M.position < sa.bindparam("until", type_=sa.BigInteger), sa.text(WHOLE))
         .order_by(_M.position.desc())
         .limit(1)
     ),
@@ -118,7 +118,7 @@ def _select_covering() -> Any:
         _M.owner == sa.bindparam("owner"),
         _M.branch.in_(sources),
         _M.position > sa.bindparam("position", type_=sa.BigInteger),
-        sa.text(_WHOLE),
+        sa.text(WHOLE),
     )
 
 

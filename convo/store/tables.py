@@ -231,6 +231,7 @@ exchange = sa.Table(
     sa.Column("currency", sa.Text),
     sa.Column("price_table", sa.Text),
     sa.Column("estimated_tokens", sa.BigInteger, comment="of the input, before the call"),
+    sa.Column("instead_of", sa.Text, comment="the model asked for, where that is shut down and its successor was asked"),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     sa.Index("uq_convo_exchange_owner_conversation_key", "owner", "conversation", "key", unique=True),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from convo.checks import check_type
-from convo.edges import check_client, check_owner, ids_of, place_of, system_clock
+from convo.edges import check_client, check_owner, ids_of, place_of, system_clock, warner
 from convo.models import Catalogue
 from convo.steps import stores as store_steps
 from convo.steps.place import Place, Tools
@@ -51,7 +51,7 @@ class Store:
         durability: engines.Durability = "full",
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
-        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default())
+        tools = Tools(clock, new_id or ids_of(clock), catalogue or Catalogue.default(), warner())
         self._schema = schema
         self._driver = Driver(engines.runner_for(url_or_engine, schema=schema, durability=durability), tools)
         self._owner: str | None = check_owner(owner)

@@ -1,4 +1,4 @@
-"""Where windows begin, what is always sent although older, estimates beside bills, and speech that was made of text.
+"""Where windows begin, what is sent although older, estimates beside bills, speech made of text, models that gave way.
 
 Revision: convo_0003, after convo_0002. Runs before the deployment: older code goes on with what it knows.
 """
@@ -30,4 +30,6 @@ def upgrade() -> None:
     made_by = "the model that made this speech of a reply's text; null: it came with the message"
     op.add_column("convo_attachment", sa.Column("made_by", sa.Text(), comment=made_by))
     op.add_column("convo_exchange", sa.Column("estimated_tokens", sa.BigInteger(), comment="of the input, before the call"))
+    instead_of = "the model asked for, where that is shut down and its successor was asked"
+    op.add_column("convo_exchange", sa.Column("instead_of", sa.Text(), comment=instead_of))
     op.create_index("ix_convo_exchange_owner_started_at", "convo_exchange", ["owner", "started_at"])

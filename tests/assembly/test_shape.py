@@ -134,9 +134,16 @@ def test_a_text_model_gets_neither_modalities_nor_audio_and_a_note_says_so() -> 
     assert planned(TALK, "gpt-5.5").notes == []
 
 
-def test_text_models_keep_their_cache_options() -> None:
+@pytest.mark.parametrize("model", ["gpt-5.6-sol", "gpt-6-luna", "model-of-tomorrow"])
+def test_models_that_may_take_cache_options_keep_them(model: str) -> None:
     options = {"mode": "explicit"}
-    assert arguments(model="gpt-5.6-sol", prompt_cache_options=options) == {"prompt_cache_options": options}
+    assert arguments(model=model, prompt_cache_options=options) == {"prompt_cache_options": options}
+
+
+@pytest.mark.parametrize("model", ["gpt-5.5", "gpt-4.1-2025-04-14", "gpt-audio-1.5"])
+def test_cache_options_are_refused_for_models_that_refuse_them(model: str) -> None:
+    with pytest.raises(convo.ConflictingArguments, match=f"{model} refuses prompt_cache_options; leave it out"):
+        arguments(model=model, prompt_cache_options={"mode": "explicit"})
 
 
 def test_an_unknown_model_is_sent_what_the_caller_asks_for() -> None:

@@ -281,7 +281,7 @@ def test_a_message_with_a_key_is_added_once(store: Any) -> None:
 def test_a_model_call_is_refused_inside_the_caller_s_transaction(store: Any) -> None:
     tools = store._driver.tools
     with pytest.raises(convo.HeldTransaction, match="send"):
-        Tools(tools.clock, tools.new_id, tools.catalogue, held=True).check_may_wait("send()")
+        Tools(tools.clock, tools.new_id, tools.catalogue, tools.warn, held=True).check_may_wait("send()")
 
 
 def answer(text: str) -> dict[str, Any]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy"}
-TEXT: dict[str, Any] = {"model": "gpt-4.1"}
+TEXT: dict[str, Any] = {"model": "gpt-5.5"}
+"""One without a last day: the clock goes on from example to example, for months."""
 TOOLS: dict[str, Any] = {"tools": [{"type": "function", "function": {"name": "look", "parameters": {}}}]}
 WORDS = st.sampled_from(["Hello?", "Is it loyal?", "Sí, mañana 🐕", "a\0b"])
 

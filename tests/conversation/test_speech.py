@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -263,6 +264,19 @@ def test_what_the_speech_api_does_not_know_is_told(
 ) -> None:
     _, reply = mute(store, client, fake, **changes)
     assert words in str(reply.speech_error)
+
+
+def test_a_speech_model_that_is_shut_down_is_not_asked_and_the_turn_goes_on(
+    store: Any, client: Any, fake: FakeAPI, clock: FixedClock
+) -> None:
+    clock.set(datetime(2027, 1, 6, tzinfo=UTC))
+    _, reply = mute(store, client, fake, model="gpt-audio-1.5")
+    assert isinstance(reply.speech_error, convo.ModelShutDown)
+    assert (reply.text, asked(fake)) == (TEXT, [])
+    fake.will_reply(TEXT, spoken=False)
+    ignoring = attrs.evolve(SPEAKING, shut_down="ignore")
+    told = store.create().send(client, "Is it?", **{**SPOKEN, "policy": ignoring}).speech_error
+    assert isinstance(told, openai.NotFoundError)
 
 
 def test_a_server_that_knows_one_format_only_is_taken_at_its_bytes(store: Any, client: Any, fake: FakeAPI) -> None:
