@@ -19,17 +19,21 @@ from convo.ids import cursor_of, uuid7
 from convo.reply import Reply
 from convo.steps.exchange import goes_on, key_of_round
 from convo.times import from_micros, to_micros
+from convo.tokens import Remembering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
     from uuid import UUID
 
     from convo.messages import Draft
     from convo.steps.exchange import Turn
     from convo.steps.place import Place
     from convo.steps.streaming import Incoming
+    from convo.tokens import Counter
 
 MAX_OWNER = 255
+MOST_WARNINGS = 10_000
+"""Warnings that are remembered as given: past that the oldest may be given once more."""
 
 Event = TextDelta | TranscriptDelta | AudioDelta | RefusalDelta | ToolCallDelta | Reply
 """What a stream yields: what is new as it comes, then the recorded reply."""
@@ -49,23 +53,50 @@ def ids_of(clock: Callable[[], datetime]) -> Callable[[], UUID]:
     return new_id
 
 
-def warner() -> Callable[[str, Warning], None]:
-    """Give a function that warns of each matter once, at the line of the caller's code that led there.
+def counter_of(count_tokens: Counter | None) -> Callable[[], Counter]:
+    """Give what gives the counter of tokens: the caller's, else that of `convo.tokenizer`, loaded when it is first needed.
 
-    It may be called in any thread. A warning that the caller has turned into an error is raised each time.
+    Raises `InputError` for something that cannot be called.
     """
-    told: dict[str, Warning] = {}
+    if count_tokens is None:
+        return _installed
+    if not callable(count_tokens):
+        reason = f"count_tokens takes a function from text to its number of tokens, not a {type(count_tokens).__name__}"
+        raise InputError(reason)
+    counter = Remembering(count_tokens)
+    return lambda: counter
 
-    def warn(matter: str, warning: Warning) -> None:
-        if told.setdefault(matter, warning) is not warning:  # one step, so that one thread alone goes on
+
+def _installed() -> Counter:
+    from convo.tokenizer import COUNT
+
+    return COUNT
+
+
+class Warner:
+    """Warns of each matter once, at the line of the caller's code that led there. It may be called in any thread.
+
+    A warning that the caller has turned into an error is raised each time.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[Hashable, Warning] = {}
+
+    def __call__(self, matter: Hashable, warning: Warning) -> None:
+        """Warn, unless that was done."""
+        if self._told.setdefault(matter, warning) is not warning:  # one step, so that one thread alone goes on
             return
+        while len(self._told) > MOST_WARNINGS:
+            self._told.pop(next(iter(self._told)), None)
         try:
             warnings.warn(warning, stacklevel=_outside())
         except Warning:
-            told.pop(matter, None)
+            self.forget(matter)
             raise
 
-    return warn
+    def forget(self, matter: Hashable) -> None:
+        """Warn of it once more when it comes again."""
+        self._told.pop(matter, None)
 
 
 def _outside() -> int:

@@ -61,7 +61,8 @@ class ToolCall:
 class Draft:
     """A message that is not in the log yet: it has no position.
 
-    `audio_expires` is in microseconds since 1970; `text_tokens` and `audio_tokens` are what the API billed.
+    `audio_expires` is in microseconds since 1970; `text_tokens` and `audio_tokens` are what the API billed
+    for what the message holds.
     """
 
     role: str

@@ -12,8 +12,9 @@ from convo.checks import check_choice, check_type
 from convo.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from convo.budget import Budget
     from convo.history import History
 
 _MINUTE = timedelta(minutes=1)
@@ -93,6 +94,15 @@ def _function_or_none(instance: object, attribute: attrs.Attribute[Any], value: 
     if value is not None and not callable(value):
         reason = f"Policy({attribute.name}={value!r}) is no function; pass something to call"
         raise InputError(reason)
+
+
+def budgets_of(value: Budget | Sequence[Budget], name: str = "Policy(budgets=)") -> tuple[Budget, ...]:
+    """Give budgets as a tuple, one alone too. Raises `InputError` for anything else."""
+    if value == ():
+        return ()
+    from convo.budget import checked
+
+    return checked(value, name)
 
 
 @attrs.frozen(kw_only=True)
@@ -230,6 +240,9 @@ class Policy:
     """The model of the Speech API for `speak="missing"`, which needs one: there is no default, because all that are listed
     (gpt-4o-mini-tts, tts-1, tts-1-hd) are shut down on 2027-01-06 and no other is announced.
     """
+
+    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=budgets_of)
+    """Limits of money or tokens that a call has to keep to, beside those of the store; one alone is taken too. Default: none."""
 
     @classmethod
     def economical(cls, turns: int = 3, **choices: Any) -> Policy:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from convo.assembly.estimate import Estimate
     from convo.audio import Audio
     from convo.messages import Message, ToolCall
 
@@ -25,8 +26,9 @@ class Reply:
     `seen` is the position of the last message that the model was shown, None where the request is not known;
     `recovered` lists what was degraded after refusals; `replayed` says that a key had its answer already;
     `earlier` are the replies of the same turn whose calls functions answered. `instead_of` is the model that was asked
-    for, where that one was shut down and `model` is its successor. `speech_error` says why a reply that the policy wanted
-    to be spoken (`Policy.speak`) has no audio, or audio that is not kept.
+    for, where that one was shut down and `model` is its successor. `estimate` is what was expected to go in, None for a
+    reply out of the record. `speech_error` says why a reply that the policy wanted to be spoken (`Policy.speak`) has no
+    audio, or audio that is not kept.
     """
 
     message: Message
@@ -40,6 +42,7 @@ class Reply:
     replayed: bool = False
     earlier: tuple[Reply, ...] = ()
     instead_of: str | None = None
+    estimate: Estimate | None = attrs.field(default=None, eq=False)
     speech_error: Exception | None = attrs.field(default=None, eq=False)
     _answer: str = attrs.field(default="{}", repr=False)
 
@@ -109,8 +112,8 @@ class Reply:
         return answer
 
 
-def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool) -> Reply:
-    """Give the reply that a message and the columns of its exchange make."""
+def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool, estimate: Estimate | None = None) -> Reply:
+    """Give the reply that a message and the columns of its exchange make; `estimate` is that of the request."""
     steps = decode(row["recovered"]) if row.get("recovered") else []
     return Reply(
         message=message,
@@ -122,6 +125,7 @@ def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool) -> Rep
         request_id=row.get("request_id"),
         exchange=row.get("id"),
         replayed=replayed,
+        estimate=estimate,
         instead_of=row.get("instead_of"),
         answer=row.get("raw") or "{}",
     )

@@ -1,17 +1,29 @@
-"""Tokens and money before the bill: documented rates for audio, four characters a token for text."""
+"""Tokens and money before the bill, of what goes in: by what the API billed, else counted, else by documented rates.
+
+- A spoken reply that is sent by its id costs what its audio cost when it was made; one that is sent as its whole text, what
+  its text cost.
+- Other text is counted by `count`, a tokenizer or `rough_tokens`.
+- Recordings of users count by their length, images and files by the constants below.
+"""
 
 from __future__ import annotations
 
+import math
+from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.tokens import rough_tokens
 from convo.usage import Cost, Usage, price
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convo.assembly.plan import Plan
     from convo.assembly.render import How
-    from convo.messages import Message
+    from convo.messages import Media, Message
+    from convo.tokens import Counter
 
 USER_AUDIO_RATE = 10
 """Tokens a second of a user's recording: one per 100 ms, by the API's documentation of audio tokens."""
@@ -19,16 +31,26 @@ REPLY_AUDIO_RATE = 20
 """Tokens a second of a spoken reply: one per 50 ms; 312 were billed for 15.6 s."""
 SPEECH_RATE = 2.5
 """Words a second of speech, to guess how long a transcript took to say."""
+BYTES_A_SECOND = 16_000
+"""Of a recording whose length could not be read: an mp3 at 128 kbit/s."""
 CHARACTERS_A_TOKEN = 4
+"""Of text in ASCII, see `rough_tokens`."""
 MESSAGE_TOKENS = 4
 """Text tokens that a message costs beside its text: role and separators."""
 IMAGE_TOKENS = 765
 """One image of 1,024 pixels square at high detail, by the API's image guide."""
+LOW_IMAGE_TOKENS = 85
+"""One image of any size at low detail, by the same guide."""
+PAGE_BYTES, PAGE_TOKENS = 50_000, 1_300
+"""A page of a PDF, which the API reads as an image and as text: a guess, for nobody opens it here."""
+_DECLARED = ("tools", "functions", "response_format")
+"""Arguments that the model reads, beside the messages."""
+_UNREAD = ("role", "type", "id", "tool_call_id", "prompt_cache_breakpoint")
 
 
 @attrs.frozen
 class Estimate:
-    """Estimated input of a request. `cost` is unknown where the model has no price."""
+    """Estimated input of a request; images and files count as text. `cost` is unknown where the model has no price."""
 
     text_tokens: int
     audio_tokens: int
@@ -40,18 +62,26 @@ class Estimate:
         return self.text_tokens + self.audio_tokens
 
 
-def message_tokens(message: Message, wire: dict[str, Any], how: How) -> tuple[int, int]:
-    """Give the estimated (text, audio) tokens of one message as it is sent."""
+def message_tokens(message: Message, wire: Mapping[str, Any], how: How, count: Counter = rough_tokens) -> tuple[int, int]:
+    """Give the estimated (text, audio) tokens of one message as it is sent; `count` gives those of a text."""
     if how == "reference":
         return MESSAGE_TOKENS, message.audio_tokens or _spoken_tokens(message)
-    seconds = _seconds_heard(message, wire["content"]) if how == "inline" else 0
-    return MESSAGE_TOKENS + _characters(wire) // CHARACTERS_A_TOKEN, round(seconds * USER_AUDIO_RATE)
+    content = wire.get("content")
+    if type(content) is str and len(wire) == 2:  # noqa: PLR2004 - role and content, as most messages
+        return MESSAGE_TOKENS + (_billed(message, content) or count(content)), 0
+    parts = content if isinstance(content, list) else []
+    pieces = {piece.digest: piece for piece in message.media}
+    text = sum(count(found) for found in _texts({**wire, "content": None} if parts else wire))
+    text += sum(_part_tokens(part, pieces, count) for part in parts)
+    audio = sum(_audio_tokens(part, pieces) for part in parts)
+    return MESSAGE_TOKENS + text, audio
 
 
-def _seconds_heard(message: Message, parts: list[dict[str, Any]]) -> float:
-    """Give the length of the recordings that are sent as they are; others of the message went as transcripts."""
-    heard = {part["input_audio"]["data"]["$blob"] for part in parts if part["type"] == "input_audio"}
-    return sum(piece.duration or 0 for piece in message.media if piece.digest in heard)
+def _billed(message: Message, content: str) -> int | None:
+    """Give what the text of a reply cost when it was made, None unless it is sent whole: as the body holds it."""
+    if not message.text_tokens or message.status != "complete" or quoted(content) not in message.body:
+        return None
+    return message.text_tokens
 
 
 def _spoken_tokens(message: Message) -> int:
@@ -59,38 +89,70 @@ def _spoken_tokens(message: Message) -> int:
     return round((seconds or len(message.text.split()) / SPEECH_RATE) * REPLY_AUDIO_RATE)
 
 
-def _characters(value: object) -> int:
-    match value:
-        case {"type": "image_url"}:
-            return IMAGE_TOKENS * CHARACTERS_A_TOKEN
-        case {"$blob": _}:
+def _part_tokens(part: Mapping[str, Any], pieces: Mapping[str, Media], count: Counter) -> int:
+    """Give the text tokens of a part of a user's message, images and files among them."""
+    match part:
+        case {"type": "input_audio"}:
             return 0
-        case str():
-            return len(value)
-        case dict():
-            return sum(
-                _characters(child) for key, child in value.items() if key not in ("role", "type", "id", "tool_call_id", "format")
-            )
-        case list():
-            return sum(_characters(child) for child in value)
+        case {"type": "image_url", "image_url": image}:
+            return LOW_IMAGE_TOKENS if image.get("detail") == "low" else IMAGE_TOKENS
+        case {"type": "file", "file": {"file_data": {"$blob": digest}}}:
+            return _file_tokens(pieces.get(digest))
+    return sum(count(text) for text in _texts(part))
+
+
+def _file_tokens(piece: Media | None) -> int:
+    if piece is None:
+        return 0
+    if (piece.format or "").startswith("text/"):
+        return math.ceil(piece.size / CHARACTERS_A_TOKEN)
+    return math.ceil(piece.size / PAGE_BYTES) * PAGE_TOKENS
+
+
+def _audio_tokens(part: Mapping[str, Any], pieces: Mapping[str, Media]) -> int:
+    match part:
+        case {"type": "input_audio", "input_audio": {"data": {"$blob": digest}}} if piece := pieces.get(digest):
+            seconds = piece.size / BYTES_A_SECOND if piece.duration is None else piece.duration
+            return round(seconds * USER_AUDIO_RATE)
     return 0
+
+
+def _texts(value: object) -> list[str]:
+    """Give the texts that a model reads of a part of a request."""
+    match value:
+        case str():
+            return [value]
+        case dict():
+            return [text for key, child in value.items() if key not in _UNREAD for text in _texts(child)]
+        case list():
+            return [text for child in value for text in _texts(child)]
+    return []
 
 
 def tokens_of(plan: Plan) -> list[int]:
     """Give the estimated tokens of each message of a plan as it is sent."""
-    return [sum(message_tokens(m, wire, how)) for (m, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
+    return [sum(tokens) for tokens in plan.tokens]
+
+
+def each_message(plan: Plan) -> list[tuple[int, int]]:
+    """Give the estimated (text, audio) tokens of each message of a plan as it is sent; `plan.tokens` remembers them."""
+    count = plan.count
+    return [message_tokens(message, wire, how, count) for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
+
+
+def declared_tokens(arguments: Mapping[str, Any], count: Counter = rough_tokens) -> int:
+    """Give the estimated tokens of what the model reads beside the messages: tools, and the shape of its answer."""
+    return sum(count(str(arguments[name])) for name in _DECLARED if name in arguments)
 
 
 def reminder_tokens(plan: Plan) -> int:
     """Give the estimated tokens of the reminder that ends a plan, 0 for none."""
-    return MESSAGE_TOKENS + len(plan.reminder.text) // CHARACTERS_A_TOKEN if plan.reminder is not None else 0
+    return MESSAGE_TOKENS + plan.count(plan.reminder.text) if plan.reminder is not None else 0
 
 
 def estimate(plan: Plan) -> Estimate:
-    """Give the estimated input of a plan: its messages, and its tools by their text."""
-    each = [message_tokens(message, wire, how) for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
-    tools = len(str(plan.arguments.get("tools", ""))) // CHARACTERS_A_TOKEN
-    text = sum(text for text, _ in each) + tools + reminder_tokens(plan)
-    audio = sum(audio for _, audio in each)
+    """Give the estimated input of a plan: its messages, and what else the model reads, by its text."""
+    text = sum(text for text, _ in plan.tokens) + declared_tokens(plan.arguments, plan.count) + reminder_tokens(plan)
+    audio = sum(audio for _, audio in plan.tokens)
     usage = Usage(input_tokens=text + audio, input_text=text, input_audio=audio, output_tokens=0, output_text=0, output_audio=0)
     return Estimate(text, audio, price(usage, plan.target.model.prices))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly.estimate import tokens_of
+from convo.assembly.breakpoints import with_breakpoints
+from convo.assembly.estimate import declared_tokens, each_message, estimate, tokens_of
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import parts_of
 from convo.assembly.recordings import heard_from
@@ -15,15 +17,17 @@ from convo.assembly.reminder import reminder_of
 from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
-from convo.assembly.window import budget_of, first_kept, surely_fits, tools_tokens, turn_starts
+from convo.assembly.window import budget_of, first_kept, surely_fits, turn_starts
 from convo.errors import NothingToSend
 from convo.history import block_of_turns
 from convo.times import from_micros
+from convo.tokens import rough_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from convo.assembly.estimate import Estimate
     from convo.assembly.parts import Parts
     from convo.assembly.reminder import Reminder
     from convo.assembly.render import How
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from convo.memory import Memory
     from convo.messages import Message
     from convo.policy import Policy
+    from convo.tokens import Counter
 
 Sent = tuple["Message", dict[str, Any], "How", str]
 """A message of the log as it is sent: the message, its wire, how, and the key of the reason."""
@@ -45,6 +50,7 @@ class Plan:
     `with_media` are the indexes of messages that bytes may belong into, `audible` says whether a recording is sent
     inline. `now` is in microseconds since 1970. `remembered` is the memory that the store has, `memory` the one that it
     should have once this was sent. `kept` are positions of replies that stay references whatever the budget says.
+    `count` gives the tokens of a text.
     """
 
     history: History
@@ -62,6 +68,22 @@ class Plan:
     audible: bool
     arguments: Mapping[str, Any]
     notes: Sequence[str]
+    count: Counter = rough_tokens
+
+    @cached_property
+    def tokens(self) -> Sequence[tuple[int, int]]:
+        """The estimated (text, audio) tokens of each of `wires`."""
+        return each_message(self)
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The estimated input of the request: its messages and its tools."""
+        return estimate(self)
+
+    def counted(self) -> Plan:
+        """Give the same plan, once its tokens are counted: a `count` that fails does so here, before anything is stored."""
+        self.estimate  # noqa: B018 - it is remembered
+        return self
 
     @property
     def blobs(self) -> tuple[str, ...]:
@@ -96,20 +118,24 @@ class Plan:
 
     def after(self, memory: Memory) -> Plan:
         """Give the plan that the same inputs make with another memory."""
-        following = plan(self.history, memory, self.policy, self.target, self.now, self.family_of)
+        following = plan(self.history, memory, self.policy, self.target, self.now, self.family_of, self.count)
         return attrs.evolve(following, remembered=self.remembered)
 
 
-def plan(history: History, memory: Memory, policy: Policy, target: Target, now: int, family_of: Callable[[str], str]) -> Plan:
+def plan(
+    history: History, memory: Memory, policy: Policy, target: Target, now: int, family_of: Callable[[str], str],
+    count: Counter = rough_tokens,
+) -> Plan:  # fmt: skip
     """Decide how every message is sent.
 
-    `now` is in microseconds since 1970, `family_of` gives the audio family of a model's name. Raises a `RequestError`
-    when no request that the API accepts can be made, `ConflictingArguments` for arguments that it refuses.
+    `now` is in microseconds since 1970, `family_of` gives the audio family of a model's name, `count` the tokens of a
+    text. Raises a `RequestError` when no request that the API accepts can be made, `ConflictingArguments` for arguments
+    that it refuses.
     """
     moved = memory if history.since <= max(memory.window_start, 1) else _moved(memory, history.since)
     parts = parts_of(history, moved, policy)
     while True:
-        made = _planned(history, parts, moved, policy, target, now, family_of)
+        made = _planned(history, parts, moved, policy, target, now, family_of, count)
         begin = _begin(made, parts)
         if begin <= parts.begin:
             return made if moved is memory else attrs.evolve(made, remembered=memory)
@@ -122,7 +148,8 @@ def _moved(memory: Memory, begin: int) -> Memory:
 
 
 def _planned(
-    history: History, parts: Parts, memory: Memory, policy: Policy, target: Target, now: int, family_of: Callable[[str], str]
+    history: History, parts: Parts, memory: Memory, policy: Policy, target: Target, now: int,
+    family_of: Callable[[str], str], count: Counter,
 ) -> Plan:  # fmt: skip
     """Plan with a window that begins where the parts do."""
     steps, orphans = steps_of(parts.messages)
@@ -145,6 +172,7 @@ def _planned(
         sent.append((message, how, reason))
     if not wires:
         raise NothingToSend
+    wires = with_breakpoints(wires, len(parts.lead), target)
     audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
     arguments, notes = shaped(target, policy, has_audio=audible)
     if parts.begin > 1:
@@ -153,7 +181,7 @@ def _planned(
     arguments = {"model": target.model.name, **arguments}
     return Plan(
         history, target, policy, now, family_of, memory, later, scene.kept, wires, sent, omitted, with_media, audible,
-        arguments, notes,
+        arguments, notes, count,
     )  # fmt: skip
 
 
@@ -172,7 +200,7 @@ def _with_voice(scene: Scene, messages: Sequence[Message], spoken_from: int) -> 
 
 def _begin(made: Plan, parts: Parts) -> int:
     """Give the position at which the window of a plan begins; that of its parts for as long as all of them fit."""
-    budget = budget_of(made.policy, made.target) - tools_tokens(made.target.arguments)
+    budget = budget_of(made.policy, made.target) - declared_tokens(made.arguments, made.count)
     messages = [message for message, _, _ in made.rendered]
     if surely_fits(messages, budget):
         return parts.begin

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly.estimate import Estimate, estimate, reminder_tokens, tokens_of
+from convo.assembly.estimate import reminder_tokens, tokens_of
 from convo.assembly.reminder import ROLE
 from convo.assembly.render import How, sentence
 from convo.models import name_of
+from convo.tokens import rough_tokens
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from convo.assembly.estimate import Estimate
     from convo.assembly.plan import Plan
     from convo.memory import Memory
 
@@ -24,7 +26,7 @@ class Rendering:
     """How one message is sent, and why. `index` is its place in the request, None when it is left out.
 
     A reminder to speak (`how` is "reminder") is in no log: its `position` is 0.
-    `tokens` is an estimate, by the API's own rates for audio and four characters a token for text.
+    `tokens` is an estimate, see `convo.assembly.estimate`.
     """
 
     position: int
@@ -75,7 +77,7 @@ class Request(Mapping[str, Any]):
     @property
     def estimate(self) -> Estimate:
         """Estimated input tokens by kind and their cost, before the call."""
-        return estimate(self.plan)
+        return self.plan.estimate
 
     @property
     def next_expiry(self) -> datetime | None:
@@ -134,10 +136,11 @@ def explained(request: Request) -> str:
 def _summary(request: Request) -> list[str]:
     plan, guess = request.plan, request.estimate
     expiry = request.next_expiry
+    how = "by their length" if plan.count is rough_tokens else "by a tokenizer"
     lines = [
         (
             f"model {plan.target.model.name}; estimated input: "
-            f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost}"
+            f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (texts counted {how})"
         ),
         f"next expiry: {expiry:%Y-%m-%d %H:%M:%S} UTC" if expiry else "next expiry: none, no reference is sent",
     ]

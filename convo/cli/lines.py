@@ -82,6 +82,9 @@ def sums(totals: Totals) -> Iterator[str]:
     known = str(totals.cost) if totals.calls > totals.unpriced else "unknown"
     unpriced = f", without {counted(totals.unpriced, 'call')} whose cost is unknown" if totals.unpriced else ""
     yield f"cost: {known}{unpriced}"
+    if totals.estimate_error is not None:
+        error = f"{totals.estimate_error:+.1%}"
+        yield f"estimated before the calls: {totals.estimated:,} in, for {totals.estimated_of:,} billed ({error})"
 
 
 def used(usage: convo.Usage) -> str:

@@ -83,4 +83,5 @@ def _totals(totals: Totals) -> dict[str, Any]:
     amount = totals.cost.amount
     known = f"{amount.normalize():f}" if amount is not None and totals.calls > totals.unpriced else None
     cost = {"amount": known, "currency": totals.cost.currency, "unpriced": totals.unpriced}
-    return {"calls": totals.calls, "tokens": totals.usage.to_dict(), "cost": cost}
+    guess = None if totals.estimated is None else {"input_tokens": totals.estimated, "billed": totals.estimated_of}
+    return {"calls": totals.calls, "tokens": totals.usage.to_dict(), "cost": cost, "estimated": guess}

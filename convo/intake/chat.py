@@ -114,9 +114,18 @@ def _draft(message: Mapping[str, Any], asked: Mapping[str, Any], usage: Usage, o
         audio_id=remote,
         audio_expires=expiry_micros(audio.get("expires_at")) if remote else None,
         audio_origin=str(origin) if remote and origin else None,
-        text_tokens=usage.output_text,
+        text_tokens=_held(usage),
         audio_tokens=usage.output_audio,
     )
+
+
+def _held(usage: Usage) -> int | None:
+    """Give the text tokens of what a message holds: what was thought, or predicted in vain, was billed and is not in it."""
+    spare = (usage.output_reasoning or 0) + (usage.rejected_prediction or 0)
+    if usage.output_text is None or not spare:
+        return usage.output_text
+    rest = (usage.output_tokens or 0) - (usage.output_audio or 0) - spare
+    return min(usage.output_text, rest) if rest > 0 else None
 
 
 def _usable_id(value: object) -> str | None:

@@ -127,10 +127,13 @@ def write_one(function: Callable[..., T], *arguments: Any, **named: Any) -> Step
     return result
 
 
-def unless_taken(function: Callable[..., T | None], *arguments: Any) -> Steps[T | None]:
-    """Write by one statement; None when its key was taken at the same moment, or when the connection broke and it may be."""
+def unless_taken(function: Callable[..., T | None], *arguments: Any, whole: bool = False) -> Steps[T | None]:
+    """Write by one statement, or in a whole transaction.
+
+    None when its key was taken at the same moment, or when the connection broke and it may be.
+    """
     try:
-        return (yield from write_one(function, *arguments))
+        return (yield from (write if whole else write_one)(function, *arguments))
     except StoreFailed as error:
         if not error.is_duplicate:
             raise

@@ -16,7 +16,16 @@ from convo.intake.stream import ChatFold
 from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
-from convo.steps.columns import answer_columns, answer_of, as_interrupted, ended_row, memory_row, origin_of, whole_raw
+from convo.steps.columns import (
+    answer_columns,
+    answer_of,
+    as_interrupted,
+    assumed_columns,
+    ended_row,
+    memory_row,
+    origin_of,
+    whole_raw,
+)
 from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
 from convo.steps.log import put_media, shown_branch
 from convo.steps.settling import settled
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from convo.assembly import Plan, Request
+    from convo.assembly import Estimate, Plan, Request
     from convo.recovery import Recovery
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
@@ -50,6 +59,15 @@ class Open:
     begun: Begun
     plan: Plan
     recovered: list[Recovery] = attrs.field(factory=list)
+    estimate: Estimate = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with the plan that is sent first."""
+        self.will_send(self.plan)
+
+    def will_send(self, plan: Plan) -> None:
+        """Take a plan, and estimate it now: a caller's `count_tokens` that fails is to cost no answer."""
+        self.plan, self.estimate = plan, plan.estimate
 
     def lease(self, place: Place) -> Lease:
         """Give what has to be kept alive."""
@@ -111,7 +129,7 @@ def _completed(place: Place, current: Open, answer: object, told: Told | None, *
     if head is None:
         return (yield from _too_late(place, entry, row))
     place.moved(head, current.begun.branch)
-    return reply_of(found.draft.at(head, now), {**row, "id": current.begun.id}, replayed=False)
+    return reply_of(found.draft.at(head, now), {**row, "id": current.begun.id}, replayed=False, estimate=current.estimate)
 
 
 def _too_late(place: Place, entry: Entry, row: Mapping[str, Any]) -> Steps[Reply]:
@@ -143,7 +161,10 @@ def _code_of(error: BaseException) -> str:
 def _ended_unread(place: Place, current: Open, answer: object, told: Told | None) -> Steps[None]:
     raw, usage = unreadable(answer)
     cost = price(usage, current.plan.target.model.prices, table=place.tools.catalogue.table)
-    columns = {"error": AnswerError.code, "raw": raw, **usage_columns(usage, cost)}
+    columns = {
+        "error": AnswerError.code, "raw": raw, "estimated_tokens": current.estimate.tokens,
+        **usage_columns(usage, cost), **assumed_columns(current.plan, usage),
+    }  # fmt: skip
     yield from _ended(place, current.begun, columns, memory_row(place, current.plan, told))
 
 
@@ -190,6 +211,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         answer, interrupted = folded(answer)
     found = read_chat(answer, asked=dict(request) if request is not None else {}, origin=origin_of(target))
     seen = request.plan.history.head if request is not None else None
+    guess = request.estimate if request is not None else None
     if interrupted:
         found = as_interrupted(found)
     before = yield from read(exchanges.recorded, place.owner, place.found.id, found.raw, seen)
@@ -204,7 +226,8 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         "origin": target.origin if target else "", "started_at": now,
         "asked_first": 1, "asked_last": 0,
         **answer_columns(found, catalogue.lookup(draft.model or ""), catalogue.table, now),
-        "seen": seen,
+        **(assumed_columns(request.plan, found.usage, found.draft) if request is not None else {}),
+        "seen": seen, "estimated_tokens": guess and guess.tokens,
     }  # fmt: skip
     memory = memory_row(place, request.plan, None) if request is not None else None
     branch = (request.plan.history.branch if request is not None else None) or (yield from shown_branch(place))
@@ -215,7 +238,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         assert known is not None  # noqa: S101 - the key is why nothing was recorded
         return (yield from replay(place, known.id))
     place.moved(head, branch)
-    return reply_of(draft.at(head, now), {**row, "id": entry.exchange_id}, replayed=False)
+    return reply_of(draft.at(head, now), {**row, "id": entry.exchange_id}, replayed=False, estimate=guess)
 
 
 def replay(place: Place, exchange: UUID) -> Steps[Reply]:

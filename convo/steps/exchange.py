@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convo.assembly import Plan, Target
+    from convo.budget import Spending
     from convo.functions import Functions
     from convo.history import History
     from convo.messages import Draft, Message, ToolCall
@@ -153,22 +154,48 @@ def started(
     calls = [] if fresh else open_calls(start.history.messages)
     start, fresh, turn = yield from _heard(place, start, fresh, turn)
     now = place.tools.now()
-    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now)
+    ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now).counted()
     if ready is not None and turn.summarises(ready):
         seen = start.history.head
         start, ready = yield from _summarised(place, turn, start, fresh, ready, now)
         expected = start.history.head if expected == seen and _only_summaries(start.history, seen) else expected
+    call = yield from _call(place, turn, start, fresh, ready)
     yield from put_media(place, fresh, now)
-    begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now))
+    begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now, call))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:
-        return Open(begun, (yield from _replanned(place, turn, begun, start.history, ready)))
+        plan = yield from _replanned(place, turn, begun, start.history, ready)
+        if call is not None:
+            yield from _held_to_budgets(place, begun, call, None if plan is ready else plan)
+        return Open(begun, plan)
     except GeneratorExit:
         raise
     except BaseException as error:
         yield from withdrawn(place, begun, error)
         raise
+
+
+def _has_budgets(place: Place, policy: Policy) -> bool:
+    return bool(place.tools.budgets or policy.budgets)
+
+
+def _call(place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft], ready: Plan | None) -> Steps[Spending | None]:
+    """Give what a round needs, None where there is no budget; one that is refused stores no bytes either."""
+    if not _has_budgets(place, turn.policy):
+        return None
+    from convo.steps import spending
+
+    call = spending.foreseen(place, turn, start, drafts) if ready is None else spending.spending_of(place, ready)
+    if any(draft.media for draft in drafts):
+        yield from spending.checked_before(call)
+    return call
+
+
+def _held_to_budgets(place: Place, begun: Begun, call: Spending, changed: Plan | None) -> Steps[None]:
+    from convo.steps.spending import told
+
+    yield from told(place, begun, call, changed)
 
 
 def _check_holds(history: History, message: Message) -> None:
@@ -185,6 +212,10 @@ def _heard(
         return start, drafts, turn
     from convo.steps.transcribing import transcribed_first
 
+    if _has_budgets(place, turn.policy):
+        from convo.steps import spending
+
+        yield from spending.checked_before(spending.foreseen(place, turn, start, drafts))
     heard = yield from transcribed_first(place, turn.client, start, drafts, turn.target, turn.policy)
     return heard.start, heard.drafts, attrs.evolve(turn, policy=heard.policy)
 
@@ -246,10 +277,14 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
         raise StaleHead(known.asked_last, history.head)
 
 
-def _entry(place: Place, target: Target, drafts: Sequence[Draft], key: str | None, expected: int | None, now: int) -> Entry:
+def _entry(
+    place: Place, target: Target, drafts: Sequence[Draft], key: str | None, expected: int | None, now: int,
+    call: Spending | None = None,
+) -> Entry:  # fmt: skip
+    row = _new_row(place, target, drafts, key, now)
     return Entry(
         place.owner, place.found.branch, now, drafts, exchange_id=place.tools.new_id(), lease_until=now + LEASE,
-        expected=expected, exchange=_new_row(place, target, drafts, key, now),
+        expected=expected, exchange=row if call is None else {**row, **call.columns()}, spending=call,
     )  # fmt: skip
 
 
@@ -269,7 +304,7 @@ def _begun(place: Place, entry: Entry) -> Steps[Begun | Known]:
                 continue
             yield from must_follow(place, entry.expected)
             entry = attrs.evolve(entry, branch=place.found.branch)
-    except (GeneratorExit, ConflictError, NotFound):
+    except (GeneratorExit, ConflictError, NotFound, RequestError):
         raise
     except BaseException as error:
         assert entry.exchange_id is not None  # noqa: S101 - an exchange has an id
@@ -281,7 +316,7 @@ def _begun(place: Place, entry: Entry) -> Steps[Begun | Known]:
 
 
 def _try_to_begin(entry: Entry) -> Steps[Begun | Known | None]:
-    begun = yield from unless_taken(exchanges.begin, entry)
+    begun = yield from unless_taken(exchanges.begin, entry, whole=entry.spending is not None)
     if begun is not None:
         return begun
     try:
@@ -320,7 +355,8 @@ def try_again(current: Open, error: BaseException) -> bool:
         raise
     if found is None:
         return False
-    current.plan, step = found
+    plan, step = found
+    current.will_send(plan)
     current.recovered.append(step)
     return True
 
@@ -332,10 +368,21 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     """Begin an exchange for a request that was assembled before; the log may have moved since."""
     place.tools.check_may_wait("exchange()")
     check_type(request, Request, "exchange()", "the request that chat.request() gave")
-    now = place.tools.now()
-    history = request.plan.history
+    now, ready = place.tools.now(), request.plan.counted()
+    history = ready.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)
-    begun = yield from _begun(place, _entry(place, request.plan.target, (), None, None, now))
+    call = None
+    if _has_budgets(place, ready.policy):
+        from convo.steps.spending import spending_of
+
+        call = spending_of(place, ready)
+    begun = yield from _begun(place, _entry(place, ready.target, (), None, None, now, call))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
-    return Open(begun, request.plan)
+    try:
+        if call is not None:
+            yield from _held_to_budgets(place, begun, call, None)
+    except BaseException as error:
+        yield from withdrawn(place, begun, error)
+        raise
+    return Open(begun, ready)

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from convo.errors import HeldTransaction, ReadOnlyView
 from convo.times import from_micros, to_micros
+from convo.tokens import rough_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from datetime import date, datetime
     from uuid import UUID
 
+    from convo.budget import Budget
     from convo.models import Catalogue
     from convo.store.conversations import Found
+    from convo.tokens import Counter
+
+
+class Warn(Protocol):
+    """How somebody is warned of a matter: once, or once more after it was forgotten."""
+
+    def __call__(self, matter: Hashable, warning: Warning) -> None:
+        """Warn, unless that was done."""
+
+    def forget(self, matter: Hashable) -> None:
+        """Warn of it once more when it comes again."""
 
 
 @attrs.frozen
 class Tools:
-    """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID.
+    """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID, `counter` what counts the tokens of a text.
 
     `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
-    matter, and what to say of it; it says that once.
+    matter, and what to say of it; it says that once. `budgets` bind every call of a model.
     """
 
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     catalogue: Catalogue
-    warn: Callable[[str, Warning], None]
+    warn: Warn
     held: bool = False
     writable: bool = True
+    budgets: tuple[Budget, ...] = ()
+    counter: Callable[[], Counter] = lambda: rough_tokens
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""

@@ -87,7 +87,7 @@ def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target
     line = start.history
     added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, line.head + 1))
     line = attrs.evolve(line, messages=(*line.messages, *added), head=line.head + len(added))
-    return plan(line, start.memory, policy, target, now, place.tools.family_of)
+    return plan(line, start.memory, policy, target, now, place.tools.family_of, place.tools.counter())
 
 
 def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Request]:

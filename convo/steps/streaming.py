@@ -13,11 +13,12 @@ from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
 from convo.intake.stream import ChatFold
 from convo.protocol import LEASE
-from convo.steps.columns import asked_columns
+from convo.steps.columns import asked_columns, assumed_columns
 from convo.steps.effects import finish, write
 from convo.steps.ending import completed, failed, folded
 from convo.store import checkpoints
 from convo.store.checkpoints import Checkpoint
+from convo.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +91,7 @@ class Incoming:
             answer, data = self.fold.skeleton(), self.fold.audio(start)
             reached = (self._fed, start + len(data))
         asked = {name: self.plan.arguments[name] for name in ("model", "audio") if name in self.plan.arguments}
-        row = asked_columns(self.plan, self.told, self.current.recovered)
+        row = {**asked_columns(self.plan, self.told, self.current.recovered), **assumed_columns(self.plan, Usage())}
         return Checkpoint(encode({"answer": answer, "asked": asked, "row": row}), data, start, now, now + LEASE), reached
 
     def saved(self, reached: tuple[int, int]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _X = tables.exchange.c
+_COMPARED = _X.estimated_tokens.is_not(None) & _X.input_tokens.is_not(None)
 USAGE_COLUMNS = tuple(field.name for field in attrs.fields(Usage))
 
 
@@ -30,6 +31,17 @@ class Totals:
     usage: Usage
     cost: Cost
     unpriced: int
+    estimated: int | None = None
+    """Input tokens that were estimated before the calls that have both numbers, None where no call has."""
+    estimated_of: int | None = None
+    """Input tokens that the same calls were billed."""
+
+    @property
+    def estimate_error(self) -> float | None:
+        """How far the estimates were from the bills: 0.05 is 5 % too many, -0.05 too few; None where nothing is known."""
+        if self.estimated is None or not self.estimated_of:
+            return None
+        return self.estimated / self.estimated_of - 1
 
 
 def totals(connection: Connection, owner: str | None, conversation: UUID | None = None) -> Totals:
@@ -42,23 +54,27 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
         sa.cast(sa.func.sum(_X.cost), sa.BigInteger),
         sa.func.max(_X.currency),
         sa.func.max(_X.price_table),
+        *(sa.cast(sa.func.sum(number).filter(_COMPARED), sa.BigInteger) for number in (_X.estimated_tokens, _X.input_tokens)),
         *sums,
     )
-    statement = sa.select(*columns).where(_was_billed())
+    statement = sa.select(*columns).where(was_billed())
     if owner is not None:
         statement = statement.where(_X.owner == owner)
     if conversation is not None:
         statement = statement.where(_X.conversation == conversation)
     schema = connection.get_execution_options().get("convo_schema")
     options = {"schema_translate_map": {None: schema}} if schema else {}
-    calls, with_price, picos, currency, table, *used = connection.execute(statement, execution_options=options).one()
+    calls, with_price, picos, currency, table, guess, guess_of, *used = connection.execute(
+        statement, execution_options=options
+    ).one()
     cost = Cost.from_picos(picos if calls else 0, currency=currency or "USD", table=table or "")
-    return Totals(calls, Usage(**dict(zip(USAGE_COLUMNS, used, strict=True))), cost, calls - with_price)
+    return Totals(calls, Usage(**dict(zip(USAGE_COLUMNS, used, strict=True))), cost, calls - with_price, guess, guess_of)
 
 
-def _was_billed() -> sa.ColumnElement[bool]:
+def was_billed() -> sa.ColumnElement[bool]:
     """Answered: with a reply, too late, or by something that could not be read."""
-    return _X.status.in_(("done", "interrupted", "late")) | ((_X.status == "failed") & _X.raw.is_not(None))
+    answered = sa.or_(*(_X.status == status for status in ("done", "interrupted", "late")))
+    return answered | ((_X.status == "failed") & _X.raw.is_not(None))
 
 
 def usage_columns(usage: Usage, cost: Cost) -> dict[str, Any]:

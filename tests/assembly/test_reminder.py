@@ -90,9 +90,9 @@ def test_what_stands_before_it_does_not_change_from_turn_to_turn() -> None:
 
 def test_it_is_in_the_estimate_and_in_what_is_explained() -> None:
     plain, reminded = (request_of(log(*SPOKEN), policy=policy, **VOICE) for policy in (convo.Policy(), ALWAYS))
-    assert reminded.estimate.tokens - plain.estimate.tokens == reminded.renderings[-1].tokens == 5
+    assert reminded.estimate.tokens - plain.estimate.tokens == reminded.renderings[-1].tokens == 6
     line = reminded.explain().splitlines()[4]
-    assert line.split()[:5] == ["3", "-", "system", "reminder", "5"]
+    assert line.split()[:5] == ["3", "-", "system", "reminder", "6"]
     assert "4 messages" in repr(reminded)
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 import convo
-from convo.assembly import fill
+from convo.assembly import fill, plan
 from convo.errors import BlobNotFound, ConflictingArguments
+from convo.intake import read_chat
 from convo.testing import FakeAPI
 from tests.assembly.builders import answered, asked, called, instructions, log, planned, request_of, result, spoke
 from tests.support.histories import PNG
 from tests.support.replies import WAV
 from tests.support.validate import validate_received
+
+if TYPE_CHECKING:
+    from convo.messages import Draft
 
 SECONDS = convo.Audio.from_bytes(WAV, transcript="Hello")
 TALK = log(instructions(), asked(SECONDS), spoke(), asked("Why?"))
@@ -117,23 +122,97 @@ def test_audio_of_users_is_ten_tokens_a_second() -> None:
 
 def test_audio_of_replies_costs_what_it_cost_or_twenty_tokens_a_second() -> None:
     reply, facts = spoke("one two three four five", model="gpt-audio"), {"voice": "alloy"}
-    assert tokens(asked("x"), reply, **facts) == (8, 1)
-    import attrs
-
-    assert tokens(asked("x"), attrs.evolve(reply, audio_tokens=312), **facts) == (8, 312)
-    assert tokens(asked("x"), attrs.evolve(reply, media=()), **facts) == (8, 40)
+    assert tokens(asked("x"), reply, **facts) == (9, 1)
+    assert tokens(asked("x"), attrs.evolve(reply, audio_tokens=312), **facts) == (9, 312)
+    assert tokens(asked("x"), attrs.evolve(reply, media=()), **facts) == (9, 40)
 
 
 def test_an_image_counts_by_the_guide_and_not_by_its_bytes() -> None:
     assert tokens(asked(convo.Image(data=PNG))) == tokens(asked(convo.Image(url="http://a/b"))) == (769, 0)
 
 
+def test_an_image_at_low_detail_costs_less() -> None:
+    assert tokens(asked(convo.Image(url="http://a/b", detail="low"))) == (4 + 85, 0)
+
+
+def test_a_recording_whose_length_is_not_known_counts_by_its_bytes() -> None:
+    assert tokens(asked(convo.Audio.unchecked(b"R" * 32_000, "mp3"))) == (4, 20)
+
+
+def test_a_file_counts_by_its_bytes() -> None:
+    assert tokens(asked(convo.File(name="a.txt", data=b"x" * 400, type="text/plain")), model="gpt-5.5") == (4 + 100, 0)
+    assert tokens(asked(convo.File(name="a.pdf", data=b"x" * 60_000)), model="gpt-5.5") == (4 + 2 * 1_300, 0)
+
+
+def billed(reply: Draft, text_tokens: int) -> Draft:
+    return attrs.evolve(reply, text_tokens=text_tokens)
+
+
+def of_reply(reply: Draft, **facts: Any) -> int:
+    """Give the text tokens of a reply beside those that every message costs."""
+    return tokens(asked("x"), reply, **facts)[0] - 5 - 4
+
+
+def test_the_whole_text_of_a_reply_costs_what_it_cost() -> None:
+    assert of_reply(billed(answered(content="Sí, claro."), text_tokens=160), model="gpt-5.5") == 160
+    late = {"after": timedelta(hours=2), "voice": "alloy"}
+    assert of_reply(billed(spoke('He said "yes".'), text_tokens=160), **late) == 160
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answered(content="x" * 40, status="interrupted"),
+        answered(content="x" * 40, tool_calls=[{"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}]),
+        answered(content=[{"type": "text", "text": "x" * 40}]),
+        spoke("y" * 19, content="x" * 20, expires=1),
+        spoke(None, expires=1),
+    ],
+    ids=["cut off", "calls", "parts", "in two forms", "without a transcript"],
+)
+def test_what_is_not_the_whole_text_of_a_reply_is_counted(reply: Draft) -> None:
+    drafts = [asked("x"), billed(reply, text_tokens=160), *([result("a")] if "tool_calls" in reply.body else [])]
+    policy = convo.Policy(missing_transcript="placeholder", placeholder="x" * 40)
+    found = request_of(log(*drafts), "gpt-5.5", policy=policy).renderings[1].tokens
+    assert found == 4 + 10 + ("tool_calls" in reply.body)
+
+
+def test_what_a_model_thought_is_no_part_of_its_reply() -> None:
+    def reply(**details: int) -> int | None:
+        usage = {"prompt_tokens": 9, "completion_tokens": 700, "completion_tokens_details": {"audio_tokens": 0, **details}}
+        message = {"role": "assistant", "content": "Yes."}
+        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+        return read_chat({"id": "1", "model": "gpt-5.5", "choices": choices, "usage": usage}, asked={}).draft.text_tokens
+
+    assert reply() == 700
+    assert reply(reasoning_tokens=640, rejected_prediction_tokens=20) == 40
+    assert reply(reasoning_tokens=640, text_tokens=60) == 60
+    assert reply(reasoning_tokens=700) is None
+    assert reply(reasoning_tokens=9_999) is None
+
+
+def test_a_caller_s_tokenizer_counts_every_text_that_the_model_reads() -> None:
+    shape = {"type": "json_schema", "json_schema": {"name": "answer"}}
+    made = planned(log(instructions(), asked("a", "b", name="Ann"), called("c"), result("c")), "gpt-5.5", response_format=shape)
+    seen: set[str] = set()
+
+    def count(text: str) -> int:
+        seen.add(text)
+        return 100
+
+    counting = plan(made.history, made.memory, made.policy, made.target, made.now, made.family_of, count)
+    assert counting.estimate.tokens == 4 * 4 + 8 * 100
+    assert seen == {"Answer in one sentence.", "Ann", "a", "b", "look_up", "{}", "42", str(shape)}
+    assert counting.after(made.memory).count is counting.count
+    assert fill(counting, {}).evolve(temperature=0).estimate == counting.estimate
+
+
 def test_tools_and_calls_count_by_their_text() -> None:
     tools = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}]
     drafts = [asked("x"), called("a"), result("a", "x" * 40)]
     without, _ = tokens(*drafts, model="gpt-5.5")
-    assert tokens(*drafts, model="gpt-5.5", tools=tools) == (without + len(str(tools)) // 4, 0)
-    assert without == 4 + 4 + len("look_up{}") // 4 + 14
+    assert tokens(*drafts, model="gpt-5.5", tools=tools) == (without + (len(str(tools)) + 3) // 4, 0)
+    assert without == 5 + 4 + 2 + 1 + 14  # the name of the function and its arguments are two texts
 
 
 def test_the_cost_of_an_estimate_is_that_of_its_tokens() -> None:

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convo.assembly import Target
+from convo.assembly.estimate import tokens_of
 from convo.assembly.window import budget_of, least_tokens
 from convo.errors import InputError
 from convo.models import Catalogue, Model
 from convo.policy import Policy
 from tests.assembly.builders import answered, asked, called, instructions, log, planned, result, spoke
+from tests.support.counted import COUNTED
 from tests.support.replies import HOUR, START
 
 if TYPE_CHECKING:
@@ -40,8 +42,6 @@ def positions(plan: Plan) -> list[int]:
 
 
 def tokens(plan: Plan) -> int:
-    from convo.assembly.estimate import tokens_of
-
     return sum(tokens_of(plan))
 
 
@@ -151,13 +151,17 @@ def test_a_policy_that_makes_no_sense_is_refused(choice: dict[str, Any]) -> None
         Policy(**choice)
 
 
-@given(st.text(st.characters(max_codepoint=0xFFFF, codec="utf-8"), max_size=200), st.sampled_from(["user", "assistant"]))
+@given(st.text(st.characters(max_codepoint=0x2FFF, codec="utf-8"), max_size=200), st.sampled_from(["user", "assistant"]))
 def test_the_guess_without_decoding_is_near_the_estimate(text: str, role: str) -> None:
     history = log(asked(text or "x", role=role))
-    from convo.assembly.estimate import tokens_of
-
     plan = planned(history, **TEXT)
     assert abs(least_tokens(history[0]) - sum(tokens_of(plan))) <= 4 + text.count('"') + text.count("\\") + text.count("\n")
+
+
+def test_the_guess_without_decoding_is_two_fifths_for_chinese() -> None:
+    history = log(asked(COUNTED["chinese"][0]))
+    (tokens,) = tokens_of(planned(history, **TEXT))
+    assert 0.4 * tokens <= least_tokens(history[0]) <= tokens
 
 
 # --- flips -----------------------------------------------------------------------------------------

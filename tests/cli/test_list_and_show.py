@@ -95,7 +95,8 @@ def test_show_tells_a_conversation_message_by_message(run: Run, path: Path, chat
         totals = store.get(chat_id).usage()
     result = run("show", chat_id)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == SHOWN.format(id=chat_id, cost=totals.cost, **totals.usage.to_dict())
+    guess = {"estimated": totals.estimated, "error": totals.estimate_error}
+    assert result.stdout == SHOWN.format(id=chat_id, cost=totals.cost, **guess, **totals.usage.to_dict())
 
 
 SHOWN = """\
@@ -131,6 +132,7 @@ metadata: {{"channel": "phone"}}
 3 calls of a model; tokens: {input_tokens} in ({input_text} text + {input_audio} audio), \
 {output_tokens} out ({output_text} text + {output_audio} audio)
 cost: {cost}
+estimated before the calls: {estimated} in, for {input_tokens} billed ({error:+.1%})
 """
 
 
@@ -170,7 +172,8 @@ def test_show_as_json_leaves_nothing_out(run: Run, chat_id: UUID, fake: FakeAPI)
     assert messages[5]["raw"] == {"role": "tool", "tool_call_id": "call_1", "content": "a hound"}
     assert shown["usage"]["calls"] == 3
     billed = [received.response["usage"]["prompt_tokens"] for received in fake.received if received.response]
-    assert shown["usage"]["tokens"]["input_tokens"] == sum(billed)
+    assert shown["usage"]["tokens"]["input_tokens"] == shown["usage"]["estimated"]["billed"] == sum(billed)
+    assert shown["usage"]["estimated"]["input_tokens"] == pytest.approx(sum(billed), rel=0.2)
     assert 0 < float(shown["usage"]["cost"]["amount"]) < 1
 
 
@@ -194,6 +197,7 @@ def test_show_counts_calls_whose_cost_is_unknown(run: Run, path: Path, fake: Fak
         chat.send(client, "Hello?", model="gpt-audio-1.5", voice="alloy")
         assert "cost: unknown, without 1 call whose cost is unknown" in run("show", chat.id).stdout
         assert json.loads(run("show", chat.id, "--json").stdout)["usage"]["cost"]["amount"] is None
+        assert json.loads(run("show", chat.id, "--json").stdout)["usage"]["estimated"] is None
 
 
 def test_a_conversation_without_a_reply_has_no_cost(run: Run, path: Path) -> None:
@@ -222,10 +226,10 @@ def test_a_url_is_a_store_too(run: Run, path: Path, chat_id: UUID) -> None:
     assert str(chat_id) in run("list", store=f"sqlite:///{path}").stdout
 
 
-def test_show_tells_speech_that_another_model_made(run: Run, path: Path, fake: FakeAPI) -> None:
+def test_show_tells_speech_that_another_model_made(run: Run, path: Path, fake: FakeAPI, clock: FixedClock) -> None:
     policy = convo.Policy(speak="missing", speech_model="tts-1")
     fake.will_reply("Yes, very good.", spoken=False)
-    with convo.Store(f"sqlite:///{path}") as store, fake.client() as client:
+    with convo.Store(f"sqlite:///{path}", clock=clock) as store, fake.client() as client:
         chat = store.create()
         chat.send(client, "Is it?", model="gpt-audio-1.5", voice="alloy", format="wav", policy=policy)
     assert "     [spoken by tts-1, wav, 1.2 s, voice alloy]\n     Yes, very good.\n" in run("show", chat.id).stdout
