@@ -255,10 +255,14 @@ class Arriving:
             return self._drafts, self._key, self._expected_head, None
         return (), key_of_round(self._key, len(self._replies)), None, self._replies[-1]
 
-    def _recorded(self, reply: Reply) -> None:
-        """Note a reply that is in the log; the stream goes on when functions answer what it asks for."""
-        self._over = self._over or not goes_on(self._turn, reply, len(self._replies))
-        self._replies.append(reply)
+    def _recorded(self, recorded: Reply, reply: Reply) -> None:
+        """Give a reply that is in the log; the stream goes on when functions answer what it asks for.
+
+        `recorded` is the reply as it was noted before it was spoken for, unless it was cut meanwhile.
+        """
+        if self._replies[-1] is recorded:
+            self._replies[-1] = reply
+        self._over = self._over or not goes_on(self._turn, reply, len(self._replies) - 1)
         self._ready.append(reply)
 
     def _taken(self) -> Incoming | None:

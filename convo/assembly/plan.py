@@ -13,6 +13,7 @@ from convo.assembly.estimate import declared_tokens, each_message, estimate, tok
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import parts_of
 from convo.assembly.recordings import heard_from
+from convo.assembly.reminder import reminder_of
 from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from convo.assembly.estimate import Estimate
     from convo.assembly.parts import Parts
+    from convo.assembly.reminder import Reminder
     from convo.assembly.render import How
     from convo.assembly.target import Target
     from convo.history import History
@@ -98,6 +100,11 @@ class Plan:
         """When the first reference becomes invalid, None when there is none."""
         expiries = [message.audio_expires for message in self.references if message.audio_expires is not None]
         return from_micros(min(expiries)) if expiries else None
+
+    @property
+    def reminder(self) -> Reminder | None:
+        """What reminds the model to speak, behind `wires`, or None."""
+        return reminder_of(self)
 
     def reshaped(self, target: Target) -> Plan:
         """Give the same messages with the arguments of another target of the same model."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from convo.messages import Media, Message
     from convo.policy import Policy
 
-How = Literal["reference", "transcript", "inline", "text", "repaired", "omitted"]
+How = Literal["reference", "transcript", "inline", "text", "repaired", "omitted", "reminder"]
 Wire = dict[str, Any] | None
 Rendered = tuple[Wire, How, str]
 

@@ -55,7 +55,7 @@ class Invoke:
     """
 
     client: Any
-    endpoint: Literal["audio.transcriptions", "chat.completions"]
+    endpoint: Literal["audio.transcriptions", "audio.speech", "chat.completions"]
     arguments: Mapping[str, Any]
 
 
@@ -185,3 +185,9 @@ def complete(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
     """Have messages completed that are no turn; the API's errors are raised as the client raises them."""
     told: Told = yield Invoke(client, "chat.completions", arguments)
     return told
+
+
+def speak(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
+    """Have a text spoken, the answer being bytes; the API's errors are raised as the client raises them."""
+    told: Told = yield Invoke(client, "audio.speech", arguments)
+    return attrs.evolve(told, answer=told.answer.content)

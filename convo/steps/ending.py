@@ -94,13 +94,14 @@ def completed(
     if isinstance(answer, ChatFold):
         answer, interrupted = folded(answer)
     try:
-        return (yield from _persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
+        return (yield from persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
     except (AnswerError, StoreError, ConversationNotFound) as error:
         error.answer = answer
         raise
 
 
-def _persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
+def persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
+    """Do steps that store what was billed, again while the store may work later."""
     busy = 0
     for seconds in PAUSES:
         try:

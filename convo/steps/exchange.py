@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from convo.history import History
     from convo.messages import Draft, Message, ToolCall
     from convo.reply import Reply
+    from convo.speech import Wish
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
     from convo.steps.requests import Opened
@@ -46,12 +47,13 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Turn:
-    """What is asked of whom, the same in every round of a turn."""
+    """What is asked of whom, the same in every round of a turn. `speech` is what a reply in text shall be spoken by."""
 
     client: Any
     target: Target
     policy: Policy
     functions: Functions | None = None
+    speech: Wish | None = None
 
     def runs(self, calls: Sequence[ToolCall]) -> bool:
         """Say whether functions answer these calls."""
@@ -69,7 +71,12 @@ def turn_of(
 ) -> Turn:  # fmt: skip
     """Give the turn that arguments of a call ask for."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
-    return Turn(client, target_of(place, model, api, client, None, arguments), policy or Policy(), functions)
+    turn = Turn(client, target_of(place, model, api, client, None, arguments), policy or Policy(), functions)
+    if turn.policy.speak == "never":
+        return turn
+    from convo.speech import wish_of
+
+    return attrs.evolve(turn, speech=wish_of(turn.target, turn.policy))
 
 
 # --- send ------------------------------------------------------------------------------------------
@@ -110,10 +117,19 @@ def _round(
     place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None, before: Reply | None = None
 ) -> Steps[Reply]:  # fmt: skip
     current = yield from started(place, turn, drafts, key, expected, before)
-    if not isinstance(current, Open):
-        return current
-    told = yield from asked(place, turn, current, drafts)
-    return (yield from finish(ended(place, current, told), current.lease(place)))
+    if isinstance(current, Open):
+        told = yield from asked(place, turn, current, drafts)
+        current = yield from finish(ended(place, current, told), current.lease(place))
+    return (yield from voiced(place, turn, current))
+
+
+def voiced(place: Place, turn: Turn, reply: Reply) -> Steps[Reply]:
+    """Give a recorded reply, with speech made of its text where the turn wants speech and it has none."""
+    if turn.speech is None:
+        return reply
+    from convo.steps.speaking import with_speech
+
+    return (yield from with_speech(place, turn.client, turn.speech, turn.policy, reply))
 
 
 def started(

@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from convo.assembly.shape import STREAM_FORMAT
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
@@ -161,6 +162,13 @@ def _and_clear(incoming: Incoming, steps: Steps[T]) -> Steps[T]:
         with suppress(ConvoError):
             yield from write(checkpoints.clear, incoming.place.owner, incoming.current.begun.id)
     return result
+
+
+def made_for(reply: Reply) -> list[Delta]:
+    """Give the speech that was made of a reply in text as a piece of a stream, whose sound is pcm16."""
+    audio = reply.audio
+    playable = reply.made_by is not None and audio is not None and audio.format == STREAM_FORMAT
+    return [AudioDelta(audio.data)] if playable and audio is not None else []
 
 
 def events_of(reply: Reply) -> list[Delta]:

@@ -15,7 +15,7 @@ from convo.store.log import head_of
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from sqlalchemy.engine import Connection
@@ -275,6 +275,14 @@ def keep_call(connection: Connection, row: Mapping[str, Any]) -> None:
     """
     if _lock.one(connection, owner=row["owner"], branch=row["branch"]) is not None:
         insert_exchange(tuple(sorted(row)))(connection, **row)
+
+
+def keep_calls(connection: Connection, owner: str, branch: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep several such calls of a branch, each once: those that are there already stay as they are."""
+    if _lock.one(connection, owner=owner, branch=branch) is not None:
+        for row in rows:
+            if by_id(connection, owner, row["id"]) is None:
+                insert_exchange(tuple(sorted(row)))(connection, **row)
 
 
 def end(connection: Connection, owner: str, exchange: UUID, changes: Mapping[str, Any]) -> None:
