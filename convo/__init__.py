@@ -17,6 +17,7 @@ from convo.errors import (
     BadAudio,
     BlobNotFound,
     BranchNotFound,
+    BudgetExceeded,
     CallClosed,
     ConflictError,
     ConflictingArguments,
@@ -54,6 +55,7 @@ from convo.errors import (
     SchemaTooNew,
     SchemaTooOld,
     SearchUnavailable,
+    SpendingUnknown,
     StaleHead,
     StorageFull,
     StoreBusy,
@@ -107,6 +109,9 @@ __all__ = [
     "BlobNotFound",
     "Branch",
     "BranchNotFound",
+    "Budget",
+    "BudgetExceeded",
+    "BudgetWarning",
     "CallClosed",
     "Catalogue",
     "ChatFold",
@@ -168,6 +173,7 @@ __all__ = [
     "SchemaTooNew",
     "SchemaTooOld",
     "SearchUnavailable",
+    "SpendingUnknown",
     "StaleHead",
     "StorageFull",
     "Store",
@@ -205,6 +211,8 @@ _LATER = {
     "AsyncExchange": "async_api",
     "AsyncStore": "async_api",
     "AsyncStream": "async_api",
+    "Budget": "budget",
+    "BudgetWarning": "budget",
     "Absent": "filters",
     "Between": "filters",
     "OneOf": "filters",
@@ -218,6 +226,7 @@ _LATER = {
 
 if typing.TYPE_CHECKING:
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
+    from convo.budget import Budget, BudgetWarning
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
     from convo.hits import Hit
@@ -229,6 +238,8 @@ else:
         match _LATER.get(name):
             case "async_api":
                 from convo import async_api as home
+            case "budget":
+                from convo import budget as home
             case "filters":
                 from convo import filters as home
             case "findings":

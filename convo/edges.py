@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from convo.tokens import Counter
 
 MAX_OWNER = 255
+MOST_WARNINGS = 10_000
+"""Warnings that are remembered as given: past that the oldest may be given once more."""
 
 Event = TextDelta | TranscriptDelta | AudioDelta | RefusalDelta | ToolCallDelta | Reply
 """What a stream yields: what is new as it comes, then the recorded reply."""
@@ -71,23 +73,26 @@ def _installed() -> Counter:
     return COUNT
 
 
-def warner() -> Callable[[str, Warning], None]:
-    """Give a function that warns of each matter once, at the line of the caller's code that led there.
+class Warner:
+    """Warns of each matter once, at the line of the caller's code that led there. It may be called in any thread.
 
-    It may be called in any thread. A warning that the caller has turned into an error is raised each time.
+    A warning that the caller has turned into an error is raised each time.
     """
-    told: dict[str, Warning] = {}
 
-    def warn(matter: str, warning: Warning) -> None:
-        if told.setdefault(matter, warning) is not warning:  # one step, so that one thread alone goes on
+    def __init__(self) -> None:
+        self._told: dict[str, Warning] = {}
+
+    def __call__(self, matter: str, warning: Warning) -> None:
+        """Warn, unless that was done."""
+        if self._told.setdefault(matter, warning) is not warning:  # one step, so that one thread alone goes on
             return
+        while len(self._told) > MOST_WARNINGS:
+            self._told.pop(next(iter(self._told)), None)
         try:
             warnings.warn(warning, stacklevel=_outside())
         except Warning:
-            told.pop(matter, None)
+            self._told.pop(matter, None)
             raise
-
-    return warn
 
 
 def _outside() -> int:
@@ -250,10 +255,14 @@ class Arriving:
             return self._drafts, self._key, self._expected_head, None
         return (), key_of_round(self._key, len(self._replies)), None, self._replies[-1]
 
-    def _recorded(self, reply: Reply) -> None:
-        """Note a reply that is in the log; the stream goes on when functions answer what it asks for."""
-        self._over = self._over or not goes_on(self._turn, reply, len(self._replies))
-        self._replies.append(reply)
+    def _recorded(self, recorded: Reply, reply: Reply) -> None:
+        """Give a reply that is in the log; the stream goes on when functions answer what it asks for.
+
+        `recorded` is the reply as it was noted before it was spoken for, unless it was cut meanwhile.
+        """
+        if self._replies[-1] is recorded:
+            self._replies[-1] = reply
+        self._over = self._over or not goes_on(self._turn, reply, len(self._replies) - 1)
         self._ready.append(reply)
 
     def _taken(self) -> Incoming | None:

@@ -20,6 +20,8 @@
     │   ├── ToolOutputMissing              calls at the end are still open
     │   ├── TranscriptMissing              audio must go as text, and there is no text
     │   ├── AudioRequired                  an audio model, and audio nowhere
+    │   ├── BudgetExceeded                 the call would pass a limit of tokens or money
+    │   ├── SpendingUnknown                a budget cannot be held: a cost is not known
     │   ├── UnsupportedApi                 an API whose requests convo does not assemble
     │   ├── UnsupportedMedia               the model does not take this kind of media
     │   └── ModelShutDown                  the model is no longer there
@@ -78,7 +80,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, timedelta
+    from decimal import Decimal
 
 Committed = Literal["yes", "no", "unknown"]
 
@@ -272,6 +275,73 @@ class AudioRequired(RequestError):
             "pass voice=..., or use a text model"
         )
         self.model = model
+
+
+class BudgetExceeded(RequestError):
+    """The call would pass a budget: it was not made, and nothing was written.
+
+    `per` is "conversation" or "owner" and `identifier` says which; `limit`, `spent` and `needed` are in `unit`: a number
+    of "tokens", or Decimals of a currency. With `within` the same call may succeed later, when older ones no longer count.
+    """
+
+    def __init__(
+        self, per: str, identifier: object, limit: Decimal | int, spent: Decimal | int, needed: Decimal | int, unit: str,
+        within: timedelta | None = None,
+    ) -> None:  # fmt: skip
+        remedy = "raise the limit" if within is None else "wait until older calls no longer count, or raise the limit"
+        super().__init__(
+            f"{_whose(per, identifier)} has used {_amount(spent)} {unit}{_time(within)}, and this call needs about "
+            f"{_amount(needed)} more: that is past the budget of {_amount(limit)}; {remedy} (Budget)"
+        )
+        self.per = per
+        self.identifier = identifier
+        self.limit = limit
+        self.spent = spent
+        self.needed = needed
+        self.unit = unit
+        self.within = within
+        self.retryable = within is not None
+
+
+class SpendingUnknown(RequestError):
+    """A budget cannot be held, because what was used is not known: the call was not made, and nothing was written.
+
+    `calls` have no known tokens or cost in `unit`, and neither has this one where `model` names its model.
+    """
+
+    def __init__(
+        self, per: str, identifier: object, limit: Decimal | int, unit: str, calls: int, model: str | None,
+        within: timedelta | None = None,
+    ) -> None:  # fmt: skip
+        known = "are not known" if unit == "tokens" else f"have no known cost in {unit}"
+        before = [f"{calls:,} calls of {_whose(per, identifier)}{_time(within)}"] if calls else []
+        now = [f"this call of {model}"] if model is not None else []
+        super().__init__(
+            f"{' and '.join(before + now)} {known}, so that a budget of {_amount(limit)} cannot be held; give their models "
+            "prices (Catalogue.load), or count what is unknown as free: Budget(unknown='ignore')"
+        )
+        self.per = per
+        self.identifier = identifier
+        self.limit = limit
+        self.unit = unit
+        self.calls = calls
+        self.model = model
+        self.within = within
+
+
+def _whose(per: str, identifier: object) -> str:
+    return f"the owner {identifier!r}" if per == "owner" else f"conversation {identifier!s}"
+
+
+def _amount(value: Decimal | int) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    digits, _, decimals = f"{value:,f}".partition(".")
+    return f"{digits}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def _time(within: timedelta | None) -> str:
+    return "" if within is None else f" in the last {str(within).removesuffix(', 0:00:00')}"
 
 
 class UnsupportedApi(RequestError):

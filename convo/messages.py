@@ -174,14 +174,14 @@ class Message:
 
 def audio_of(piece: Media, message: Message | Draft) -> Audio:
     """Give the audio of a message as the public value."""
-    reply = piece.part < 0
+    reply = piece.part < 0 and piece.made_by is None
     expires = message.audio_expires
     return Audio.stored(
         format=piece.format or "unknown", digest=piece.digest, size=piece.size, duration=piece.duration,
         sample_rate=piece.sample_rate, channels=piece.channels, transcript=piece.transcript, voice=piece.voice,
         id=message.audio_id if reply else None,
         expires_at=from_micros(expires) if reply and expires is not None else None,
-        data=piece.data,
+        made_by=piece.made_by, data=piece.data,
     )  # fmt: skip
 
 

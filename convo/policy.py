@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from convo.canonical import check_text
 from convo.checks import check_choice, check_type
 from convo.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from convo.budget import Budget
     from convo.history import History
 
 _MINUTE = timedelta(minutes=1)
@@ -49,6 +51,23 @@ def _number_of_turns(instance: object, attribute: attrs.Attribute[int | None], v
         _not_negative_count(instance, attribute, value)
 
 
+def _text(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    del instance
+    check_type(value, str, f"Policy({attribute.name}=)", "text")
+    check_text(value, f"Policy({attribute.name}=)")
+    if not value.strip():
+        reason = f"Policy({attribute.name}={value!r}) says nothing; pass a sentence"
+        raise InputError(reason)
+
+
+def _speech_model(instance: Policy, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    if value is not None:
+        _name(instance, attribute, value)
+    elif instance.speak != "never":
+        reason = f"Policy(speak={instance.speak!r}) needs speech_model=, the model of the Speech API that shall speak"
+        raise InputError(reason)
+
+
 def _number_of_tokens(instance: object, attribute: attrs.Attribute[int | None], value: int | None) -> None:
     if value is not None:
         _not_negative_count(instance, attribute, value)
@@ -57,7 +76,7 @@ def _number_of_tokens(instance: object, attribute: attrs.Attribute[int | None], 
             raise InputError(reason)
 
 
-def _name(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+def _name(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
     del instance
     check_type(value, str, f"Policy({attribute.name}=)", "the name of a model")
     if not value or not value.isprintable():
@@ -75,6 +94,15 @@ def _function_or_none(instance: object, attribute: attrs.Attribute[Any], value: 
     if value is not None and not callable(value):
         reason = f"Policy({attribute.name}={value!r}) is no function; pass something to call"
         raise InputError(reason)
+
+
+def budgets_of(value: Budget | Sequence[Budget], name: str = "Policy(budgets=)") -> tuple[Budget, ...]:
+    """Give budgets as a tuple, one alone too. Raises `InputError` for anything else."""
+    if value == ():
+        return ()
+    from convo.budget import checked
+
+    return checked(value, name)
 
 
 @attrs.frozen(kw_only=True)
@@ -181,8 +209,40 @@ class Policy:
     """What happens on and after the day (UTC) on which the catalogue says that a model is shut down: `ModelShutDown`, or
     the request goes to the first of its successors that lives; where the catalogue knows none, `ModelShutDown` all the
     same. With "ignore" the model is asked and nothing is warned of: for servers on which the name is another model's.
-    Default "error". Holds for `transcription_model` too.
+    Default "error". Holds for `transcription_model` too, and for `speech_model`, whose error stands in `Reply.speech_error`.
     """
+
+    reminder: Literal["never", "after_fallback", "always"] = attrs.field(
+        default="never", validator=_one_of("never", "after_fallback", "always")
+    )
+    """Whether a request that asks for speech ends with `reminder_text`. Default "never".
+
+    A model to which its own spoken replies are shown as transcripts tends to answer in text although speech was asked for
+    (`Reply.spoken` tells). "after_fallback" reminds it when at least one of them goes as its transcript, or the last reply
+    was written; "always" in every request that asks for speech. The reminder is a system message behind all others, so that
+    it breaks no cached prefix; it is sent and explained (`Rendering.how` is "reminder"), and never stored.
+    """
+
+    reminder_text: str = attrs.field(default="Speak your answer aloud.", validator=_text)
+    """What the reminder to speak says."""
+
+    speak: Literal["never", "missing"] = attrs.field(default="never", validator=_one_of("never", "missing"))
+    """Whether `send` and `stream` have speech made, by `speech_model`, for a reply that came as text though its caller asked
+    for speech (`voice=`, `format=`, `audio=` or `modalities=`), also from a model that takes no audio. Default "never".
+
+    Not for refusals, replies with tool calls, and interrupted ones. The speech is made in the voice and the format that
+    were asked for and becomes `Reply.audio`; `Reply.made_by` names the model, `Reply.spoken` stays False. The text is
+    stored first: where no speech can be made, `Reply.speech_error` says why, and the same key tries again. A text of more
+    than 4,096 bytes (UTF-8) is spoken in several calls: as pcm16 where that was asked for, else joined to one wav.
+    """
+
+    speech_model: str | None = attrs.field(default=None, validator=_speech_model)
+    """The model of the Speech API for `speak="missing"`, which needs one: there is no default, because all that are listed
+    (gpt-4o-mini-tts, tts-1, tts-1-hd) are shut down on 2027-01-06 and no other is announced.
+    """
+
+    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=budgets_of)
+    """Limits of money or tokens that a call has to keep to, beside those of the store; one alone is taken too. Default: none."""
 
     @classmethod
     def economical(cls, turns: int = 3, **choices: Any) -> Policy:

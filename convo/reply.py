@@ -27,7 +27,8 @@ class Reply:
     `recovered` lists what was degraded after refusals; `replayed` says that a key had its answer already;
     `earlier` are the replies of the same turn whose calls functions answered. `instead_of` is the model that was asked
     for, where that one was shut down and `model` is its successor. `estimate` is what was expected to go in, None for a
-    reply out of the record.
+    reply out of the record. `speech_error` says why a reply that the policy wanted to be spoken (`Policy.speak`) has no
+    audio, or audio that is not kept.
     """
 
     message: Message
@@ -42,6 +43,7 @@ class Reply:
     earlier: tuple[Reply, ...] = ()
     instead_of: str | None = None
     estimate: Estimate | None = attrs.field(default=None, eq=False)
+    speech_error: Exception | None = attrs.field(default=None, eq=False)
     _answer: str = attrs.field(default="{}", repr=False)
 
     def __str__(self) -> str:
@@ -67,13 +69,18 @@ class Reply:
 
     @property
     def audio(self) -> Audio | None:
-        """The audio with its bytes, None when the model did not speak."""
+        """The audio with its bytes: the model's own, or speech made of its text (see `made_by`). None where there is neither."""
         return self.message.audio
 
     @property
     def spoken(self) -> bool:
-        """Whether the model spoke: it may answer in text although speech was asked for."""
-        return self.message.audio is not None
+        """Whether the model spoke itself: it may answer in text although speech was asked for."""
+        return self.message.audio is not None and self.made_by is None
+
+    @property
+    def made_by(self) -> str | None:
+        """The model that made the audio of the reply's text (see `Policy.speak`), None for audio of the model's own."""
+        return self.message.audio.made_by if self.message.audio is not None else None
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

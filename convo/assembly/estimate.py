@@ -145,9 +145,14 @@ def declared_tokens(arguments: Mapping[str, Any], count: Counter = rough_tokens)
     return sum(count(str(arguments[name])) for name in _DECLARED if name in arguments)
 
 
+def reminder_tokens(plan: Plan) -> int:
+    """Give the estimated tokens of the reminder that ends a plan, 0 for none."""
+    return MESSAGE_TOKENS + plan.count(plan.reminder.text) if plan.reminder is not None else 0
+
+
 def estimate(plan: Plan) -> Estimate:
     """Give the estimated input of a plan: its messages, and what else the model reads, by its text."""
-    text = sum(text for text, _ in plan.tokens) + declared_tokens(plan.arguments, plan.count)
+    text = sum(text for text, _ in plan.tokens) + declared_tokens(plan.arguments, plan.count) + reminder_tokens(plan)
     audio = sum(audio for _, audio in plan.tokens)
     usage = Usage(input_tokens=text + audio, input_text=text, input_audio=audio, output_tokens=0, output_text=0, output_audio=0)
     return Estimate(text, audio, price(usage, plan.target.model.prices))

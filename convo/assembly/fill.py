@@ -22,7 +22,7 @@ def fill(plan: Plan, blobs: Mapping[str, bytes]) -> Request:
     messages = list(plan.wires)
     for index in plan.with_media:
         messages[index] = _filled(messages[index], blobs)
-    return Request({**plan.arguments, "messages": messages}, plan)
+    return Request.of(plan, messages)
 
 
 def whole(body: Mapping[str, Any], blobs: Mapping[str, bytes]) -> dict[str, Any]:

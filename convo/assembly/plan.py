@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.assembly.breakpoints import with_breakpoints
 from convo.assembly.estimate import declared_tokens, each_message, estimate, tokens_of
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import parts_of
 from convo.assembly.recordings import heard_from
+from convo.assembly.reminder import reminder_of
 from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from convo.assembly.estimate import Estimate
     from convo.assembly.parts import Parts
+    from convo.assembly.reminder import Reminder
     from convo.assembly.render import How
     from convo.assembly.target import Target
     from convo.history import History
@@ -98,6 +101,11 @@ class Plan:
         expiries = [message.audio_expires for message in self.references if message.audio_expires is not None]
         return from_micros(min(expiries)) if expiries else None
 
+    @property
+    def reminder(self) -> Reminder | None:
+        """What reminds the model to speak, behind `wires`, or None."""
+        return reminder_of(self)
+
     def reshaped(self, target: Target) -> Plan:
         """Give the same messages with the arguments of another target of the same model."""
         arguments, notes = shaped(target, self.policy, has_audio=self.audible)
@@ -164,6 +172,7 @@ def _planned(
         sent.append((message, how, reason))
     if not wires:
         raise NothingToSend
+    wires = with_breakpoints(wires, len(parts.lead), target)
     audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
     arguments, notes = shaped(target, policy, has_audio=audible)
     if parts.begin > 1:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from convo.messages import Media, Message
     from convo.policy import Policy
 
-How = Literal["reference", "transcript", "inline", "text", "repaired", "omitted"]
+How = Literal["reference", "transcript", "inline", "text", "repaired", "omitted", "reminder"]
 Wire = dict[str, Any] | None
 Rendered = tuple[Wire, How, str]
 
@@ -303,7 +303,9 @@ def _user_parts(message: Message, body: dict[str, Any], scene: Scene) -> Rendere
     pieces = {piece.part: piece for piece in message.media}
     found = [_user_part(part, pieces.get(index), message, scene) for index, part in enumerate(body["content"])]
     _, how, reason = max(found, key=lambda part: (_TELLING.index(part[2]), part[1] == "inline"))
-    content = chat_content([part for part, _, _ in found if part is not None], "user", breakpoints=not scene.takes_audio)
+    content = chat_content(
+        [part for part, _, _ in found if part is not None], "user", breakpoints=scene.target.model.breakpoints is not False
+    )
     if not content:
         return None, "omitted", reason or "empty"
     return _named({"role": "user", "content": content}, body), how, reason

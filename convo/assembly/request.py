@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly.estimate import tokens_of
+from convo.assembly.estimate import reminder_tokens, tokens_of
+from convo.assembly.reminder import ROLE
 from convo.assembly.render import How, sentence
 from convo.models import name_of
 from convo.tokens import rough_tokens
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 class Rendering:
     """How one message is sent, and why. `index` is its place in the request, None when it is left out.
 
+    A reminder to speak (`how` is "reminder") is in no log: its `position` is 0.
     `tokens` is an estimate, see `convo.assembly.estimate`.
     """
 
@@ -42,6 +44,13 @@ class Request(Mapping[str, Any]):
     arguments: Mapping[str, Any]
     plan: Plan
 
+    @classmethod
+    def of(cls, plan: Plan, messages: Sequence[dict[str, Any]]) -> Request:
+        """Make the request of a plan whose messages have their bytes; a reminder stands behind them."""
+        reminder = plan.reminder
+        sent = [*messages, reminder.wire] if reminder is not None else messages
+        return cls({**plan.arguments, "messages": sent}, plan)
+
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]
 
@@ -53,7 +62,7 @@ class Request(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         """Name the model and count the messages; what was said is not shown."""
-        return f"<Request {self.plan.target.model.name}, {len(self.plan.wires)} messages>"
+        return f"<Request {self.plan.target.model.name}, {len(self.arguments['messages'])} messages>"
 
     @property
     def instead_of(self) -> str | None:
@@ -83,7 +92,7 @@ class Request(Mapping[str, Any]):
     def evolve(self, **arguments: Any) -> Request:
         """Give the same messages with other arguments, such as `temperature=0`; an argument of None is taken out."""
         plan = self.plan.reshaped(attrs.evolve(self.plan.target, arguments={**self.plan.target.arguments, **arguments}))
-        return Request({**plan.arguments, "messages": self.arguments["messages"]}, plan)
+        return Request.of(plan, self.arguments["messages"][: len(plan.wires)])
 
     def explain(self) -> str:
         """Give a readable table: what is sent how and why, estimated tokens and cost, and the next expiry."""
@@ -107,6 +116,9 @@ def renderings_of(plan: Plan) -> tuple[Rendering, ...]:
         Rendering(message.position, message.role, "omitted", sentence(reason, message, plan.policy), None)
         for message, reason in plan.omitted
     ]
+    reminder = plan.reminder
+    if reminder is not None:
+        sent.append(Rendering(0, ROLE, "reminder", reminder.reason, len(sent), reminder_tokens(plan)))
     return (*sent, *left)
 
 
@@ -115,7 +127,7 @@ def explained(request: Request) -> str:
     rows = [("#", "message", "role", "sent as", "tokens", "because")]
     for one in request.renderings:
         place = "-" if one.index is None else str(one.index)
-        rows.append((place, str(one.position), one.role, one.how, str(one.tokens), one.reason))
+        rows.append((place, str(one.position or "-"), one.role, one.how, str(one.tokens), one.reason))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip() for row in rows]
     return "\n".join([*lines, *_summary(request)])

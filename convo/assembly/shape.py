@@ -71,6 +71,16 @@ def _with_audio(
     return ({**given, "modalities": ["text"]} if "modalities" in audio else given), notes
 
 
+def speech_wanted(target: Target, policy: Policy) -> dict[str, Any] | None:
+    """Give the voice and the format in which the caller wants the reply, whatever the model takes; None for text.
+
+    Raises `ConflictingArguments`.
+    """
+    given = target.arguments
+    audio = {name: given[name] for name in AUDIO_ARGUMENTS if name in given}
+    return _wanted(audio, stream=bool(given.get("stream")), policy=policy)
+
+
 def _wanted(audio: Mapping[str, Any], *, stream: bool, policy: Policy) -> dict[str, Any] | None:
     """Give the `audio` argument, None when the caller wants no spoken reply."""
     spoken = audio.get("audio") or {}

@@ -9,14 +9,15 @@ import attrs
 from convo.async_api.conversation import AsyncConversation
 from convo.async_api.driver import AsyncDriver
 from convo.checks import check_type
-from convo.edges import check_client, check_owner, counter_of, ids_of, place_of, system_clock, warner
+from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, place_of, system_clock
 from convo.models import Catalogue
+from convo.policy import budgets_of
 from convo.steps import stores as store_steps
 from convo.steps.place import Place, Tools
 from convo.store import async_engine as engines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
     from uuid import UUID
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from convo.budget import Budget
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.steps.transcribing import Transcribed
@@ -38,7 +40,8 @@ class AsyncStore:
 
     `url_or_engine` is `sqlite:///file.db`, `postgresql://...`, or an engine of yours, whose settings stay as they
     are. A SQLite file that a URL names is created and upgraded when it is first used; on PostgreSQL and on your own
-    engine call `upgrade()` once. `clock` gives aware datetimes, `new_id` UUIDs. No I/O happens before the first call.
+    engine call `upgrade()` once. `clock` gives aware datetimes, `new_id` UUIDs. `budgets` bind every call of a model,
+    beside those of its policy. No I/O happens before the first call.
     `count_tokens` counts the tokens of a text, for estimates: a function from `str` to `int`, by default the tokenizer of the
     extra `tokens` where that is installed, loaded when it is first needed (some 0.3 s), else `convo.tokens.rough_tokens`.
     A store belongs to the event loop that first used it.
@@ -54,11 +57,17 @@ class AsyncStore:
         schema: str | None = None,
         catalogue: Catalogue | None = None,
         durability: Durability = "full",
+        budgets: Budget | Sequence[Budget] = (),
         count_tokens: Counter | None = None,
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
         tools = Tools(
-            clock, new_id or ids_of(clock), catalogue or Catalogue.default(), warner(), counter=counter_of(count_tokens)
+            clock,
+            new_id or ids_of(clock),
+            catalogue or Catalogue.default(),
+            Warner(),
+            budgets=budgets_of(budgets, "budgets"),
+            counter=counter_of(count_tokens),
         )
         self._schema = schema
         self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability), tools)

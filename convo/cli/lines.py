@@ -122,7 +122,8 @@ def _who(message: convo.Message) -> str:
 
 
 def _media(piece: Media) -> str:
-    facts = ["spoken" if piece.part < 0 else _NAMES[piece.kind], line(piece.format or "format unknown")]
+    own = f"spoken by {line(piece.made_by)}" if piece.made_by else "spoken"
+    facts = [own if piece.part < 0 else _NAMES[piece.kind], line(piece.format or "format unknown")]
     facts.append(seconds(piece.duration) if piece.kind == "audio" else f"{piece.size:,} bytes")
     if piece.voice:
         facts.append(f"voice {line(piece.voice)}")

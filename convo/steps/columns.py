@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.assembly.estimate import estimate
 from convo.canonical import decode, encode, printable
 from convo.intake import Answer, read_chat
 from convo.memory import with_skew
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convo.assembly import Plan, Target
+    from convo.messages import Draft
     from convo.models import Model
     from convo.recovery import Recovery
     from convo.steps.effects import Told
     from convo.steps.place import Place
+    from convo.usage import Usage
 
 
 def answer_of(plan: Plan, answer: object, told: Told | None) -> Answer:
@@ -44,7 +47,19 @@ def ended_row(
     return {
         **answer_columns(answer, plan.target.model, table, now),
         **asked_columns(plan, told, steps),
+        **assumed_columns(plan, answer.usage, answer.draft),
     }
+
+
+def assumed_columns(plan: Plan, usage: Usage, draft: Draft | None = None) -> dict[str, Any]:
+    """Give the columns that say what a call was taken to use: its input, and for budgets all of it where no bill came."""
+    tokens, cost = None, None
+    if usage.input_tokens is None or usage.output_tokens is None:
+        from convo import budget
+
+        tokens, found = budget.assumed(plan) if draft is None else budget.received(plan, draft)
+        cost = found.picos
+    return {"estimated_tokens": estimate(plan).tokens, "assumed_tokens": tokens, "assumed_cost": cost}
 
 
 def asked_columns(plan: Plan, told: Told | None, steps: Sequence[Recovery]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Invoke:
     """
 
     client: Any
-    endpoint: Literal["audio.transcriptions", "chat.completions"]
+    endpoint: Literal["audio.transcriptions", "audio.speech", "chat.completions"]
     arguments: Mapping[str, Any]
 
 
@@ -127,10 +127,13 @@ def write_one(function: Callable[..., T], *arguments: Any, **named: Any) -> Step
     return result
 
 
-def unless_taken(function: Callable[..., T | None], *arguments: Any) -> Steps[T | None]:
-    """Write by one statement; None when its key was taken at the same moment, or when the connection broke and it may be."""
+def unless_taken(function: Callable[..., T | None], *arguments: Any, whole: bool = False) -> Steps[T | None]:
+    """Write by one statement, or in a whole transaction.
+
+    None when its key was taken at the same moment, or when the connection broke and it may be.
+    """
     try:
-        return (yield from write_one(function, *arguments))
+        return (yield from (write if whole else write_one)(function, *arguments))
     except StoreFailed as error:
         if not error.is_duplicate:
             raise
@@ -182,3 +185,9 @@ def complete(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
     """Have messages completed that are no turn; the API's errors are raised as the client raises them."""
     told: Told = yield Invoke(client, "chat.completions", arguments)
     return told
+
+
+def speak(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
+    """Have a text spoken, the answer being bytes; the API's errors are raised as the client raises them."""
+    told: Told = yield Invoke(client, "audio.speech", arguments)
+    return attrs.evolve(told, answer=told.answer.content)

@@ -16,7 +16,16 @@ from convo.intake.stream import ChatFold
 from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
-from convo.steps.columns import answer_columns, answer_of, as_interrupted, ended_row, memory_row, origin_of, whole_raw
+from convo.steps.columns import (
+    answer_columns,
+    answer_of,
+    as_interrupted,
+    assumed_columns,
+    ended_row,
+    memory_row,
+    origin_of,
+    whole_raw,
+)
 from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
 from convo.steps.log import put_media, shown_branch
 from convo.steps.settling import settled
@@ -85,13 +94,14 @@ def completed(
     if isinstance(answer, ChatFold):
         answer, interrupted = folded(answer)
     try:
-        return (yield from _persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
+        return (yield from persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
     except (AnswerError, StoreError, ConversationNotFound) as error:
         error.answer = answer
         raise
 
 
-def _persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
+def persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
+    """Do steps that store what was billed, again while the store may work later."""
     busy = 0
     for seconds in PAUSES:
         try:
@@ -152,11 +162,9 @@ def _ended_unread(place: Place, current: Open, answer: object, told: Told | None
     raw, usage = unreadable(answer)
     cost = price(usage, current.plan.target.model.prices, table=place.tools.catalogue.table)
     columns = {
-        "error": AnswerError.code,
-        "raw": raw,
-        "estimated_tokens": current.estimate.tokens,
-        **usage_columns(usage, cost),
-    }
+        "error": AnswerError.code, "raw": raw, "estimated_tokens": current.estimate.tokens,
+        **usage_columns(usage, cost), **assumed_columns(current.plan, usage),
+    }  # fmt: skip
     yield from _ended(place, current.begun, columns, memory_row(place, current.plan, told))
 
 
@@ -218,6 +226,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         "origin": target.origin if target else "", "started_at": now,
         "asked_first": 1, "asked_last": 0,
         **answer_columns(found, catalogue.lookup(draft.model or ""), catalogue.table, now),
+        **(assumed_columns(request.plan, found.usage, found.draft) if request is not None else {}),
         "seen": seen, "estimated_tokens": guess and guess.tokens,
     }  # fmt: skip
     memory = memory_row(place, request.plan, None) if request is not None else None

@@ -24,6 +24,7 @@ from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
 from convo.steps.settling import settled
+from convo.steps.spending import checked_before, foreseen, held_to, spending_of
 from convo.steps.successors import check_alive, moved_on
 from convo.store import exchanges
 from convo.store.append import Entry
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convo.assembly import Plan, Target
+    from convo.budget import Spending
     from convo.functions import Functions
     from convo.history import History
     from convo.messages import Draft, Message, ToolCall
     from convo.reply import Reply
+    from convo.speech import Wish
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
     from convo.steps.requests import Opened
@@ -44,12 +47,13 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Turn:
-    """What is asked of whom, the same in every round of a turn."""
+    """What is asked of whom, the same in every round of a turn. `speech` is what a reply in text shall be spoken by."""
 
     client: Any
     target: Target
     policy: Policy
     functions: Functions | None = None
+    speech: Wish | None = None
 
     def runs(self, calls: Sequence[ToolCall]) -> bool:
         """Say whether functions answer these calls."""
@@ -67,7 +71,12 @@ def turn_of(
 ) -> Turn:  # fmt: skip
     """Give the turn that arguments of a call ask for."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
-    return Turn(client, target_of(place, model, api, client, None, arguments), policy or Policy(), functions)
+    turn = Turn(client, target_of(place, model, api, client, None, arguments), policy or Policy(), functions)
+    if turn.policy.speak == "never":
+        return turn
+    from convo.speech import wish_of
+
+    return attrs.evolve(turn, speech=wish_of(turn.target, turn.policy))
 
 
 # --- send ------------------------------------------------------------------------------------------
@@ -108,10 +117,19 @@ def _round(
     place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None, before: Reply | None = None
 ) -> Steps[Reply]:  # fmt: skip
     current = yield from started(place, turn, drafts, key, expected, before)
-    if not isinstance(current, Open):
-        return current
-    told = yield from asked(place, turn, current, drafts)
-    return (yield from finish(ended(place, current, told), current.lease(place)))
+    if isinstance(current, Open):
+        told = yield from asked(place, turn, current, drafts)
+        current = yield from finish(ended(place, current, told), current.lease(place))
+    return (yield from voiced(place, turn, current))
+
+
+def voiced(place: Place, turn: Turn, reply: Reply) -> Steps[Reply]:
+    """Give a recorded reply, with speech made of its text where the turn wants speech and it has none."""
+    if turn.speech is None:
+        return reply
+    from convo.steps.speaking import with_speech
+
+    return (yield from with_speech(place, turn.client, turn.speech, turn.policy, reply))
 
 
 def started(
@@ -139,15 +157,21 @@ def started(
     now = place.tools.now()
     ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now).counted()
     if ready is not None and turn.summarises(ready):
+        yield from checked_before(spending_of(place, ready))
         seen = start.history.head
         start, ready = yield from _summarised(place, turn, start, fresh, ready, now)
         expected = start.history.head if expected == seen and _only_summaries(start.history, seen) else expected
+    call = foreseen(place, turn, start, fresh) if ready is None else spending_of(place, ready)
+    if any(draft.media for draft in fresh):
+        yield from checked_before(call)
     yield from put_media(place, fresh, now)
-    begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now))
+    begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now, call))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:
-        return Open(begun, (yield from _replanned(place, turn, begun, start.history, ready)))
+        plan = yield from _replanned(place, turn, begun, start.history, ready)
+        yield from held_to(place, begun, call, plan)
+        return Open(begun, plan)
     except GeneratorExit:
         raise
     except BaseException as error:
@@ -169,6 +193,7 @@ def _heard(
         return start, drafts, turn
     from convo.steps.transcribing import transcribed_first
 
+    yield from checked_before(foreseen(place, turn, start, drafts))
     heard = yield from transcribed_first(place, turn.client, start, drafts, turn.target, turn.policy)
     return heard.start, heard.drafts, attrs.evolve(turn, policy=heard.policy)
 
@@ -230,10 +255,14 @@ def _check_turn(known: Known, history: History, step: Step, drafts: Sequence[Dra
         raise StaleHead(known.asked_last, history.head)
 
 
-def _entry(place: Place, target: Target, drafts: Sequence[Draft], key: str | None, expected: int | None, now: int) -> Entry:
+def _entry(
+    place: Place, target: Target, drafts: Sequence[Draft], key: str | None, expected: int | None, now: int,
+    call: Spending | None = None,
+) -> Entry:  # fmt: skip
+    row = _new_row(place, target, drafts, key, now)
     return Entry(
         place.owner, place.found.branch, now, drafts, exchange_id=place.tools.new_id(), lease_until=now + LEASE,
-        expected=expected, exchange=_new_row(place, target, drafts, key, now),
+        expected=expected, exchange=row if call is None else {**row, **call.columns()}, spending=call,
     )  # fmt: skip
 
 
@@ -253,7 +282,7 @@ def _begun(place: Place, entry: Entry) -> Steps[Begun | Known]:
                 continue
             yield from must_follow(place, entry.expected)
             entry = attrs.evolve(entry, branch=place.found.branch)
-    except (GeneratorExit, ConflictError, NotFound):
+    except (GeneratorExit, ConflictError, NotFound, RequestError):
         raise
     except BaseException as error:
         assert entry.exchange_id is not None  # noqa: S101 - an exchange has an id
@@ -265,7 +294,7 @@ def _begun(place: Place, entry: Entry) -> Steps[Begun | Known]:
 
 
 def _try_to_begin(entry: Entry) -> Steps[Begun | Known | None]:
-    begun = yield from unless_taken(exchanges.begin, entry)
+    begun = yield from unless_taken(exchanges.begin, entry, whole=entry.spending is not None)
     if begun is not None:
         return begun
     try:
@@ -321,6 +350,12 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     history = ready.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)
-    begun = yield from _begun(place, _entry(place, ready.target, (), None, None, now))
+    call = spending_of(place, ready)
+    begun = yield from _begun(place, _entry(place, ready.target, (), None, None, now, call))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
+    try:
+        yield from held_to(place, begun, call, ready)
+    except BaseException as error:
+        yield from withdrawn(place, begun, error)
+        raise
     return Open(begun, ready)

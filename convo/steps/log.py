@@ -139,8 +139,13 @@ def check_head(expected: int | None) -> None:
 def put_media(place: Place, drafts: Iterable[Draft], now: int) -> Steps[None]:
     """Store the bytes of drafts, each in a transaction of its own, before anything refers to them."""
     pieces: dict[str, Media] = {piece.digest: piece for draft in drafts for piece in draft.media if piece.data is not None}
-    for digest, piece in pieces.items():
-        yield from write(blobs.put, place.owner, digest, piece.data, now)
+    for piece in pieces.values():
+        yield from put_piece(place, piece, now)
+
+
+def put_piece(place: Place, piece: Media, now: int) -> Steps[None]:
+    """Store the bytes of one piece of media, before anything refers to them."""
+    yield from write(blobs.put, place.owner, piece.digest, piece.data, now)
 
 
 def update(place: Place, title: str | None, metadata: Mapping[str, Any] | None, instructions: str | None) -> Steps[None]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
+    from convo.budget import Budget
     from convo.models import Catalogue
     from convo.store.conversations import Found
     from convo.tokens import Counter
@@ -25,7 +26,7 @@ class Tools:
     """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID, `counter` what counts the tokens of a text.
 
     `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
-    matter, and what to say of it; it says that once.
+    matter, and what to say of it; it says that once. `budgets` bind every call of a model.
     """
 
     clock: Callable[[], datetime]
@@ -34,6 +35,7 @@ class Tools:
     warn: Callable[[str, Warning], None]
     held: bool = False
     writable: bool = True
+    budgets: tuple[Budget, ...] = ()
     counter: Callable[[], Counter] = lambda: rough_tokens
 
     def now(self) -> int:

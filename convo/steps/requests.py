@@ -114,7 +114,7 @@ def request(
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     """Give the messages of the log as Chat Completions writes them, with their bytes."""
     found = yield from history(place, last)
-    pieces = {piece.digest: piece for message in found for piece in message.media}
+    pieces = {piece.digest: piece for message in found for piece in message.media if piece.made_by is None}
     stored: dict[str, bytes] = (yield from read(blobs.get_all, place.owner, list(pieces))) if pieces else {}
     known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
     return [whole(message.raw, known) for message in found if message.kind != "summary"]

@@ -7,16 +7,18 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from convo.assembly.shape import STREAM_FORMAT
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
 from convo.intake.stream import ChatFold
 from convo.protocol import LEASE
-from convo.steps.columns import asked_columns
+from convo.steps.columns import asked_columns, assumed_columns
 from convo.steps.effects import finish, write
 from convo.steps.ending import completed, failed, folded
 from convo.store import checkpoints
 from convo.store.checkpoints import Checkpoint
+from convo.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +91,7 @@ class Incoming:
             answer, data = self.fold.skeleton(), self.fold.audio(start)
             reached = (self._fed, start + len(data))
         asked = {name: self.plan.arguments[name] for name in ("model", "audio") if name in self.plan.arguments}
-        row = asked_columns(self.plan, self.told, self.current.recovered)
+        row = {**asked_columns(self.plan, self.told, self.current.recovered), **assumed_columns(self.plan, Usage())}
         return Checkpoint(encode({"answer": answer, "asked": asked, "row": row}), data, start, now, now + LEASE), reached
 
     def saved(self, reached: tuple[int, int]) -> None:
@@ -160,6 +162,13 @@ def _and_clear(incoming: Incoming, steps: Steps[T]) -> Steps[T]:
         with suppress(ConvoError):
             yield from write(checkpoints.clear, incoming.place.owner, incoming.current.begun.id)
     return result
+
+
+def made_for(reply: Reply) -> list[Delta]:
+    """Give the speech that was made of a reply in text as a piece of a stream, whose sound is pcm16."""
+    audio = reply.audio
+    playable = reply.made_by is not None and audio is not None and audio.format == STREAM_FORMAT
+    return [AudioDelta(audio.data)] if playable and audio is not None else []
 
 
 def events_of(reply: Reply) -> list[Delta]:

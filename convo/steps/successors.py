@@ -37,8 +37,8 @@ def check_alive(tools: Tools, model: Model, policy: Policy) -> None:
         tools.warn(model.name, ModelEndsSoon(model.name, model.shutdown, name_of(successor)))
 
 
-def transcriber(tools: Tools, name: str, policy: Policy) -> str:
-    """Give the name of the model that transcribes where this one is asked for. Raises `ModelShutDown`, and warns."""
+def alive_name(tools: Tools, name: str, policy: Policy) -> str:
+    """Give the model to ask beside a turn, to transcribe or to speak, where this one is named. Raises `ModelShutDown`, warns."""
     model = _used(tools, tools.catalogue.lookup(name), policy)
     check_alive(tools, model, policy)
     return model.name

@@ -20,7 +20,7 @@ from convo.policy import Policy
 from convo.steps.ears import Ears, filled, is_refusal
 from convo.steps.effects import read, write
 from convo.steps.log import load_shown
-from convo.steps.successors import transcriber
+from convo.steps.successors import alive_name
 from convo.store import blobs, exchanges
 from convo.store.log import END
 from convo.times import to_micros
@@ -118,7 +118,7 @@ def _ears(
     for name in _OURS:
         if name in arguments:
             raise ConflictingArguments(f"{name}= is what convo passes itself; leave it out")
-    model = transcriber(tools, model, Policy())
+    model = alive_name(tools, model, Policy())
     return Ears(tools, owner, client, model, {name: value for name, value in arguments.items() if value is not None})
 
 
@@ -227,7 +227,7 @@ def transcribed_first(
     lacking = {piece.digest: (message, piece) for message, piece in untranscribed(messages, policy, target)}
     if not lacking:
         return Heard(start, drafts, policy)
-    ears = Ears(place.tools, place.owner, client, transcriber(place.tools, policy.transcription_model, policy))
+    ears = Ears(place.tools, place.owner, client, alive_name(place.tools, policy.transcription_model, policy))
     texts: dict[str, str] = {}
     for message, piece in lacking.values():
         try:

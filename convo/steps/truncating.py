@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 import attrs
 import pybase64
 
+from convo.audio import Audio
+from convo.canonical import printable
 from convo.checks import check_seconds
+from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, MessageNotFound, NotAReply
+from convo.extract import spoken
 from convo.intake import read_chat
 from convo.origin import Origin
 from convo.steps.branches import check_position
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.messages import Draft, Message
+    from convo.messages import Draft, Media, Message
     from convo.steps.effects import Steps
     from convo.steps.place import Place
 
@@ -59,8 +63,8 @@ def _at(connection: Connection, owner: str, conversation: UUID, position: int) -
     message = None if source is None else log.one(connection, owner, branch, position)
     if message is None or source is None:
         raise MessageNotFound(position)
-    spoken = message.role == "assistant" and message.media
-    return source, message, blobs.get(connection, owner, message.media[0].digest) if spoken else None
+    sounds = message.role == "assistant" and message.media
+    return source, message, blobs.get(connection, owner, message.media[0].digest) if sounds else None
 
 
 def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
@@ -68,6 +72,8 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     from convo.heard import heard
 
     piece = message.media[0] if message.media else None
+    if piece is not None and piece.made_by is not None and data is not None:
+        return _cut_made(message, piece, data, seconds)
     body: dict[str, Any] = dict(message.raw)
     if data is not None:
         body["audio"] = {**body["audio"], "data": pybase64.b64encode_as_string(data)}
@@ -77,7 +83,30 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
         return None
     asked = {"model": message.model, "audio": {"format": piece.format, "voice": piece.voice} if piece else None}
     origin = Origin.parse(message.audio_origin) if message.audio_origin else None
-    draft = read_chat(cut, asked=asked, origin=origin).draft
+    return _as_cut(message, read_chat(cut, asked=asked, origin=origin).draft)
+
+
+def _cut_made(message: Message, piece: Media, data: bytes, seconds: float) -> Draft | None:
+    """Give what was heard of a reply that came as text, by the speech that was made of it; None when all of it was."""
+    from convo.heard import cut
+
+    said, left = cut(message.text, data, piece.format, seconds)
+    if said == message.text:
+        return None
+    body = {name: value for name, value in message.raw.items() if name != "audio"} | {"content": said or None}
+    answer = {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
+    draft = read_chat(answer, asked={"model": message.model}).draft
+    return _as_cut(message, attrs.evolve(draft, media=(_shorter(piece, left, said or ""),) if left else ()))
+
+
+def _shorter(piece: Media, data: bytes, said: str) -> Media:
+    """Give made speech with fewer of its bytes."""
+    heard = spoken(Audio.from_bytes(data, piece.format, printable(said, TEXT_COLUMN)), piece.part)
+    return attrs.evolve(heard, voice=piece.voice, made_by=piece.made_by)
+
+
+def _as_cut(message: Message, draft: Draft) -> Draft:
+    """Give what is left of a message as interrupted, with what the message has beside its content."""
     return attrs.evolve(
         draft, status="interrupted", pinned=message.pinned, metadata=message.labels, created=message.created,
         text_tokens=message.text_tokens, audio_tokens=message.audio_tokens,

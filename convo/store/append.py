@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.budget import Spending
     from convo.messages import Draft, Media
 
 
@@ -44,6 +45,7 @@ class Entry:
 
     `exchange` holds columns of `convo_exchange`; for BEGIN and RECORD a new row, for COMPLETE what changes.
     `memory` holds a whole row of `convo_memory`. `expected` is the head that the caller has seen.
+    `spending` is what the exchange that begins needs, where there are budgets.
     """
 
     owner: str
@@ -56,6 +58,7 @@ class Entry:
     exchange: Mapping[str, Any] = attrs.field(factory=dict)
     memory: Mapping[str, Any] | None = None
     expected: int | None = None
+    spending: Spending | None = None
 
 
 def append(connection: Connection, guard: Guard, entry: Entry) -> int | None:

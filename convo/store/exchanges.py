@@ -15,10 +15,12 @@ from convo.store.log import head_of
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from sqlalchemy.engine import Connection
+
+    from convo.store.budgets import Over
 
 _X, _B, _K = tables.exchange.c, tables.branch.c, tables.checkpoint.c
 _mine = _X.owner == sa.bindparam("owner")
@@ -26,23 +28,38 @@ _mine = _X.owner == sa.bindparam("owner")
 
 @attrs.frozen
 class Begun:
-    """An exchange that may call the API now, on `branch`, whose head is `head`."""
+    """An exchange that may call the API now, on `branch`, whose head is `head`.
+
+    `over` are the budgets that only warn, and that its call passes.
+    """
 
     id: UUID
     branch: UUID
     attempt: int
     head: int
+    over: tuple[Over, ...] = ()
 
 
 # --- begin -----------------------------------------------------------------------------------------
 
 
 def begin(connection: Connection, entry: Entry) -> Begun | None:
-    """Begin an exchange in one statement; None when something is in the way (see `begin_after_all`)."""
+    """Begin an exchange in one statement; None when something is in the way (see `begin_after_all`).
+
+    With budgets it takes a whole transaction. Raises `BudgetExceeded` and `SpendingUnknown`: to be rolled back.
+    """
     head = append(connection, Guard.BEGIN, entry)
     if head is None or entry.exchange_id is None:
         return None
-    return Begun(entry.exchange_id, entry.branch, 1, head)
+    return _within_budgets(connection, entry, Begun(entry.exchange_id, entry.branch, 1, head))
+
+
+def _within_budgets(connection: Connection, entry: Entry, begun: Begun) -> Begun:
+    if entry.spending is None:
+        return begun
+    from convo.store import budgets
+
+    return attrs.evolve(begun, over=budgets.check(connection, entry.spending, begun.id))
 
 
 def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known | None:
@@ -50,7 +67,8 @@ def begin_after_all(connection: Connection, entry: Entry) -> Begun | Known | Non
 
     Gives `Known` for an exchange that is done. None when something has to be done first: the branch is not the one
     that is shown, or a dead worker has left what it had received (`has_left`). Raises
-    `TurnInProgress`, `KeyMismatch`, `StaleHead` and `ConversationNotFound`; nothing is written then.
+    `TurnInProgress`, `KeyMismatch`, `StaleHead`, `ConversationNotFound`, `BudgetExceeded` and `SpendingUnknown`; nothing
+    is written then.
     """
     locked = _lock.one(connection, owner=entry.owner, branch=entry.branch)
     if locked is None:
@@ -96,16 +114,18 @@ def _take_over(connection: Connection, entry: Entry, known: Known) -> Begun:
     attempt = known.attempt + 1
     where = {"key_owner": entry.owner, "key_branch": entry.branch}
     _hold(connection, **where, pending=known.id, attempt=attempt, lease_until=entry.lease_until)
-    changes = {name: entry.exchange[name] for name in ("model", "instead_of", "origin") if name in entry.exchange}
+    changes = {name: entry.exchange[name] for name in _OF_THE_CALL if name in entry.exchange}
     end(
         connection,
         entry.owner,
         known.id,
         {**changes, "status": "pending", "attempt": attempt, "error": None, "finished_at": None},
     )
-    return Begun(known.id, known.branch, attempt, head)
+    return _within_budgets(connection, entry, Begun(known.id, known.branch, attempt, head))
 
 
+_OF_THE_CALL = ("model", "instead_of", "origin", "assumed_tokens", "assumed_cost", "currency")
+"""Columns that another attempt may change."""
 _lock = Statement(
     "lock a branch",
     lambda: (
@@ -255,6 +275,14 @@ def keep_call(connection: Connection, row: Mapping[str, Any]) -> None:
     """
     if _lock.one(connection, owner=row["owner"], branch=row["branch"]) is not None:
         insert_exchange(tuple(sorted(row)))(connection, **row)
+
+
+def keep_calls(connection: Connection, owner: str, branch: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep several such calls of a branch, each once: those that are there already stay as they are."""
+    if _lock.one(connection, owner=owner, branch=branch) is not None:
+        for row in rows:
+            if by_id(connection, owner, row["id"]) is None:
+                insert_exchange(tuple(sorted(row)))(connection, **row)
 
 
 def end(connection: Connection, owner: str, exchange: UUID, changes: Mapping[str, Any]) -> None:

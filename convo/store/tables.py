@@ -232,6 +232,8 @@ exchange = sa.Table(
     sa.Column("price_table", sa.Text),
     sa.Column("estimated_tokens", sa.BigInteger, comment="of the input, before the call"),
     sa.Column("instead_of", sa.Text, comment="the model asked for, where that is shut down and its successor was asked"),
+    sa.Column("assumed_tokens", sa.BigInteger, comment="what budgets count while there is no bill, output too"),
+    sa.Column("assumed_cost", sa.BigInteger, comment="the same in 10**-12 of the currency; null: unknown"),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     sa.Index("uq_convo_exchange_owner_conversation_key", "owner", "conversation", "key", unique=True),

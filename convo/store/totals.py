@@ -57,7 +57,7 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
         *(sa.cast(sa.func.sum(number).filter(_COMPARED), sa.BigInteger) for number in (_X.estimated_tokens, _X.input_tokens)),
         *sums,
     )
-    statement = sa.select(*columns).where(_was_billed())
+    statement = sa.select(*columns).where(was_billed())
     if owner is not None:
         statement = statement.where(_X.owner == owner)
     if conversation is not None:
@@ -71,9 +71,10 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
     return Totals(calls, Usage(**dict(zip(USAGE_COLUMNS, used, strict=True))), cost, calls - with_price, guess, guess_of)
 
 
-def _was_billed() -> sa.ColumnElement[bool]:
+def was_billed() -> sa.ColumnElement[bool]:
     """Answered: with a reply, too late, or by something that could not be read."""
-    return _X.status.in_(("done", "interrupted", "late")) | ((_X.status == "failed") & _X.raw.is_not(None))
+    answered = sa.or_(*(_X.status == status for status in ("done", "interrupted", "late")))
+    return answered | ((_X.status == "failed") & _X.raw.is_not(None))
 
 
 def usage_columns(usage: Usage, cost: Cost) -> dict[str, Any]:

@@ -194,6 +194,7 @@ class Conversation(Seen):
         those the user's message is in the log, and the same key, or a send without content, tries again. Where the
         policy has recordings transcribed first, and that fails, nothing of the turn is stored: the same call tries again.
         Nothing is stored either when the model is gone (`ModelShutDown`; see `Policy.shut_down`).
+        What would pass a budget of the policy or the store is not asked: `BudgetExceeded`, and nothing is stored.
 
         With `tool_functions`, functions by the names of `tools`, the model's calls are answered until it has no more:
         what a function raises is told to the model. A function may be called twice for the same call, after a crash;

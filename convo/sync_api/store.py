@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from convo.checks import check_type
-from convo.edges import check_client, check_owner, counter_of, ids_of, place_of, system_clock, warner
+from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, place_of, system_clock
 from convo.models import Catalogue
+from convo.policy import budgets_of
 from convo.steps import stores as store_steps
 from convo.steps.place import Place, Tools
 from convo.store import engine as engines
@@ -16,13 +17,14 @@ from convo.sync_api.conversation import Conversation
 from convo.sync_api.driver import Driver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
     from uuid import UUID
 
     from sqlalchemy.engine import URL, Connection, Engine
 
+    from convo.budget import Budget
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.steps.transcribing import Transcribed
@@ -36,7 +38,8 @@ class Store:
 
     `url_or_engine` is `sqlite:///file.db`, `postgresql://...`, or an engine of yours, whose settings stay as they
     are. A SQLite file that a URL names is created and upgraded when it is first used; on PostgreSQL and on your own
-    engine call `upgrade()` once. `clock` gives aware datetimes, `new_id` UUIDs. No I/O happens before the first call.
+    engine call `upgrade()` once. `clock` gives aware datetimes, `new_id` UUIDs. `budgets` bind every call of a model,
+    beside those of its policy. No I/O happens before the first call.
     `count_tokens` counts the tokens of a text, for estimates: a function from `str` to `int`, by default the tokenizer of the
     extra `tokens` where that is installed, loaded when it is first needed (some 0.3 s), else `convo.tokens.rough_tokens`.
     A store may be used by any number of threads, and after a fork.
@@ -52,11 +55,17 @@ class Store:
         schema: str | None = None,
         catalogue: Catalogue | None = None,
         durability: engines.Durability = "full",
+        budgets: Budget | Sequence[Budget] = (),
         count_tokens: Counter | None = None,
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
         tools = Tools(
-            clock, new_id or ids_of(clock), catalogue or Catalogue.default(), warner(), counter=counter_of(count_tokens)
+            clock,
+            new_id or ids_of(clock),
+            catalogue or Catalogue.default(),
+            Warner(),
+            budgets=budgets_of(budgets, "budgets"),
+            counter=counter_of(count_tokens),
         )
         self._schema = schema
         self._driver = Driver(engines.runner_for(url_or_engine, schema=schema, durability=durability), tools)

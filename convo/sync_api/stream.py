@@ -84,8 +84,10 @@ class Stream(Arriving):
             steps = exchange_steps.started(self._place, self._turn, drafts, key, expected_head, before)
             found = self._driver.do(steps)
             if not isinstance(found, Open):
-                self._ready.extend(streaming.events_of(found))
-                self._recorded(found)
+                self._replies.append(found)
+                reply = self._driver.do(exchange_steps.voiced(self._place, self._turn, found))
+                self._ready.extend(streaming.events_of(reply))
+                self._recorded(found, reply)
                 return
             told = self._driver.do(exchange_steps.asked(self._place, self._turn, found, drafts))
         except BaseException:
@@ -118,12 +120,16 @@ class Stream(Arriving):
 
     def _finish(self, incoming: Incoming) -> None:
         try:
-            reply = self._driver.end(incoming, streaming.ended(incoming))
+            found = self._driver.end(incoming, streaming.ended(incoming))
+            if found is None:
+                return
+            self._replies.append(found)  # whoever closes the stream while speech is made of it finds it
+            reply = self._driver.do(exchange_steps.voiced(self._place, self._turn, found))
         except BaseException:
             self._over = True
             raise
-        if reply is not None:
-            self._recorded(reply)
+        self._ready.extend(streaming.made_for(reply))
+        self._recorded(found, reply)
 
     def _interrupt(self, incoming: Incoming, error: BaseException | None = None, *, heard_until: float | None = None) -> None:
         if not incoming.over:  # the store may have been closed

@@ -21,6 +21,7 @@ from convo.testing.optional import needs_testing_extra
 from convo.testing.refusals import ApiRefusal
 from convo.testing.script import Break, Failure, Saying, Script, usual_error
 from convo.testing.shape import StreamShape
+from convo.testing.speech import Voicing, refusal_of_speech, shown, spoken
 from convo.testing.transcription import Hearing, form_body, refusal_of_recording, transcription
 from convo.testing.verdict import refusal_of
 from convo.testing.wire import Call, Given, Wire, key_refusal, no_such_url, parsed, refused, usual_headers, wire_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _ORGANIZATION = "org-fake"
 _TRANSCRIPTIONS = "/v1/audio/transcriptions"
+_SPEECH = "/v1/audio/speech"
 
 
 @attrs.frozen
@@ -46,8 +48,8 @@ class Received:
 
     `body` is the parsed JSON, empty when there was none; of a form it holds the fields, and in the place of the file its
     `filename`, `type`, `size` and `sha256`. `status` is None when the connection broke before the request
-    was looked at; `response` is the body of the answer, of a stream what its chunks add up to; `dropped` tells that
-    the caller did not get all of it.
+    was looked at; `response` is the body of the answer, of a stream what its chunks add up to, of speech its `type`, `size`
+    and `sha256`; `dropped` tells that the caller did not get all of it.
     """
 
     method: str
@@ -60,7 +62,7 @@ class Received:
 
 
 class FakeAPI:
-    """A stateful fake of the OpenAI API: Chat Completions, with audio, streams and the API's own refusals; transcriptions.
+    """A stateful fake of the OpenAI API: Chat Completions with audio and streams, transcriptions, speech, all refusals.
 
     It accepts what the API accepts and refuses the rest with the API's words. Audio is real sound whose ids it
     remembers and forgets, by `clock`, after `audio_lifetime`. Nothing is random: the same calls get the same answers.
@@ -168,6 +170,11 @@ class FakeAPI:
             else:
                 self._transcripts[sha256(data).hexdigest()] = text
 
+    def will_speak(self, data: bytes) -> None:
+        """Queue the bytes that the next text is spoken in, whatever they are; of themselves they are sound of its length."""
+        with self._lock:
+            self._script.add(Voicing(data))
+
     def will_fail(
         self,
         status: int,
@@ -181,7 +188,8 @@ class FakeAPI:
     ) -> None:
         """Queue an error for the next `times` requests, good or bad; what is not given is as usual for the status.
 
-        Requests are those to chat and those to transcribe, whichever comes.
+        Requests are those to chat, to transcribe and to speak, whichever comes. What is queued after a reply, a transcript
+        or a speech waits until that was given: `will_reply("Yes.", spoken=False)` and then this lets the speech of it fail.
         """
         usual = usual_error(status, code)
         error = ApiRefusal(status, message or usual.message, type or usual.type, param or usual.param, usual.code)
@@ -189,7 +197,7 @@ class FakeAPI:
             self._script.add(Failure(error, {key.lower(): value for key, value in (headers or {}).items()}), times)
 
     def will_drop(self, times: int = 1, *, after: bool = False, chunks: int = 0, inside: bool = False) -> None:
-        """Queue a broken connection for the next `times` requests, to chat or to transcribe.
+        """Queue a broken connection for the next `times` requests, to chat, to transcribe or to speak.
 
         It breaks before the request is looked at; with `after`, once it was answered, and the answer is lost; with
         `chunks`, once so many chunks of a stream have arrived; with `inside`, in the middle of the next one: of its
@@ -263,6 +271,8 @@ class FakeAPI:
             return self._unless_fault(self._completion, call, body, now)
         if (call.method, call.path) == ("POST", _TRANSCRIPTIONS):
             return self._unless_fault(self._transcription, call, body, now)
+        if (call.method, call.path) == ("POST", _SPEECH):
+            return self._unless_fault(self._speech, call, body, now)
         return refused(no_such_url(call))
 
     def _unless_fault(
@@ -298,6 +308,15 @@ class FakeAPI:
         queued = self._script.next_hearing()
         text = queued.text if queued is not None else self._transcripts.get(body["file"]["sha256"])
         return Given(200, transcription(call, text))
+
+    def _speech(self, call: Call, body: Json, now: datetime) -> Given:
+        del call
+        if (refusal := refusal_of_speech(body, now)) is not None:
+            return refused(refusal)
+        queued = self._script.next_voicing()
+        data = spoken(body) if queued is None else queued.data
+        answer = shown(data, body)
+        return Given(200, answer, {"content-type": answer["type"]}, data=data)
 
     def _model_list(self, now: datetime) -> Json:
         names = (name for name, model in models_with(self._models).items() if not model.gone(now))

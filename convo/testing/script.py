@@ -11,6 +11,7 @@ import attrs
 
 from convo.testing.refusals import ApiRefusal
 from convo.testing.shape import StreamShape
+from convo.testing.speech import Voicing
 from convo.testing.transcription import Hearing
 
 ToolCall = tuple[str, str] | tuple[str, str, str] | Mapping[str, Any]
@@ -53,12 +54,12 @@ class Break:
 
 
 class Script:
-    """The queue. A reply or a transcript waits for a request that is accepted; an error or a break meets the next request."""
+    """The queue. Replies, transcripts and speech wait for a request that is accepted; an error or a break meets the next one."""
 
     def __init__(self) -> None:
-        self._steps: deque[Saying | Hearing | Failure | Break] = deque()
+        self._steps: deque[Saying | Hearing | Voicing | Failure | Break] = deque()
 
-    def add(self, step: Saying | Hearing | Failure | Break, times: int = 1) -> None:
+    def add(self, step: Saying | Hearing | Voicing | Failure | Break, times: int = 1) -> None:
         """Queue a step, several times over if asked."""
         self._steps.extend([step] * times)
 
@@ -82,6 +83,14 @@ class Script:
         """Take the transcript that stands first, if one does."""
         step = self._steps[0] if self._steps else None
         if not isinstance(step, Hearing):
+            return None
+        self._steps.popleft()
+        return step
+
+    def next_voicing(self) -> Voicing | None:
+        """Take the speech that stands first, if one does."""
+        step = self._steps[0] if self._steps else None
+        if not isinstance(step, Voicing):
             return None
         self._steps.popleft()
         return step

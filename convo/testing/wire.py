@@ -49,7 +49,7 @@ class Call:
 class Given:
     """What a call was answered. `arrives` is how many chunks of a stream arrive; 0: nothing at all; None: everything.
 
-    With `inside`, half of the chunk after those arrives too.
+    With `inside`, half of the chunk after those arrives too. An answer that is no JSON has its bytes in `data`.
     """
 
     status: int | None
@@ -61,6 +61,7 @@ class Given:
     inside: bool = False
     shape: StreamShape = OBSERVED
     hold: Hold | None = None
+    data: bytes | None = attrs.field(default=None, repr=False)
 
     @property
     def dropped(self) -> bool:
@@ -136,7 +137,7 @@ def wire_of(given: Given, headers: Mapping[str, str]) -> Wire:
         pieces = _arriving(events(given.body, include_usage=given.include_usage, shape=given.shape), given)
         kind: dict[str, str] = {"content-type": "text/event-stream; charset=utf-8"}
     else:
-        pieces = (json.dumps(given.body).encode(),)
+        pieces = (json.dumps(given.body).encode() if given.data is None else given.data,)
         kind = {"content-type": "application/json", "content-length": str(len(pieces[0]))}
     return Wire(given.status, {**kind, **headers, **given.headers}, pieces, given.arrives is not None, given.hold)
 

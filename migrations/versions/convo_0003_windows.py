@@ -32,4 +32,9 @@ def upgrade() -> None:
     op.add_column("convo_exchange", sa.Column("estimated_tokens", sa.BigInteger(), comment="of the input, before the call"))
     instead_of = "the model asked for, where that is shut down and its successor was asked"
     op.add_column("convo_exchange", sa.Column("instead_of", sa.Text(), comment=instead_of))
+    for name, comment in (
+        ("assumed_tokens", "what budgets count while there is no bill, output too"),
+        ("assumed_cost", "the same in 10**-12 of the currency; null: unknown"),
+    ):
+        op.add_column("convo_exchange", sa.Column(name, sa.BigInteger(), comment=comment))
     op.create_index("ix_convo_exchange_owner_started_at", "convo_exchange", ["owner", "started_at"])

@@ -94,6 +94,16 @@ STORIES = {
         ],
         {"modalities": ["text"], "policy": convo.Policy(user_audio_turns=2)},
     ),
+    "reminder": Story(
+        "After a fallback the model is reminded to speak, at the very end of the request, also behind the results of tools.",
+        [instructions(), asked(QUESTION), spoke("Yes, very good ones."), asked("Why?"), called("call_1"), result("call_1", 42)],
+        {
+            "after": timedelta(hours=1),
+            "voice": "alloy",
+            "tools": [TOOL],
+            "policy": convo.Policy(reminder="after_fallback"),
+        },
+    ),
     "tool_turn": Story(
         "Each call is followed by its results, in the order of the calls.",
         [asked("What is 6 times 7, and 6 times 8?"), called("call_1", "call_2"), result("call_2", 48), result("call_1", 42)],

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convo.assembly import Plan, Request, fill, plan
+from convo.assembly import Plan, Request, fill, plan, reminder
 from convo.assembly.recordings import untranscribed
 from convo.errors import (
     AudioRequired,
@@ -28,6 +28,7 @@ from convo.errors import (
 )
 from convo.history import last_turns
 from convo.models import undated
+from convo.policy import MARGIN
 from convo.recovery import recovered
 from convo.testing import ApiRefusal, refusal_of
 from tests.support.histories import Case, cases, family_of
@@ -37,6 +38,7 @@ from tests.support.validate import validate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convo.memory import Memory
     from convo.messages import Message
 
 EXAMPLES = int(os.environ.get("CONVO_HISTORIES", "3000"))
@@ -68,7 +70,7 @@ KINDS = {
         "transcript: no expiry", "transcript: interrupted", "transcript: calls", "transcript: content", "inline: inline",
         "repaired: unanswered", "omitted: orphan result", "omitted: second result", "omitted: superseded", "omitted: empty",
         "omitted: cut", "omitted: expired", "omitted: redacted", "text: redacted", "text: interrupted", "text: media",
-        "text: moved",
+        "text: moved", "reminder: always", "reminder: fallback", "reminder: written",
     ),
     "how it ended": (
         "accepted", "accepted after recovery", "ToolOutputMissing", "TranscriptMissing", "NothingToSend",
@@ -117,7 +119,14 @@ def _ways(made: Plan) -> set[str]:
         "the result of a call that is not in the history": "orphan result",
         "a second result of the same call": "second result",
     }
-    return sent | {f"omitted: {words.get(reason, reason)}" for _, reason in made.omitted}
+    return sent | {f"omitted: {words.get(reason, reason)}" for _, reason in made.omitted} | _reminded(made)
+
+
+def _reminded(made: Plan) -> set[str]:
+    if made.reminder is None:
+        return set()
+    ways = {reminder.ALWAYS: "always", reminder.WRITTEN: "written"}
+    return {f"reminder: {ways.get(made.reminder.reason, 'fallback')}"}
 
 
 def _told(seen: Counter[str]) -> str:
@@ -183,9 +192,33 @@ def _check_request(case: Case, request: Request) -> None:
     for message in request.plan.references:
         _check_age(message, case)
     _check_heard(case, request)
+    _check_reminder(case, request)
     assert len(request.explain().splitlines()) == len(request.renderings) + 3 + len(request.plan.notes)
     tools = (len(str(request.get("tools", ""))) + 3) // 4
     assert request.estimate.tokens == sum(rendering.tokens for rendering in request.renderings) + tools
+
+
+def _check_reminder(case: Case, request: Request) -> None:
+    """It is the last message, where speech is asked for and the policy wants it; without it the request is the same."""
+    told = [one for one in request.renderings if one.how == "reminder"]
+    plain = fill(plan_without_reminder(case, request.plan.memory), case.blobs)
+    assert request["messages"][: len(plain["messages"])] == plain["messages"]
+    assert len(request["messages"]) == len(plain["messages"]) + len(told)
+    fallen = any(one.how == "transcript" and one.role == "assistant" for one in request.renderings)
+    wanted = "audio" in request.get("modalities", ()) and (case.policy.reminder, fallen) != ("after_fallback", False)
+    if case.policy.reminder == "never" or "audio" not in request.get("modalities", ()):
+        assert not told
+    elif wanted:
+        assert [(one.position, one.index) for one in told] == [(0, len(request["messages"]) - 1)]
+        assert request["messages"][-1] == {"role": "system", "content": case.policy.reminder_text}
+    asked_for_text = {"modalities": ["text"], "voice": None, "format": None, "audio": None}
+    if case.target.takes_audio and request.plan.audible:
+        assert not [one for one in request.evolve(**asked_for_text).renderings if one.how == "reminder"]
+
+
+def plan_without_reminder(case: Case, memory: Memory) -> Plan:
+    """Plan the request of a case, as it was sent in the end, without the reminder."""
+    return assembled(case, policy=attrs.evolve(case.policy, reminder="never"), memory=memory)
 
 
 def _check_heard(case: Case, request: Request) -> None:
@@ -199,6 +232,8 @@ def _check_heard(case: Case, request: Request) -> None:
         first = min(turn[0].position for turn in turns if turn[0].position >= block) if block else 0
     heard_in = {message.position for message in case.history if message.position >= first or len(turns) <= (count or 0)}
     for one in request.renderings:
+        if one.how == "reminder":
+            continue
         message = case.history[one.position - 1]
         if one.index is None or one.how == "repaired" or message.role != "user":
             continue
@@ -225,7 +260,9 @@ def _spoken_words(transcript: str | None, case: Case) -> str:
 def _check_accounts(case: Case, request: Request) -> None:
     """Every message is told of once, beside results that were made up; indexes are places in the request."""
     told = request.renderings
-    assert sorted(r.position for r in told if r.how != "repaired") == [message.position for message in case.history]
+    assert sorted(r.position for r in told if r.how not in ("repaired", "reminder")) == [
+        message.position for message in case.history
+    ]
     assert [r.index for r in told if r.index is not None] == list(range(len(request["messages"])))
     assert all((r.index is None) == (r.how == "omitted") for r in told)
     roles = {message.position: message.role for message in case.history}
@@ -233,7 +270,7 @@ def _check_accounts(case: Case, request: Request) -> None:
         if one.index is not None:
             sent = request["messages"][one.index]
             assert sent["role"] == one.role
-            assert one.how == "repaired" or sent["role"] == roles[one.position]
+            assert one.how in ("repaired", "reminder") or sent["role"] == roles[one.position]
             assert ("audio" in sent) == (one.how == "reference")
             if one.how in ("text", "transcript"):
                 _check_words(case.history[one.position - 1], sent)
@@ -411,7 +448,11 @@ def test_what_went_as_text_never_becomes_a_reference_again(case: Case, steps: li
             assert not given_up & {message.position for message in later.references}
             memory, given_up = later.memory, given_up | _not_referred(later)
 
-    _unless_refused(law)(attrs.evolve(case, policy=attrs.evolve(case.policy, references=True)))
+    wishes: dict[str, Any] = {
+        "references": True,
+        "margin": min(case.policy.margin, MARGIN),
+    }  # a policy's wish for less is not remembered
+    _unless_refused(law)(attrs.evolve(case, policy=attrs.evolve(case.policy, **wishes)))
 
 
 def _not_referred(made: Plan) -> set[int]:

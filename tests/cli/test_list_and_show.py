@@ -224,3 +224,14 @@ def test_a_path_may_be_odd(run: Run, path: Path, name: str, monkeypatch: pytest.
 
 def test_a_url_is_a_store_too(run: Run, path: Path, chat_id: UUID) -> None:
     assert str(chat_id) in run("list", store=f"sqlite:///{path}").stdout
+
+
+def test_show_tells_speech_that_another_model_made(run: Run, path: Path, fake: FakeAPI, clock: FixedClock) -> None:
+    policy = convo.Policy(speak="missing", speech_model="tts-1")
+    fake.will_reply("Yes, very good.", spoken=False)
+    with convo.Store(f"sqlite:///{path}", clock=clock) as store, fake.client() as client:
+        chat = store.create()
+        chat.send(client, "Is it?", model="gpt-audio-1.5", voice="alloy", format="wav", policy=policy)
+    assert "     [spoken by tts-1, wav, 1.2 s, voice alloy]\n     Yes, very good.\n" in run("show", chat.id).stdout
+    [made] = json.loads(run("show", chat.id, "--json").stdout)["messages"][1]["media"]
+    assert (made["made_by"], made["id"], made["expires_at"]) == ("tts-1", None, None)

@@ -12,7 +12,7 @@ import openai
 import pytest
 
 import convo
-from convo.edges import warner
+from convo.edges import Warner
 from convo.store import exchanges
 from convo.testing import FixedClock
 from tests.support.both import resolved
@@ -404,7 +404,7 @@ def test_a_warning_that_is_an_error_is_raised_each_time_and_nothing_is_written(
 
 
 def test_of_threads_that_warn_at_once_one_does(caught: list[warnings.WarningMessage]) -> None:
-    warn, together = warner(), threading.Barrier(8)
+    warn, together = Warner(), threading.Barrier(8)
 
     def tell() -> None:
         together.wait()

@@ -34,11 +34,14 @@ def store(database: Database, clock: FixedClock) -> Iterator[convo.Store]:
 
 @contextmanager
 def statements(store: convo.Store) -> Iterator[list[str]]:
-    """Note the statements that run inside the block."""
+    """Note the statements that run inside the block, each once: both engines may tell of the same one."""
     found: list[str] = []
+    told: list[Any] = [None]
 
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        found.append(" ".join(statement.split()))
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, *rest: Any) -> None:
+        if context is not told[0]:
+            found.append(" ".join(statement.split()))
+        told[0] = context
 
     engines = store._driver.runner.engines.both()  # type: ignore[union-attr]
     for engine in engines:

@@ -345,6 +345,7 @@ _POLICIES = st.builds(
     user_audio_turns=st.sampled_from([None, None, None, 0, 1, 2]),
     missing_transcript=st.sampled_from(["error", "placeholder", "placeholder", "omit", "omit", "transcribe"]),
     format=st.sampled_from(["wav", "mp3", "pcm16"]),
+    reminder=st.sampled_from(["never", "never", "after_fallback", "after_fallback", "always"]),
 )
 _MEMORIES = mixed(
     (4, st.just(Memory())),

@@ -1,0 +1,143 @@
+"""Steps that have a reply spoken which came as text: the calls, their rows, and the speech beside the recorded reply."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.canonical import printable, well_formed
+from convo.content import TEXT_COLUMN
+from convo.errors import ConflictError, ConvoError
+from convo.extract import REPLY, spoken
+from convo.origin import Origin
+from convo.speech import pieces_of
+from convo.steps.effects import read, speak, write
+from convo.steps.ending import persisted
+from convo.steps.log import put_piece
+from convo.steps.successors import alive_name
+from convo.store import blobs, exchanges, log, speeches
+from convo.store.totals import usage_columns
+from convo.usage import Usage, price
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from convo.audio import Audio
+    from convo.messages import Media
+    from convo.policy import Policy
+    from convo.reply import Reply
+    from convo.speech import Wish
+    from convo.steps.effects import Steps, Told
+    from convo.steps.place import Place
+
+CHANGED = "the reply was changed or taken away while its speech was made, and the speech is not kept; read it again"
+
+
+def with_speech(place: Place, client: Any, wish: Wish, policy: Policy, reply: Reply) -> Steps[Reply]:
+    """Give a recorded reply with speech made of its text and kept beside it; one that needs none as it is.
+
+    Nothing but the end of the caller is raised: the reply says in `speech_error` what went wrong.
+    """
+    if not _is_mute(reply):
+        return reply
+    try:
+        alive = attrs.evolve(wish, model=alive_name(place.tools, wish.model, policy))
+        return (yield from _spoken(place, client, alive, reply))
+    except Exception as error:  # noqa: BLE001 - the reply is in the log, whatever happens to its sound
+        return attrs.evolve(reply, speech_error=error)
+
+
+def _is_mute(reply: Reply) -> bool:
+    """Whether a reply says something in text, and nothing else, and is whole."""
+    message = reply.message
+    if message.status != "complete" or message.media or not message.text.strip():
+        return False
+    return not (reply.refusal or message.raw.get("tool_calls") or message.raw.get("function_call"))
+
+
+def _spoken(place: Place, client: Any, wish: Wish, reply: Reply) -> Steps[Reply]:
+    row = yield from read(exchanges.row_of, place.owner, reply.exchange)
+    branch: UUID = row["branch"]
+    mouth = Mouth(place, client, wish, row["conversation"], branch)
+    text = well_formed(reply.text)
+    audio, calls = yield from mouth.said(text)
+    piece = attrs.evolve(
+        spoken(audio, REPLY), transcript=printable(text, TEXT_COLUMN), made_by=wish.model,
+        voice=wish.voice_name and printable(wish.voice_name, TEXT_COLUMN),
+    )  # fmt: skip
+    voiced = _with(reply, piece)
+    try:
+        kept = yield from persisted(lambda: _kept(place, branch, reply, piece, calls))
+    except ConvoError as error:
+        return attrs.evolve(voiced, speech_error=error)
+    return voiced if kept else (yield from _of_others(place, branch, reply))
+
+
+def _with(reply: Reply, piece: Media) -> Reply:
+    return attrs.evolve(reply, message=attrs.evolve(reply.message, pieces=1, media=(piece,)))
+
+
+def _kept(place: Place, branch: UUID, reply: Reply, piece: Media, calls: list[dict[str, Any]]) -> Steps[bool]:
+    """Store the bytes, then what refers to them."""
+    now = place.tools.now()
+    yield from put_piece(place, piece, now)
+    message = reply.message
+    return (yield from write(speeches.keep, place.owner, branch, message.position, message.body, piece, calls, now))
+
+
+def _of_others(place: Place, branch: UUID, reply: Reply) -> Steps[Reply]:
+    """Give the reply with the speech that another worker has made of it. Raises `ConflictError` where there is none."""
+    message = yield from read(log.one, place.owner, branch, reply.message.position)
+    if message is None or message.body != reply.message.body or not message.media:
+        raise ConflictError(CHANGED)
+    piece = message.media[0]
+    data = yield from read(blobs.get, place.owner, piece.digest)
+    return _with(reply, attrs.evolve(piece, data=data))
+
+
+@attrs.frozen
+class Mouth:
+    """How a text is spoken, and where the calls are counted."""
+
+    place: Place
+    client: Any
+    wish: Wish
+    conversation: UUID
+    branch: UUID
+
+    def said(self, text: str) -> Steps[tuple[Audio, list[dict[str, Any]]]]:
+        """Have a text spoken; give the audio and the rows of the calls, which are kept when one of them fails."""
+        pieces = pieces_of(text)
+        parts: list[bytes] = []
+        calls: list[dict[str, Any]] = []
+        try:
+            for piece in pieces:
+                started = self.place.tools.now()
+                told = yield from speak(self.client, self.wish.arguments(piece, len(pieces)))
+                calls.append(self._row(piece, self.wish.asked(len(pieces)), started, told))
+                parts.append(told.answer)
+            return self.wish.joined(parts), calls
+        except GeneratorExit:
+            raise
+        except BaseException:
+            if calls:
+                with suppress(ConvoError):
+                    yield from write(exchanges.keep_calls, self.place.owner, self.branch, calls)
+            raise
+
+    def _row(self, text: str, format_: str, started: int, told: Told) -> dict[str, Any]:
+        """Give the row of a call. The API does not tell what it used."""
+        tools, voice = self.place.tools, self.wish.voice_name
+        usage, model = Usage(), self.wish.model
+        cost = price(usage, tools.catalogue.lookup(model).prices, table=tools.catalogue.table)
+        return {
+            "owner": self.place.owner, "id": tools.new_id(), "conversation": self.conversation, "branch": self.branch,
+            "hash": sha256(text.encode()).digest(), "status": "done", "attempt": 1, "api": "speech", "model": model,
+            "origin": str(Origin.of(self.client)), "asked_first": 1, "asked_last": 0, "started_at": started,
+            "finished_at": told.at, "request_id": printable(told.headers.get("x-request-id", ""), 200) or None,
+            "voice": voice and printable(voice, TEXT_COLUMN), "format": format_,
+            **usage_columns(usage, cost),
+        }  # fmt: skip
