@@ -136,11 +136,11 @@ def explained(request: Request) -> str:
 def _summary(request: Request) -> list[str]:
     plan, guess = request.plan, request.estimate
     expiry = request.next_expiry
-    how = "by their length" if plan.count is rough_tokens else "by a tokenizer"
+    how = "by its length" if plan.count is rough_tokens else "by a tokenizer"
     lines = [
         (
             f"model {plan.target.model.name}; estimated input: "
-            f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (texts counted {how})"
+            f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (text {how})"
         ),
         f"next expiry: {expiry:%Y-%m-%d %H:%M:%S} UTC" if expiry else "next expiry: none, no reference is sent",
     ]

@@ -139,7 +139,7 @@ def test_the_tokenizer_that_is_installed_counts_unless_another_is_given(world: W
         for more in ({}, {"count_tokens": convo.tokens.rough_tokens}, {"count_tokens": lambda _: 1_000})
     ]
     assert [request.estimate.tokens for request in found] == [4 + 13, 4 + 11, 4 + 1_000]
-    assert all("texts counted by a tokenizer" in request.explain() for request in (found[0], found[2]))
+    assert all("(text by a tokenizer)" in request.explain() for request in (found[0], found[2]))
 
 
 @pytest.mark.parametrize("count", [42, "o200k_base", object()])
