@@ -118,7 +118,8 @@ class Budget:
     """Only calls that began in this time before now count, by the store's clock. Default None: all that are stored."""
 
     action: Literal["refuse", "warn"] = attrs.field(default="refuse", validator=_one_of("refuse", "warn"))
-    """What happens past the limit: an error, or one `BudgetWarning` for each conversation or owner, and the call is made."""
+    """What happens past the limit: an error, or one `BudgetWarning` for each conversation or owner (and each
+    `within`), and the call is made."""
 
     unknown: Literal["refuse", "ignore"] = attrs.field(default="refuse", validator=_one_of("refuse", "ignore"))
     """What calls count whose tokens or cost are not known, such as those of a model without prices. With "refuse" the

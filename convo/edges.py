@@ -22,7 +22,7 @@ from convo.times import from_micros, to_micros
 from convo.tokens import Remembering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from convo.messages import Draft
@@ -80,9 +80,9 @@ class Warner:
     """
 
     def __init__(self) -> None:
-        self._told: dict[Hashable, Warning] = {}
+        self._told: dict[str, Warning] = {}
 
-    def __call__(self, matter: Hashable, warning: Warning) -> None:
+    def __call__(self, matter: str, warning: Warning) -> None:
         """Warn, unless that was done."""
         if self._told.setdefault(matter, warning) is not warning:  # one step, so that one thread alone goes on
             return
@@ -91,12 +91,8 @@ class Warner:
         try:
             warnings.warn(warning, stacklevel=_outside())
         except Warning:
-            self.forget(matter)
+            self._told.pop(matter, None)
             raise
-
-    def forget(self, matter: Hashable) -> None:
-        """Warn of it once more when it comes again."""
-        self._told.pop(matter, None)
 
 
 def _outside() -> int:

@@ -24,6 +24,7 @@ from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.requests import filled, opened, planned, target_of
 from convo.steps.settling import settled
+from convo.steps.spending import checked_before, foreseen, held_to, spending_of
 from convo.steps.successors import check_alive, moved_on
 from convo.store import exchanges
 from convo.store.append import Entry
@@ -156,46 +157,26 @@ def started(
     now = place.tools.now()
     ready = None if turn.runs(calls) else planned(place, start, fresh, turn.target, turn.policy, now).counted()
     if ready is not None and turn.summarises(ready):
+        yield from checked_before(spending_of(place, ready))
         seen = start.history.head
         start, ready = yield from _summarised(place, turn, start, fresh, ready, now)
         expected = start.history.head if expected == seen and _only_summaries(start.history, seen) else expected
-    call = yield from _call(place, turn, start, fresh, ready)
+    call = foreseen(place, turn, start, fresh) if ready is None else spending_of(place, ready)
+    if any(draft.media for draft in fresh):
+        yield from checked_before(call)
     yield from put_media(place, fresh, now)
     begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now, call))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
     try:
         plan = yield from _replanned(place, turn, begun, start.history, ready)
-        if call is not None:
-            yield from _held_to_budgets(place, begun, call, None if plan is ready else plan)
+        yield from held_to(place, begun, call, plan)
         return Open(begun, plan)
     except GeneratorExit:
         raise
     except BaseException as error:
         yield from withdrawn(place, begun, error)
         raise
-
-
-def _has_budgets(place: Place, policy: Policy) -> bool:
-    return bool(place.tools.budgets or policy.budgets)
-
-
-def _call(place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft], ready: Plan | None) -> Steps[Spending | None]:
-    """Give what a round needs, None where there is no budget; one that is refused stores no bytes either."""
-    if not _has_budgets(place, turn.policy):
-        return None
-    from convo.steps import spending
-
-    call = spending.foreseen(place, turn, start, drafts) if ready is None else spending.spending_of(place, ready)
-    if any(draft.media for draft in drafts):
-        yield from spending.checked_before(call)
-    return call
-
-
-def _held_to_budgets(place: Place, begun: Begun, call: Spending, changed: Plan | None) -> Steps[None]:
-    from convo.steps.spending import told
-
-    yield from told(place, begun, call, changed)
 
 
 def _check_holds(history: History, message: Message) -> None:
@@ -212,10 +193,7 @@ def _heard(
         return start, drafts, turn
     from convo.steps.transcribing import transcribed_first
 
-    if _has_budgets(place, turn.policy):
-        from convo.steps import spending
-
-        yield from spending.checked_before(spending.foreseen(place, turn, start, drafts))
+    yield from checked_before(foreseen(place, turn, start, drafts))
     heard = yield from transcribed_first(place, turn.client, start, drafts, turn.target, turn.policy)
     return heard.start, heard.drafts, attrs.evolve(turn, policy=heard.policy)
 
@@ -372,16 +350,11 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     history = ready.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)
-    call = None
-    if _has_budgets(place, ready.policy):
-        from convo.steps.spending import spending_of
-
-        call = spending_of(place, ready)
+    call = spending_of(place, ready)
     begun = yield from _begun(place, _entry(place, ready.target, (), None, None, now, call))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
     try:
-        if call is not None:
-            yield from _held_to_budgets(place, begun, call, None)
+        yield from held_to(place, begun, call, ready)
     except BaseException as error:
         yield from withdrawn(place, begun, error)
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -11,7 +11,7 @@ from convo.times import from_micros, to_micros
 from convo.tokens import rough_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
     from datetime import date, datetime
     from uuid import UUID
 
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from convo.models import Catalogue
     from convo.store.conversations import Found
     from convo.tokens import Counter
-
-
-class Warn(Protocol):
-    """How somebody is warned of a matter: once, or once more after it was forgotten."""
-
-    def __call__(self, matter: Hashable, warning: Warning) -> None:
-        """Warn, unless that was done."""
-
-    def forget(self, matter: Hashable) -> None:
-        """Warn of it once more when it comes again."""
 
 
 @attrs.frozen
@@ -42,7 +32,7 @@ class Tools:
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     catalogue: Catalogue
-    warn: Warn
+    warn: Callable[[str, Warning], None]
     held: bool = False
     writable: bool = True
     budgets: tuple[Budget, ...] = ()

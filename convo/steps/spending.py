@@ -1,23 +1,27 @@
-"""Steps that hold a call against the budgets of the store and of its policy. Imported where there are any."""
+"""Steps that hold a call against the budgets of the store and of its policy; where there are none, they do nothing.
+
+What they need is imported when there are any.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import attrs
 
-from convo.budget import BudgetWarning, Spending, needed
 from convo.content import tool_draft
 from convo.functions import open_calls
 from convo.steps.effects import read, write
 from convo.steps.requests import planned
-from convo.store import budgets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from convo.assembly import Plan
+    from convo.budget import Spending
     from convo.messages import Draft
+    from convo.policy import Policy
     from convo.steps.effects import Steps
     from convo.steps.exchange import Turn
     from convo.steps.place import Place
@@ -25,17 +29,24 @@ if TYPE_CHECKING:
     from convo.store.budgets import Over
     from convo.store.exchanges import Begun
 
+MICROSECOND = timedelta(microseconds=1)
 
-def spending_of(place: Place, plan: Plan) -> Spending:
-    """Give what a planned request needs, and the budgets of the store and of its policy."""
-    tokens, cost = needed(plan)
+
+def spending_of(place: Place, plan: Plan) -> Spending | None:
+    """Give what a planned request needs, and the budgets of the store and of its policy; None where there are none."""
     every = tuple(dict.fromkeys((*place.tools.budgets, *plan.policy.budgets)))
-    now = place.tools.now()
-    return Spending(every, place.owner, place.found.id, plan.target.model.name, tokens, cost, now)
+    if not every:
+        return None
+    from convo.budget import Spending, needed
+
+    tokens, cost = needed(plan)
+    return Spending(every, place.owner, place.found.id, plan.target.model.name, tokens, cost, place.tools.now())
 
 
-def foreseen(place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft]) -> Spending:
+def foreseen(place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft]) -> Spending | None:
     """Give what a round needs as far as it can be told before its recordings are transcribed and its calls answered."""
+    if not _limited(place, turn.policy):
+        return None
     policy = turn.policy
     if policy.missing_transcript == "transcribe":
         policy = attrs.evolve(policy, missing_transcript="placeholder")
@@ -44,31 +55,39 @@ def foreseen(place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft]) -
     return spending_of(place, planned(place, start, added, turn.target, policy, place.tools.now()))
 
 
-def checked_before(call: Spending) -> Steps[None]:
-    """Refuse a call before anything is stored or transcribed for it; when it begins it is checked for good."""
-    yield from read(budgets.check, call)
+def _limited(place: Place, policy: Policy) -> bool:
+    return bool(place.tools.budgets or policy.budgets)
 
 
-def told(place: Place, begun: Begun, call: Spending, changed: Plan | None) -> Steps[None]:
-    """Warn of the budgets that a begun call passes; one that turned out to need more is checked anew first.
+def checked_before(call: Spending | None) -> Steps[None]:
+    """Refuse a call before anything is stored, or another call made for it; when it begins it is checked for good."""
+    if call is not None:
+        from convo.store import budgets
+
+        yield from read(budgets.check, call)
+
+
+def held_to(place: Place, begun: Begun, call: Spending | None, plan: Plan) -> Steps[None]:
+    """Warn of the budgets that a begun call passes; one whose plan turned out to need more is checked anew first.
 
     Raises `BudgetExceeded`, `SpendingUnknown` and `ExchangeLost`.
     """
     over = begun.over
-    now = call if changed is None else spending_of(place, changed)
+    now = spending_of(place, plan)
+    if call is None or now is None:
+        return
     if now.tokens > call.tokens or (now.cost.picos or 0) > (call.cost.picos or 0):
-        call, over = now, (yield from write(budgets.check_again, now, begun))
-    warn(place, call, over)
+        from convo.store import budgets
+
+        over = yield from write(budgets.check_again, now, begun)
+    _warn(place, now, over)
 
 
-def warn(place: Place, call: Spending, over: Iterable[Over]) -> None:
-    """Warn of budgets that a call passes, once for each owner or conversation until it keeps to them again."""
-    passed = dict(over)
-    for budget in call.budgets:
-        if budget.action != "warn":
-            continue
-        mark = (budget, place.owner, place.found.id if budget.per == "conversation" else None)
-        if budget not in passed:
-            place.tools.warn.forget(mark)
-        else:
-            place.tools.warn(mark, BudgetWarning(str(passed[budget])))
+def _warn(place: Place, call: Spending, over: Sequence[Over]) -> None:
+    """Warn of budgets that a call passes: once for each conversation or owner, and in each of the budget's times."""
+    from convo.budget import BudgetWarning
+
+    for budget, error in over:
+        whose = call.conversation if budget.per == "conversation" else call.owner
+        period = 0 if budget.within is None else call.now // (budget.within // MICROSECOND)
+        place.tools.warn(f"{budget} {whose!r} {period}", BudgetWarning(str(error)))

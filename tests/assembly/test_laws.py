@@ -28,6 +28,7 @@ from convo.errors import (
 )
 from convo.history import last_turns
 from convo.models import undated
+from convo.policy import MARGIN
 from convo.recovery import recovered
 from convo.testing import ApiRefusal, refusal_of
 from tests.support.histories import Case, cases, family_of
@@ -447,7 +448,11 @@ def test_what_went_as_text_never_becomes_a_reference_again(case: Case, steps: li
             assert not given_up & {message.position for message in later.references}
             memory, given_up = later.memory, given_up | _not_referred(later)
 
-    _unless_refused(law)(attrs.evolve(case, policy=attrs.evolve(case.policy, references=True)))
+    wishes: dict[str, Any] = {
+        "references": True,
+        "margin": min(case.policy.margin, MARGIN),
+    }  # a policy's wish for less is not remembered
+    _unless_refused(law)(attrs.evolve(case, policy=attrs.evolve(case.policy, **wishes)))
 
 
 def _not_referred(made: Plan) -> set[int]:
