@@ -233,7 +233,8 @@ class Policy:
     Not for refusals, replies with tool calls, and interrupted ones. The speech is made in the voice and the format that
     were asked for and becomes `Reply.audio`; `Reply.made_by` names the model, `Reply.spoken` stays False. The text is
     stored first: where no speech can be made, `Reply.speech_error` says why, and the same key tries again. A text of more
-    than 4,096 bytes (UTF-8) is spoken in several calls: as pcm16 where that was asked for, else joined to one wav.
+    than 4,096 bytes (UTF-8) is spoken in several calls: as pcm16 where that was asked for, else joined to one wav. The API
+    does not tell what speech used: its calls count no tokens, and their cost is unknown (see `Budget.unknown`).
     """
 
     speech_model: str | None = attrs.field(default=None, validator=_speech_model)

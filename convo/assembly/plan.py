@@ -13,7 +13,6 @@ from convo.assembly.estimate import declared_tokens, each_message, estimate, tok
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import parts_of
 from convo.assembly.recordings import heard_from
-from convo.assembly.reminder import reminder_of
 from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
 from convo.assembly.shape import shaped
@@ -104,6 +103,10 @@ class Plan:
     @property
     def reminder(self) -> Reminder | None:
         """What reminds the model to speak, behind `wires`, or None."""
+        if self.policy.reminder == "never":
+            return None
+        from convo.assembly.reminder import reminder_of
+
         return reminder_of(self)
 
     def reshaped(self, target: Target) -> Plan:

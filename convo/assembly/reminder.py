@@ -38,9 +38,9 @@ class Reminder:
 
 
 def reminder_of(plan: Plan) -> Reminder | None:
-    """Give the reminder that ends a request, None where the policy wants none or no speech is asked for."""
+    """Give the reminder that ends a request, None where no speech is asked for, or nothing makes the model write."""
     policy = plan.policy
-    if policy.reminder == "never" or "audio" not in plan.arguments.get("modalities", ()):
+    if "audio" not in plan.arguments.get("modalities", ()):
         return None
     reason = ALWAYS if policy.reminder == "always" else _why(plan.rendered, plan.wires)
     return Reminder(policy.reminder_text, reason) if reason else None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly.estimate import reminder_tokens, tokens_of
-from convo.assembly.reminder import ROLE
 from convo.assembly.render import How, sentence
 from convo.models import name_of
 from convo.tokens import rough_tokens
@@ -118,7 +117,7 @@ def renderings_of(plan: Plan) -> tuple[Rendering, ...]:
     ]
     reminder = plan.reminder
     if reminder is not None:
-        sent.append(Rendering(0, ROLE, "reminder", reminder.reason, len(sent), reminder_tokens(plan)))
+        sent.append(Rendering(0, reminder.wire["role"], "reminder", reminder.reason, len(sent), reminder_tokens(plan)))
     return (*sent, *left)
 
 

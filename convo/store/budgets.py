@@ -101,8 +101,8 @@ def _sums() -> Any:
 
 
 def _by_length() -> Any:
-    """A transcription that is billed by the length of the recording has no tokens: none, and not an unknown number."""
-    return sa.case((_X.api == "transcriptions", 0))
+    """Speech, and a transcription that is billed by the length of the recording, tell no tokens: they count none."""
+    return sa.case((_X.api == "transcriptions", 0), (_X.api == "speech", 0))
 
 
 def _lease() -> Any:

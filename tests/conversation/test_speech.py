@@ -193,6 +193,19 @@ def test_each_call_is_an_exchange_of_unknown_cost(store: Any, client: Any, fake:
     assert chat.pending() == []
 
 
+def test_a_budget_of_tokens_counts_no_speech_and_one_of_money_says_that_it_is_unknown(
+    store: Any, client: Any, fake: FakeAPI
+) -> None:
+    chat, _ = mute(store, client, fake)
+    within = attrs.evolve(SPEAKING, budgets=[convo.Budget(tokens=100_000)])
+    assert chat.send(client, "Why?", **{**SPOKEN, "policy": within}).spoken
+    money = convo.Budget(money=100, per="conversation")
+    with pytest.raises(convo.SpendingUnknown):
+        chat.send(client, "Why?", **{**SPOKEN, "policy": attrs.evolve(SPEAKING, budgets=[money])})
+    free = attrs.evolve(SPEAKING, budgets=[attrs.evolve(money, unknown="ignore")])
+    assert chat.send(client, "Why?", **{**SPOKEN, "policy": free}).spoken
+
+
 def test_the_same_key_has_the_same_sound_and_nobody_is_asked_again(store: Any, client: Any, fake: FakeAPI) -> None:
     chat, reply = mute(store, client, fake, key="k")
     again = chat.send(client, "Is it a good dog?", **SPOKEN, key="k")
