@@ -34,12 +34,12 @@ def parts_of(history: History, memory: Memory, policy: Policy) -> Parts:
     """Tell the parts of a history apart."""
     events = [message for message in history.messages if message.kind != "message"]
     if not events and memory.window_start <= 1:
-        return Parts((), history.messages, 0, ())
+        return Parts((), history.messages, 1, ())
     lead, left, covered = _events(events, policy)
     messages: Sequence[Message] = [message for message in history.messages if message.kind == "message"]
     begin = max(memory.window_start, covered + 1)
     if begin > 1:
-        begin = min(begin, _last_turn([message for message in messages if message.position >= history.since]))
+        begin = min(begin, newest_turn(messages, history.since))
         staying = _staying(messages)
         old = [message for message in messages if message.position < begin and message.position not in staying]
         left += [(message, "summary" if message.position <= covered else "window") for message in old]
@@ -56,9 +56,13 @@ def _staying(messages: Sequence[Message]) -> set[int]:
     return {message.position for message in (*pinned, *results)}
 
 
-def _last_turn(messages: Sequence[Message]) -> int:
-    """Give the position at which the newest turn begins, which is sent whatever was decided before."""
-    return last_turns(messages, 1) or (messages[0].position if messages else 1)
+def newest_turn(messages: Sequence[Message], since: int) -> int:
+    """Give the position at which the newest turn begins, which is sent whatever was decided before.
+
+    Messages before `since` are those that stay; they begin no turn.
+    """
+    read = [message for message in messages if message.position >= since]
+    return last_turns(read, 1) or (read[0].position if read else 1)
 
 
 def _events(events: Sequence[Message], policy: Policy) -> tuple[list[Message], list[tuple[Message, str]], int]:

@@ -11,7 +11,7 @@ import attrs
 from convo.assembly.breakpoints import with_breakpoints
 from convo.assembly.estimate import declared_tokens, each_message, estimate, tokens_of
 from convo.assembly.horizon import flip_horizon
-from convo.assembly.parts import parts_of
+from convo.assembly.parts import newest_turn, parts_of
 from convo.assembly.recordings import heard_from
 from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
@@ -224,7 +224,7 @@ def moved_begin(made: Plan, parts: Parts, tokens: Sequence[int], room: int) -> i
     index = first_kept(messages, tokens[count:], starts, sum(tokens[:count]), room)
     if made.kept:
         index = min(index, max((start for start in starts if messages[start].position <= min(made.kept)), default=starts[0]))
-    return messages[index].position
+    return min(messages[index].position, newest_turn(parts.messages, made.history.since))
 
 
 def _turn_to_answer(messages: Sequence[Message]) -> int:

@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from convo.assembly import Plan, Request, fill, plan, reminder
+from convo.assembly.estimate import tokens_of
 from convo.assembly.recordings import untranscribed
+from convo.assembly.window import budget_of
 from convo.errors import (
     AudioRequired,
     BlobNotFound,
@@ -491,3 +493,46 @@ def test_a_reply_that_is_added_leaves_what_was_sent_before_as_it_was(case: Case)
             assert list(now.wires[: len(before.wires)]) == list(before.wires)
 
     _unless_refused(law)(case)
+
+
+# --- windows ---------------------------------------------------------------------------------------
+
+_WINDOWS = st.fixed_dictionaries(
+    {
+        "window_tokens": st.sampled_from([1, 40, 150, 600]),
+        "reference_turns": st.sampled_from([None, 0, 1, 2]),
+        "user_audio_turns": st.sampled_from([None, 1, 2]),
+        "keep_references": st.sampled_from([0, 1, 3]),
+        "missing_transcript": st.sampled_from(["placeholder", "omit"]),
+    }
+)
+_PINS = st.sets(st.integers(1, 12), max_size=2)
+
+
+@FEWER
+@given(cases(), _WINDOWS, st.integers(0, 12), _PINS)
+def test_a_window_of_any_size_makes_a_request_that_the_api_accepts(
+    case: Case, choices: dict[str, Any], begun: int, pinned: set[int]
+) -> None:
+    messages = tuple(attrs.evolve(message, pinned=message.position in pinned) for message in case.history)
+    case = attrs.evolve(
+        case,
+        history=attrs.evolve(case.history, messages=messages),
+        memory=attrs.evolve(case.memory, window_start=min(begun, case.history.head)),
+        policy=attrs.evolve(case.policy, **choices),
+    )
+    _unless_refused(_window_holds)(case)
+
+
+def _window_holds(case: Case, made: Plan) -> None:
+    last, _ = _accepted(made, case)
+    cut = {message.position for message, reason in last.omitted if reason == "window"}
+    newest = max((message.position for message in case.history if message.role == "user"), default=0)
+    assert not cut & {message.position for message in case.history if message.pinned}
+    assert newest not in cut
+    assert assembled(case, memory=last.memory).wires == last.wires, "what was decided stays decided"
+    begin = last.memory.window_start
+    if begin > case.memory.window_start:
+        assert case.history[begin - 1].role == "user", "a turn begins there"
+        half = budget_of(last.policy, last.target) // 2
+        assert sum(tokens_of(last)) <= half or last.kept or begin == last_turns(case.history.messages, 1)

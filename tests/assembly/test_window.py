@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from convo.assembly import Target
 from convo.assembly.estimate import tokens_of
 from convo.assembly.window import budget_of, least_tokens
+from convo.audio import Audio
 from convo.errors import InputError
 from convo.models import Catalogue, Model
 from convo.policy import Policy
 from tests.assembly.builders import answered, asked, called, instructions, log, planned, result, spoke
 from tests.support.counted import COUNTED
-from tests.support.replies import HOUR, START
+from tests.support.replies import HOUR, START, WAV
 
 if TYPE_CHECKING:
     from convo.assembly import Plan
@@ -113,6 +114,19 @@ def test_the_newest_turn_is_sent_even_when_it_alone_is_too_long() -> None:
     made = planned(history, policy=Policy(window_tokens=100), **TEXT)
     assert positions(made) == [9, 10, 11]
     assert planned(history, memory=made.memory, policy=Policy(window_tokens=100), **TEXT).wires == made.wires
+
+
+@pytest.mark.parametrize("before", [[], [asked(Audio.from_bytes(WAV))]], ids=["nothing", "one left out"])
+def test_the_first_turn_is_sent_even_when_it_alone_is_too_long(before: list[Draft]) -> None:
+    """It was planned again without end: where it begins could not move."""
+    policy = Policy(window_tokens=100, missing_transcript="omit")
+    drafts = [*before, asked("word " * 400)]
+    made = planned(log(*drafts), policy=policy, **TEXT)
+    assert positions(made) == [len(drafts)]
+    assert made.memory.window_start <= 1
+    longer = planned(log(*turns(3), *drafts), policy=policy, **TEXT)
+    assert positions(longer) == [6 + len(drafts)]
+    assert longer.memory.window_start == 7
 
 
 def test_a_result_that_came_after_the_cut_does_not_come_without_its_call() -> None:
