@@ -37,7 +37,7 @@ ANSWER = {
     "id": "chatcmpl-1",
     "object": "chat.completion",
     "created": 1_795_000_000,
-    "model": "gpt-4.1",
+    "model": "gpt-5.5",
     "choices": [
         {
             "index": 0,
@@ -86,7 +86,7 @@ def turn_of(store: convo.Store) -> Callable[[], object]:
     place = chat._place
     driver = store._driver
     keys = itertools.count()
-    target = target_of(place, "gpt-4.1", "chat", Stub(), None, {})
+    target = target_of(place, "gpt-5.5", "chat", Stub(), None, {})
 
     plan = planned(
         place, Opened(History(), Memory(), None), [message_draft([QUESTION])], target, convo.Policy(), place.tools.now()
@@ -213,7 +213,7 @@ def postgres_raw_in_steps(url: str, store: convo.Store) -> Callable[[], object]:
 
 def whole(store: convo.Store) -> Callable[[], object]:
     """Give a whole `send` to a client that answers at once, each in a conversation of its own."""
-    return lambda: store.create().send(Stub(), QUESTION, model="gpt-4.1")
+    return lambda: store.create().send(Stub(), QUESTION, model="gpt-5.5")
 
 
 ROUNDS, BATCH = 40, 20

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MESSAGES, DEPTH = 200, 100
-OTHERS = 30
+OTHERS = 300
 """Other conversations of the same owner, so that an index is worth its while."""
 ROUNDS, BATCH = 30, 10
 TEXT = "Message {}: is a golden retriever a good family dog, and why do you say so?"
@@ -44,7 +44,7 @@ def deep(store: convo.Store) -> convo.Conversation:
 
 def request_of(chat: convo.Conversation) -> Callable[[], object]:
     """Read the log and assemble the request."""
-    return lambda: chat.request("gpt-4.1", client=Stub())
+    return lambda: chat.request("gpt-5.5", client=Stub())
 
 
 def measure(store: convo.Store, *, analyze: bool = False) -> None:
@@ -55,9 +55,9 @@ def measure(store: convo.Store, *, analyze: bool = False) -> None:
     if analyze:
         with runner_of(store).engines.writing.begin() as connection:
             connection.execute(sa.text("ANALYZE"))
-    same = [dict(chat.request("gpt-4.1", client=Stub())) for chat in (shallow, far)]
+    same = [chat.request("gpt-5.5", client=Stub())["messages"] for chat in (shallow, far)]
     assert same[0] == same[1]
-    assert len(same[0]["messages"]) == MESSAGES
+    assert len(same[0]) == MESSAGES
     ways = {"never edited": request_of(shallow), f"edited {DEPTH} times": request_of(far)}
     compare(ways, rounds=ROUNDS, batch=BATCH, limits={f"edited {DEPTH} times": 1.5})
 

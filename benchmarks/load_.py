@@ -33,7 +33,7 @@ def conversation_in(store: convo.Store, *, spoken: bool) -> convo.Conversation:
     for number in range(MESSAGES // 2):
         chat.add(f"Question {number}: is a golden retriever a good family dog, and why do you say so?")
         expires = NOW + timedelta(minutes=50) * (1 if number >= MESSAGES // 4 else -1)
-        request = request or chat.request("gpt-audio-1.5" if spoken else "gpt-4.1", client=Stub())
+        request = request or chat.request("gpt-audio-1.5" if spoken else "gpt-5.5", client=Stub())
         chat.record(_answer(number, int(expires.timestamp()), spoken=spoken), request)
     return chat
 
@@ -43,7 +43,15 @@ def _answer(number: int, expires: int, *, spoken: bool) -> dict[str, Any]:
     audio = {"id": f"audio_{number:032x}", "expires_at": expires, "transcript": said, "data": ""}
     message = {"role": "assistant", "content": None, "audio": audio} if spoken else {"role": "assistant", "content": said}
     choice = {"index": 0, "finish_reason": "stop", "message": {**message, "refusal": None, "annotations": []}}
-    return {"id": f"chatcmpl-{number}", "object": "chat.completion", "created": 0, "model": "gpt-audio-1.5", "choices": [choice]}
+    answer = {"id": f"chatcmpl-{number}", "object": "chat.completion", "created": 0, "model": "gpt-audio-1.5"}
+    return {**answer, "choices": [choice], "usage": _bill(120 if spoken else 0)}
+
+
+def _bill(audio: int) -> dict[str, Any]:
+    """Bill a reply of 20 text tokens, as every answer of the API comes with its bill."""
+    details = {"audio_tokens": audio, "text_tokens": 20, "reasoning_tokens": 0}
+    usage = {"prompt_tokens": 100, "completion_tokens": audio + 20, "total_tokens": audio + 120}
+    return {**usage, "completion_tokens_details": details, "prompt_tokens_details": {"audio_tokens": 0, "text_tokens": 100}}
 
 
 def statement_of(store: convo.Store, chat: convo.Conversation) -> tuple[str, Any]:

@@ -54,8 +54,8 @@ def measure(store: convo.Store, fake: FakeAPI) -> None:
     with runner_of(store).engines.writing.begin() as connection:
         connection.execute(sa.text("ANALYZE"))
     client = fake.client()
-    long.send(client, "Why?", model="gpt-4.1", policy=POLICY)
-    for model, what in (("gpt-4.1", "window remembered"), ("gpt-4o", "nothing remembered")):
+    long.send(client, "Why?", model="gpt-5.5", policy=POLICY)
+    for model, what in (("gpt-5.5", "window remembered"), ("gpt-5.4", "nothing remembered")):
         ours = request_of(long, client, model)
         held = ours()["messages"]
         alone = request_of(store.create(messages=held), client, model)

@@ -40,16 +40,16 @@ def parts_of(history: History, memory: Memory, policy: Policy) -> Parts:
     begin = max(memory.window_start, covered + 1)
     if begin > 1:
         begin = min(begin, newest_turn(messages, history.since))
-        staying = _staying(messages)
-        old = [message for message in messages if message.position < begin and message.position not in staying]
-        left += [(message, "summary" if message.position <= covered else "window") for message in old]
-        gone = {message.position for message in old}
-        messages = [message for message in messages if message.position not in gone]
+        older = [message for message in messages if message.position < begin]
+        staying = _staying(older)
+        gone = {message.position for message in older if message.position not in staying}
+        left += [(m, "summary" if m.position <= covered else "window") for m in older if m.position in gone]
+        messages = [message for message in messages if message.position not in gone] if gone else messages
     return Parts(lead, messages, begin, left)
 
 
 def _staying(messages: Sequence[Message]) -> set[int]:
-    """Give the positions of pinned messages, and of the results of calls that they ask for."""
+    """Give the positions of pinned messages among older ones, and of the results of calls that they ask for."""
     pinned = [message for message in messages if message.pinned]
     calls = {call.id for message in pinned if message.role == "assistant" for call in message.tool_calls}
     results = [message for message in messages if calls and message.role == "tool" and message.tool_call_id in calls]

@@ -42,24 +42,26 @@ def budget_of(policy: Policy, target: Target) -> int:
     return policy.window_tokens if model.context is None else min(policy.window_tokens, room)
 
 
-def least_tokens(message: Message) -> int:
-    """Give about as few tokens as a stored message takes: as text, whatever it sounds like. Nothing is decoded for it.
+def least_tokens(messages: Sequence[Message]) -> float:
+    """Give about as few tokens as stored messages take: as text, whatever they sound like. Nothing is decoded for it.
 
-    Two fifths of what `rough_tokens` says of Chinese and its like, which nothing but decoding tells from other alphabets.
+    In eighths, so that parts add up to the whole. Two fifths of what `rough_tokens` says of Chinese and its like, which
+    nothing but decoding tells from other alphabets.
     """
-    body = message.body
-    escapes = body.count("\\u")
-    characters = len(body) - _ESCAPE * escapes - (_BODY if message.audio_id is None else _SPOKEN_BODY)
-    return MESSAGE_TOKENS + max(0, 2 * characters + escapes) // 8
+    bodies = [message.body for message in messages]
+    escapes = sum([body.count("\\u") for body in bodies if "\\" in body])
+    spoken = len([message for message in messages if message.audio_id is not None])
+    characters = sum(map(len, bodies)) - _ESCAPE * escapes - _BODY * len(messages) - (_SPOKEN_BODY - _BODY) * spoken
+    return MESSAGE_TOKENS * len(messages) + max(0, 2 * characters + escapes) / 8
 
 
 def surely_fits(messages: Sequence[Message], budget: int) -> bool:
     """Say whether messages fit by a bound that needs no closer look: two characters a token, and all that sounds sounds."""
-    characters = sum([len(message.body) for message in messages])
-    spoken = sum([message.audio_tokens or len(message.body) for message in messages if message.audio_id])
+    written = sum([len(message.body) for message in messages if message.audio_id is None]) // 2
+    spoken = sum([max(m.audio_tokens or len(m.body), len(m.body) // 2) for m in messages if m.audio_id is not None])
     heard = [piece for message in messages if message.pieces for piece in message.media]
     recorded = sum([(piece.duration or 0) * USER_AUDIO_RATE + IMAGE_TOKENS for piece in heard])
-    return characters // 2 + spoken + recorded <= budget
+    return written + spoken + recorded <= budget
 
 
 def turn_starts(messages: Sequence[Message]) -> list[int]:

@@ -130,9 +130,9 @@ def summarised(place: Place, writer: Writer, through: int) -> Steps[Message | No
 
 def _at_once(messages: Sequence[Message], room: int) -> Sequence[Message]:
     """Give as many of the first messages as fit, whole turns where one fits."""
-    tokens = 0
+    tokens = 0.0
     for index, message in enumerate(messages):
-        tokens += least_tokens(message)
+        tokens += least_tokens([message])
         if tokens > room and index:
             starts = [start for start in turn_starts(messages[:index]) if start]
             return messages[: starts[-1] if starts else index]

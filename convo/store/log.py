@@ -27,14 +27,17 @@ _M, _S, _A, _B = tables.message.c, tables.segment.c, tables.attachment.c, tables
 
 
 def line(source: sa.Table) -> sa.ColumnElement[bool]:
-    """The rows of `source` that belong to the line of a branch, between two positions."""
+    """The rows of `source` that belong to the line of a branch, between two positions; other segments are not looked into."""
+    since, until = (sa.bindparam(name, type_=sa.BigInteger) for name in ("since", "until"))
     return sa.and_(
         _S.owner == sa.bindparam("owner"),
         _S.branch == sa.bindparam("branch"),
+        _S.first <= until,
+        _S.last >= since,
         source.c.owner == _S.owner,
         source.c.branch == _S.source,
         source.c.position.between(_S.first, _S.last),
-        source.c.position.between(sa.bindparam("since", type_=sa.BigInteger), sa.bindparam("until", type_=sa.BigInteger)),
+        source.c.position.between(since, until),
     )
 
 

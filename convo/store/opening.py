@@ -99,27 +99,31 @@ def _newest(connection: Connection, owner: str, line: Line, budget: int) -> list
     smallest, largest = FIRST_PAGE
     size = min(max(budget // TOKENS_A_MESSAGE, smallest), largest)
     messages: list[Message] = []
-    tokens: list[int] = []
+    held = 0.0
     while until >= lowest:
         since = max(lowest, until - size + 1)
         page = log.between(connection, owner, line.branch, since, until)
         messages[:0] = page
-        tokens[:0] = [least_tokens(message) for message in page]
         until = since - 1
-        held = sum(tokens)
+        if until < lowest:
+            break
+        held += least_tokens(page)
         wanted = budget if line.memory.window_start or held * line.head < SURELY * budget * len(messages) else budget // 2
-        if held >= wanted and until >= lowest and (first := _first_turn(messages, tokens, wanted)):
+        if held >= wanted and (first := _first_turn(messages, held, wanted)):
             return messages[first:]
         missing = (wanted - held) * len(messages) / max(held, 1) * ROOM
         size = min(max(math.ceil(missing), smallest), LARGEST_PAGE)
     return messages
 
 
-def _first_turn(messages: Sequence[Message], tokens: Sequence[int], room: int) -> int:
-    """Give the index of the first turn from which messages fit, or of the last one; 0 where none is known to begin."""
-    held, found = sum(tokens), 0
+def _first_turn(messages: Sequence[Message], held: float, room: int) -> int:
+    """Give the index of the first turn from which messages fit, or of the last one; 0 where none is known to begin.
+
+    `held` is what all of them hold.
+    """
+    found = 0
     for index in range(1, len(messages)):
-        held -= tokens[index - 1]
+        held -= least_tokens(messages[index - 1 : index])
         if messages[index].role == "user" and messages[index - 1].role != "user":
             found = index
             if held <= room:

@@ -169,13 +169,13 @@ def test_a_policy_that_makes_no_sense_is_refused(choice: dict[str, Any]) -> None
 def test_the_guess_without_decoding_is_near_the_estimate(text: str, role: str) -> None:
     history = log(asked(text or "x", role=role))
     plan = planned(history, **TEXT)
-    assert abs(least_tokens(history[0]) - sum(tokens_of(plan))) <= 4 + text.count('"') + text.count("\\") + text.count("\n")
+    assert abs(least_tokens(history.messages) - sum(tokens_of(plan))) <= 4 + text.count('"') + text.count("\\") + text.count("\n")
 
 
 def test_the_guess_without_decoding_is_two_fifths_for_chinese() -> None:
     history = log(asked(COUNTED["chinese"][0]))
     (tokens,) = tokens_of(planned(history, **TEXT))
-    assert 0.4 * tokens <= least_tokens(history[0]) <= tokens
+    assert 0.4 * tokens <= least_tokens(history.messages) <= tokens
 
 
 # --- flips -----------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def long(store: Any, count: int, **facts: Any) -> Any:
     """A conversation of so many turns."""
     said = [("user", "assistant")[number % 2] for number in range(2 * count)]
-    messages = [{"role": role, "content": f"{number} " + "word " * 40} for number, role in enumerate(said)]
+    messages = [{"role": role, "content": f"{number:05} " + "word " * 40} for number, role in enumerate(said)]
     return store.create(messages=messages, **facts)
 
 
