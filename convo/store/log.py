@@ -115,11 +115,17 @@ def between(connection: Connection, owner: str, branch: UUID, since: int, until:
 
 
 def _between(connection: Connection, owner: str, branch: UUID, since: int, until: int, media: str) -> tuple[Message, ...]:
-    rows = {"owner": owner, "branch": branch, "since": since, "until": until}
-    messages = tuple(starmap(Message, _messages.rows(connection, **rows)))
+    where = {"owner": owner, "branch": branch, "since": since, "until": until}
+    return described(connection, where, tuple(starmap(Message, _messages.rows(connection, **where))), media)
+
+
+def described(
+    connection: Connection, where: dict[str, Any], messages: tuple[Message, ...], media: str = "user"
+) -> tuple[Message, ...]:
+    """Give messages with what is known of their media; `where` holds what `line` asks for."""
     if not [m for m in messages if m.pieces and (media == "all" or m.role == "user")]:
         return messages
-    known = _by_position(connection, rows, media)
+    known = _by_position(connection, where, media)
     return tuple(attrs.evolve(m, media=tuple(known[m.position])) if m.position in known else m for m in messages)
 
 

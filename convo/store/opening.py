@@ -7,6 +7,7 @@ although it is older is looked up: instructions, pinned messages, the summary.
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -87,33 +88,42 @@ def tail(connection: Connection, owner: str, line: Line, budget: int) -> History
     Never less than the newest turn, nor more than is remembered to be sent; where some are left out, the first turn is
     whole. What is known of the media of replies is left out.
     """
-    messages = _newest(connection, owner, line, budget)
+    messages, older = _newest(connection, owner, line, budget)
     since = messages[0].position if messages else 1
-    standing = () if since <= 1 else _standing(connection, owner, line, since)
+    standing = _whole(connection, owner, line, [message for message in older if message.position < since], since)
     return History((*standing, *messages), line.head, line.branch, since)
 
 
-def _newest(connection: Connection, owner: str, line: Line, budget: int) -> list[Message]:
-    """Read backwards until a number of tokens is full and a turn begins there."""
+def _newest(connection: Connection, owner: str, line: Line, budget: int) -> tuple[list[Message], list[Message]]:
+    """Read backwards until a number of tokens is full and a turn begins there; give also what stands of older messages."""
     lowest, until = max(line.memory.window_start, 1), line.head
     smallest, largest = FIRST_PAGE
     size = min(max(budget // TOKENS_A_MESSAGE, smallest), largest)
-    messages: list[Message] = []
+    since = max(lowest, until - size + 1)
+    messages, older = _first_page(connection, owner, line, since)
     held = 0.0
-    while until >= lowest:
-        since = max(lowest, until - size + 1)
-        page = log.between(connection, owner, line.branch, since, until)
-        messages[:0] = page
-        until = since - 1
-        if until < lowest:
-            break
+    page: Sequence[Message] = messages
+    while since > lowest:
         held += least_tokens(page)
         wanted = budget if line.memory.window_start or held * line.head < SURELY * budget * len(messages) else budget // 2
         if held >= wanted and (first := _first_turn(messages, held, wanted)):
-            return messages[first:]
+            return messages[first:], _standing(messages[:first], older, line)
         missing = (wanted - held) * len(messages) / max(held, 1) * ROOM
-        size = min(max(math.ceil(missing), smallest), LARGEST_PAGE)
-    return messages
+        since, until = max(lowest, since - min(max(math.ceil(missing), smallest), LARGEST_PAGE)), since - 1
+        page = log.between(connection, owner, line.branch, since, until)
+        messages[:0] = page
+    return messages, older
+
+
+def _first_page(connection: Connection, owner: str, line: Line, since: int) -> tuple[list[Message], list[Message]]:
+    """Give the messages of a line from a position on, and what every request holds of those before: in one statement."""
+    if since <= 1:
+        return list(log.between(connection, owner, line.branch, since)), []
+    where = {"owner": owner, "branch": line.branch, "since": since, "until": log.END}
+    rows = _page.rows(connection, **where, instructions=line.instructions)
+    found = [Message(*row) for row in rows]
+    newer = sorted((message for message in found if message.position >= since), key=_position)
+    return list(log.described(connection, where, tuple(newer))), [message for message in found if message.position < since]
 
 
 def _first_turn(messages: Sequence[Message], held: float, room: int) -> int:
@@ -146,23 +156,30 @@ def _older(which: Any) -> sa.Select[Any]:
     )
 
 
-def _select_standing() -> Any:
+def _select_page() -> Any:
     """Select by conditions that are written as the partial indexes have them, so that both databases see that these serve."""
+    messages = sa.select(*log.message_columns()).where(log.line(tables.message))
     instructions = _older(_M.position == sa.bindparam("instructions", type_=sa.BigInteger))
     pinned = _older(sa.text("convo_message.pinned"))
     summary = _older(sa.text(summaries.WHOLE)).order_by(_M.position.desc()).limit(1).subquery()
-    return sa.union_all(instructions, pinned, sa.select(*summary.c))
+    return sa.union_all(messages, instructions, pinned, sa.select(*summary.c))
 
 
-_of_every_request = Statement("what every request holds of the messages before a position of a line", _select_standing)
+_page = Statement("the messages of a line from a position on, and what every request holds of those before", _select_page)
+_position = operator.attrgetter("position")
 
 
-def _standing(connection: Connection, owner: str, line: Line, since: int) -> list[Message]:
-    """Give what every request holds of the messages before a position: instructions, summary, pinned ones."""
-    where = {"owner": owner, "branch": line.branch, "since": since, "instructions": line.instructions}
-    rows = [Message(*row) for row in _of_every_request.rows(connection, **where)]
-    found = {message.position: message for message in rows}
-    for message in rows:
+def _standing(left: Sequence[Message], older: Sequence[Message], line: Line) -> list[Message]:
+    """Give what every request holds of messages that are left out, and of what was found of older ones."""
+    newest = [message for message in left if message.kind == "summary" and message.status == "complete"][-1:]
+    stay = [message for message in left if message.pinned or message.position == line.instructions]
+    return [*(message for message in older if not newest or message.kind != "summary"), *stay, *newest]
+
+
+def _whole(connection: Connection, owner: str, line: Line, older: Sequence[Message], since: int) -> list[Message]:
+    """Give older messages in their order, once each, with their media and the results of their calls."""
+    found = {message.position: message for message in older}
+    for message in older:
         if message.pieces:
             found |= _at(connection, owner, line, message.position, message.position)
         elif message.pinned and message.role == "assistant" and message.tool_calls:
