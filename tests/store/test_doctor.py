@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 T = tables
+
+
+@pytest.fixture(scope="module")
+def postgres_schema(postgres_url: str) -> str:
+    """A schema of these tests alone: the doctor of everyone looks at all that is in it."""
+    schema = f"convo_doctor_{os.getpid()}"
+    with convo.Store(postgres_url, schema=schema) as store:
+        store.upgrade()
+    return schema
 
 
 @pytest.fixture
