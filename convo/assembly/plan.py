@@ -163,9 +163,8 @@ def _planned(
     sent: list[tuple[Message, How, str]] = []
     omitted = [*parts.left, *orphans]
     with_media: list[int] = []
-    for step in chain(steps_of(parts.lead)[0], steps):
-        wire, how, reason = rendered(step, scene)
-        message = step[0]
+    for message, body, repair in chain(steps_of(parts.lead)[0], steps):
+        wire, how, reason = rendered(message, body, repair, scene)
         if wire is None:
             omitted.append((message, reason))
             continue

@@ -19,7 +19,6 @@ from convo.times import from_micros
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from convo.assembly.repair import Step
     from convo.assembly.target import Target
     from convo.memory import Memory
     from convo.messages import Media, Message
@@ -156,12 +155,11 @@ class Scene:
         return "flipped" if expires <= self.memory.expired_through else ""
 
 
-def rendered(step: Step, scene: Scene) -> Rendered:
+def rendered(message: Message, body: dict[str, Any], repair: str, scene: Scene) -> Rendered:
     """Give a message as it is sent (None: not at all), how, and the key of the reason in `REASONS`.
 
     Raises `TranscriptMissing` and `UnsupportedMedia` where the policy wants an error.
     """
-    message, body, repair = step
     if repair and repair != MOVED:
         return {**body, "tool_call_id": short_id(body["tool_call_id"])}, "repaired", repair
     role = message.role

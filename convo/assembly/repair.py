@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,7 +12,7 @@ from convo.canonical import decode_all
 from convo.errors import ToolOutputMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from convo.messages import Message
 
@@ -36,21 +37,21 @@ class _Group:
     results: dict[str, Step | None]
 
 
-def steps_of(messages: Sequence[Message]) -> tuple[list[Step], list[tuple[Message, str]]]:
+def steps_of(messages: Sequence[Message]) -> tuple[Iterable[Step], list[tuple[Message, str]]]:
     """Give the messages in the order in which the API wants them, and those left out with the reason.
 
     Raises `ToolOutputMissing` when calls at the end have no result yet.
     """
     bodies = decode_all([message.body for message in messages])
-    steps = [(message, body, "") for message, body in zip(messages, bodies, strict=True)]
-    if not [message for message, body, _ in steps if message.role == "tool" or "tool_calls" in body]:
+    steps = zip(messages, bodies, repeat(""))
+    if not [body for message, body in zip(messages, bodies, strict=True) if message.role == "tool" or "tool_calls" in body]:
         return steps, []
     units, omitted = _grouped(steps)
     ordered = [step for index, unit in enumerate(units) for step in _emitted(unit, last=index == len(units) - 1)]
     return ordered, omitted
 
 
-def _grouped(steps: list[Step]) -> tuple[list[Step | _Group], list[tuple[Message, str]]]:
+def _grouped(steps: Iterable[Step]) -> tuple[list[Step | _Group], list[tuple[Message, str]]]:
     units: list[Step | _Group] = []
     asked: dict[str, _Group] = {}
     omitted: list[tuple[Message, str]] = []
