@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.forms import as_chat
 from convo.tokens import rough_tokens
 from convo.usage import Cost, Usage, price
 
@@ -66,6 +67,8 @@ def message_tokens(message: Message, wire: Mapping[str, Any], how: How, count: C
     """Give the estimated (text, audio) tokens of one message as it is sent; `count` gives those of a text."""
     if how == "reference":
         return MESSAGE_TOKENS, message.audio_tokens or _spoken_tokens(message)
+    if "output" in wire:
+        return MESSAGE_TOKENS + (message.text_tokens or sum(map(count, _texts(as_chat(wire))))), 0
     content = wire.get("content")
     if type(content) is str and len(wire) == 2:  # noqa: PLR2004 - role and content, as most messages
         return MESSAGE_TOKENS + (_billed(message, content) or count(content)), 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convo.messages import Media, Message
     from convo.policy import Policy
 
-How = Literal["reference", "transcript", "inline", "text", "repaired", "omitted", "reminder"]
+How = Literal["reference", "transcript", "inline", "text", "repaired", "omitted", "reminder", "chained"]
 Wire = dict[str, Any] | None
 Rendered = tuple[Wire, How, str]
 
@@ -42,6 +42,13 @@ REASONS = {
     "no origin": "whose API is asked is not known: pass client= or origin=",
     "family": "its id belongs to another model ({model})",
     "text model": "the model takes no audio",
+    "no audio": "this API has no audio",
+    "no words": "this API takes text only",
+    "no part": "this API takes no such part",
+    "chained": "the API has it: it stands behind the Response that is referred to",
+    "no ids": "this API knows no ids of past audio",
+    "format": "this API takes pcm16 only",
+    "items": "as the items that this API gave",
     "policy": "the policy asks for transcripts",
     "older": "it is older than the last {turns}, as the policy wants",
     "older reply": "it is older than the {replies} before, as the policy wants",
@@ -61,7 +68,9 @@ REASONS = {
     "window": "it is older than what fits",
     "summary": "the summary stands for it",
 }
-_TELLING = ("", "media", "no transcript", "policy", "older", "text model", "inline")
+_LACKING = {"realtime": ("file",), "live": ("image_url", "file")}
+"""Parts that an API has no shape for: a session is begun without them."""
+_TELLING = ("", "media", "no part", "no transcript", "policy", "older", "text model", "no audio", "format", "inline")
 """Reasons of the parts of a user's message, the one that is told last."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
@@ -84,7 +93,7 @@ class Scene:
     now: int
     soon: int
     cutoff: int
-    takes_audio: bool
+    refers: bool
     open_from: int
     heard_from: int
     spoken_from: int = 0
@@ -102,26 +111,37 @@ class Scene:
         soon, cutoff = (skewed + margin // timedelta(microseconds=1) for margin in (min(policy.margin, MARGIN), policy.margin))
         horizon = memory.expired_through
         return cls(
-            target, policy, memory, family_of, now, soon, cutoff, target.takes_audio, open_from, heard_from, horizon=horizon
+            target,
+            policy,
+            memory,
+            family_of,
+            now,
+            soon,
+            cutoff,
+            target.api == "chat" and target.takes_audio,
+            open_from,
+            heard_from,
+            horizon=horizon,
         )
 
     def replies(self, messages: Sequence[Message]) -> list[Message]:
         """Give the spoken replies whose ids are good for the target, but for their age and what a policy wants."""
-        if not self.takes_audio:
+        if not self.refers:
             return []
-        return [message for message in messages if message.audio_id and message.audio_expires and not self._strange(message)]
+        return [message for message in messages if message.audio_id and message.audio_expires and not self.strange(message)]
 
     def why_no_reference(self, message: Message) -> str:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
-        if not self.takes_audio:
-            return "text model"
+        if not self.refers:
+            return "text model" if self.target.api == "chat" else "no ids"
         if message.audio_expires is None:
             return "no expiry"
         if message.audio_expires <= self.cutoff:
             return self._why_too_old(message.audio_expires)
-        return self._strange(message) or self._why_given_up(message.audio_expires) or self._why_unwanted(message)
+        return self.strange(message) or self._why_given_up(message.audio_expires) or self._why_unwanted(message)
 
-    def _strange(self, message: Message) -> str:
+    def strange(self, message: Message) -> str:
+        """Give the reason why ids of a message are not known to the target, "" when they are."""
         source = (message.audio_origin, message.model)
         strange = self._strangers.get(source)
         if strange is None:
@@ -166,6 +186,8 @@ def rendered(message: Message, body: dict[str, Any], repair: str, scene: Scene) 
     if message.status == "redacted" and role != "tool":
         return None, "omitted", "redacted"
     if role == "assistant":
+        if message.api == "responses" and scene.target.api == "responses" and (items := _items_of(message, scene)):
+            return items, "text", "items"
         found = _usual_reply(message, body, scene) or _any_reply(message, body, scene)
         return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
     if role == "user":
@@ -200,6 +222,18 @@ def _plain(role: str, body: dict[str, Any]) -> Rendered:
 def _named(wire: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     name = body.get("name")
     return {**wire, "name": name} if name and isinstance(name, str) else wire
+
+
+def _items_of(message: Message, scene: Scene) -> Wire:
+    """Give a Response as the items that it gave, None where they are not good here: at another API, for another model."""
+    from convo.assembly.responses import replayable
+
+    body = message.raw
+    return (
+        {"role": "assistant", "output": body["output"]}
+        if not scene.strange(message) and replayable(message, body, scene.now)
+        else None
+    )
 
 
 # --- replies ---------------------------------------------------------------------------------------
@@ -310,6 +344,8 @@ def _user_parts(message: Message, body: dict[str, Any], scene: Scene) -> Rendere
 
 
 def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scene: Scene) -> Rendered:
+    if part["type"] in _LACKING.get(scene.target.api, ()):
+        return {"type": "text", "text": "[image]" if part["type"] == "image_url" else "[file]"}, "text", "no part"
     if part["type"] == "image_url" and scene.target.model.images is False:
         if message.position >= scene.open_from:
             raise UnsupportedMedia(scene.target.model.name, "image", message.position)
@@ -320,7 +356,7 @@ def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scen
 
 
 def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> Rendered:
-    why = why_as_text(piece, message.position, scene.policy, takes_audio=scene.takes_audio, heard_from=scene.heard_from)
+    why = why_as_text(piece, message.position, scene.policy, scene.target, scene.heard_from)
     if not why:
         return part, "inline", "inline"
     said = text_of_recording(piece, scene.policy)

@@ -32,15 +32,15 @@ def shaped(target: Target, policy: Policy, *, has_audio: bool) -> tuple[dict[str
     contradict each other or that the API refuses, `AudioRequired` for an audio model without audio anywhere.
     """
     given = dict(target.arguments)
-    _check_limits(given)
+    check_limits(given)
     _check_response_format(given.get("response_format"), target)
     if "prompt_cache_options" in given and target.model.breakpoints is False:
         raise ConflictingArguments(f"{target.model.name} refuses prompt_cache_options; leave it out")
     arguments, notes = _with_or_without_audio(given, target, policy, has_audio=has_audio)
-    return arguments, [*_moved_on(target), *notes]
+    return arguments, [*notes_of_move(target), *notes]
 
 
-def _moved_on(target: Target) -> list[str]:
+def notes_of_move(target: Target) -> list[str]:
     """Give the note that says why another model is asked than the one that was asked for."""
     if (asked := target.instead_of) is None:
         return []
@@ -118,7 +118,8 @@ def _check_format(format_: Any, *, stream: bool) -> None:
         raise ConflictingArguments(f"format={format_!r} cannot be streamed; with stream=True the API speaks {STREAM_FORMAT} only")
 
 
-def _check_limits(given: Mapping[str, Any]) -> None:
+def check_limits(given: Mapping[str, Any]) -> None:
+    """Raise `ConflictingArguments` for what is convo's to assemble, and for what is past the limits of the API."""
     for name in _OWN:
         if name in given:
             raise ConflictingArguments(

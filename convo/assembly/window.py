@@ -21,7 +21,7 @@ CONTEXT = 128_000
 """Tokens of context of a model that the catalogue knows no other number of: what chat models of today have at least."""
 OUTPUT = 16_384
 """Tokens kept free for the answer of a model whose longest answer is not known: that of gpt-audio."""
-_OUTPUT_ARGUMENTS = ("max_completion_tokens", "max_tokens")
+_OUTPUT_ARGUMENTS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _BODY = 30
 """Characters of a stored body beside its text: `{"content":"","role":"user"}`, and a little more for other roles."""
 _SPOKEN_BODY = 130

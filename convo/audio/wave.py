@@ -62,6 +62,12 @@ def cut_wav(data: bytes, seconds: float) -> bytes:
     return _wav(layout.fmt, len(kept)) + kept if kept else b""
 
 
+def pcm16_of(data: bytes) -> bytes:
+    """Give the sound of a wav without its header, which is the API's pcm16 where it is 24 kHz, mono and 16 bits."""
+    _, start, end = _found(data)
+    return data[start:end]
+
+
 def cut_pcm16(data: bytes, seconds: float) -> bytes:
     """Give the first seconds of the API's pcm16, whole samples."""
     return data if seconds >= len(data) / 2 / PCM16_RATE else data[: int(seconds * PCM16_RATE) * 2]

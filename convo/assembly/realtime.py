@@ -1,0 +1,80 @@
+"""A Realtime session: the items that a new one is seeded with. Pure.
+
+An assistant item that holds audio is refused, so that what was said goes as its words; recordings of users go as pcm16.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pybase64
+
+from convo.assembly.responses import plain_of
+from convo.audio.wave import pcm16_of
+from convo.forms import as_chat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def seeds_of(wires: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Give the items of each message, for `conversation.item.create`."""
+    return [_items(wire) for wire in wires]
+
+
+def _items(wire: dict[str, Any]) -> list[dict[str, Any]]:
+    match wire["role"]:
+        case "assistant":
+            return _reply(as_chat(wire))
+        case "tool":
+            output = plain_of(wire["content"]) or ""
+            return [{"type": "function_call_output", "call_id": wire["tool_call_id"], "output": output}]
+        case "function":
+            return [_message("system", [_text(f"{wire['name']} returned: {wire['content']}")])]
+        case "user":
+            content = wire["content"]
+            return [_message("user", [_text(content)] if isinstance(content, str) else list(map(_part, content)))]
+    return [_message("system", [_text(plain_of(wire["content"]) or "")])]
+
+
+def _reply(wire: dict[str, Any]) -> list[dict[str, Any]]:
+    call = wire.get("function_call")
+    said = [plain_of(wire.get("content")), wire.get("refusal"), f"[called {call['name']}({call['arguments']})]" if call else None]
+    text = "\n".join(piece for piece in said if piece)
+    items = [_message("assistant", [{"type": "output_text", "text": text}])] if text else []
+    return [*items, *map(_call, wire.get("tool_calls", ()))]
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    """A session has functions only: the text of a custom tool goes as the argument `input` of one."""
+    inner = call[call["type"]]
+    arguments = json.dumps({"input": inner["input"]}) if call["type"] == "custom" else inner["arguments"]
+    return {"type": "function_call", "call_id": call["id"], "name": inner["name"], "arguments": arguments}
+
+
+def _message(role: str, content: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "message", "role": role, "content": content}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "input_text", "text": text}
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    match part["type"]:
+        case "input_audio":
+            return {"type": "input_audio", "audio": _pcm16(part["input_audio"])}
+        case "image_url":
+            image = part["image_url"]
+            detail = {"detail": image["detail"]} if "detail" in image else {}
+            return {"type": "input_image", "image_url": image["url"], **detail}
+    return _text(part["text"])
+
+
+def _pcm16(audio: dict[str, Any]) -> Any:
+    """Give the samples of a recording without their header; what has no bytes yet stays as it is."""
+    data = audio["data"]
+    if not isinstance(data, str) or audio["format"] != "wav":
+        return data
+    return pybase64.b64encode_as_string(pcm16_of(pybase64.b64decode(data)))

@@ -1,0 +1,171 @@
+"""The Responses API: its input items, the arguments of its calls, and what it holds already. Pure.
+
+It has no audio in either direction. What it answered goes back as the items that it gave, unchanged, where they are good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from convo.assembly.shape import check_limits, notes_of_move
+from convo.assembly.target import AUDIO_ARGUMENTS
+from convo.errors import ConflictingArguments
+
+if TYPE_CHECKING:
+    from convo.assembly.render import How
+    from convo.assembly.target import Target
+    from convo.messages import Message
+
+RETENTION = timedelta(days=30)
+"""How long the API keeps a stored Response, by its guide on conversation state."""
+ENCRYPTED = "reasoning.encrypted_content"
+"""What has to be asked for so that reasoning may be sent back that the API does not keep."""
+PREVIOUS = "previous_response_id"
+_OWN = (PREVIOUS, "conversation", "input", "messages")
+_PARTS = {"user": "input_text", "system": "input_text", "developer": "input_text", "tool": "input_text"}
+_OUTPUTS = {"function": "function_call_output", "custom": "custom_tool_call_output"}
+_MARK = "prompt_cache_breakpoint"
+
+
+# --- arguments -------------------------------------------------------------------------------------
+
+
+def arguments_of(target: Target) -> tuple[dict[str, Any], list[str]]:
+    """Give the arguments beside `model` and `input`, and notes on what was changed.
+
+    Tools may be written as Chat Completions has them. Raises `ConflictingArguments` for arguments of audio, which this API
+    does not have, for what convo assembles, and for what the API refuses.
+    """
+    given = dict(target.arguments)
+    for name in _OWN:
+        if name in given:
+            raise ConflictingArguments(
+                f"{name}= is what convo assembles; leave it out (Policy(previous_response=True) refers to the last Response)"
+            )
+    if audio := [name for name in AUDIO_ARGUMENTS if name in given]:
+        raise ConflictingArguments(
+            f"{', '.join(audio)}: the Responses API has no audio, neither in nor out; use api='chat' and an audio model to speak"
+        )
+    check_limits(given)
+    if isinstance(tools := given.get("tools"), Sequence):
+        given["tools"] = [flat_tool(tool) for tool in tools]
+    if isinstance(choice := given.get("tool_choice"), Mapping):
+        given["tool_choice"] = flat_tool(choice)
+    if given.get("store") is False and ENCRYPTED not in (included := list(given.get("include") or ())):
+        given["include"] = [*included, ENCRYPTED]
+    return given, notes_of_move(target)
+
+
+def flat_tool(tool: Any) -> Any:
+    """Give a tool in the shape of this API, whose facts stand beside its type."""
+    match tool:
+        case {"type": "function" | "custom" as kind} if isinstance(inner := tool.get(kind), Mapping):
+            rest = {name: value for name, value in tool.items() if name != kind}
+            return {**rest, **inner}
+    return tool
+
+
+# --- what the API gave -----------------------------------------------------------------------------
+
+
+def replayable(message: Message, body: Mapping[str, Any], now: int) -> bool:
+    """Say whether the items of a recorded Response may go back as they are, at the API that gave them.
+
+    Reasoning without its encrypted content is known by its id alone, to an API that has stored it and keeps it still.
+    `now` is in microseconds since 1970.
+    """
+    if message.status != "complete" or not isinstance(body.get("output"), list):
+        return False
+    thoughts = [item for item in body["output"] if isinstance(item, dict) and item.get("type") == "reasoning"]
+    kept = body.get("store") is not False and now - message.created < RETENTION // timedelta(microseconds=1)
+    return kept or all(item.get("encrypted_content") for item in thoughts)
+
+
+def chained(rendered: Sequence[tuple[Message, How, str]], history: Sequence[Message], now: int) -> int:
+    """Give how many of the messages of a request the API holds behind its last Response; 0 where it cannot be referred to.
+
+    It must have been stored, lately enough, as the answer to all that stands before it and is not redacted since; and the
+    instructions in force must be those that it was given.
+    """
+    last = max((index for index, (message, _, _) in enumerate(rendered) if message.role == "assistant"), default=-1)
+    if last < 0 or rendered[last][2] != "items":
+        return 0
+    message = rendered[last][0]
+    body = message.raw
+    fresh = body.get("store") is True and now - message.created < RETENTION // timedelta(microseconds=1)
+    if not fresh or not isinstance(body.get("id"), str) or body.get("seen") != message.position - 1:
+        return 0
+    changed = any(one.kind != "message" and one.position > message.position for one in history)
+    redacted = any(one.status == "redacted" and one.position < message.position for one in history)
+    return 0 if changed or redacted else last + 1
+
+
+# --- items -----------------------------------------------------------------------------------------
+
+
+def input_of(wires: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Give the input items of each message of a request."""
+    kinds: dict[str, str] = {}
+    found = []
+    for wire in wires:
+        items = _items(wire, kinds)
+        kinds |= {item["call_id"]: "custom" for item in items if item.get("type") == "custom_tool_call" and "call_id" in item}
+        found.append(items)
+    return found
+
+
+def _items(wire: dict[str, Any], kinds: Mapping[str, str]) -> list[dict[str, Any]]:
+    if "output" in wire:
+        return list(wire["output"])
+    match wire["role"]:
+        case "assistant":
+            return _reply(wire)
+        case "tool":
+            kind = _OUTPUTS[kinds.get(wire["tool_call_id"], "function")]
+            return [{"type": kind, "call_id": wire["tool_call_id"], "output": _content(wire["content"], "tool")}]
+        case "function":
+            return [{"role": "system", "content": f"{wire['name']} returned: {wire['content']}"}]
+        case role:
+            return [{"role": role, "content": _content(wire["content"], role)}]
+
+
+def _reply(wire: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give what a reply said, and then the calls that it asked for."""
+    call = wire.get("function_call")
+    said = [plain_of(wire.get("content")), wire.get("refusal"), f"[called {call['name']}({call['arguments']})]" if call else None]
+    text = "\n".join(piece for piece in said if piece)
+    return [*([{"role": "assistant", "content": text}] if text else []), *map(_call, wire.get("tool_calls", ()))]
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    inner = call[call["type"]]
+    if call["type"] == "custom":
+        return {"type": "custom_tool_call", "call_id": call["id"], "name": inner["name"], "input": inner["input"]}
+    return {"type": "function_call", "call_id": call["id"], "name": inner["name"], "arguments": inner["arguments"]}
+
+
+def plain_of(content: Any) -> str | None:
+    """Give content as one text, None for no content."""
+    if isinstance(content, list):
+        return "\n".join(str(part.get("text") or part.get("refusal") or "") for part in content)
+    return content if isinstance(content, str) else None
+
+
+def _content(content: Any, role: str) -> Any:
+    return [_part(part, _PARTS.get(role, "input_text")) for part in content] if isinstance(content, list) else content
+
+
+def _part(part: dict[str, Any], text: str) -> dict[str, Any]:
+    mark = {_MARK: part[_MARK]} if _MARK in part else {}
+    match part["type"]:
+        case "image_url":
+            return {
+                "type": "input_image",
+                "image_url": part["image_url"]["url"],
+                "detail": part["image_url"].get("detail", "auto"),
+            } | mark
+        case "file":
+            return {"type": "input_file", **part["file"]} | mark
+    return {"type": text, "text": part["text"]} | mark
