@@ -52,7 +52,7 @@ def check_functions(functions: Functions | None, tools: object, *, asynchronous:
 
 def names_of(tools: object) -> frozenset[str]:
     """Give the names of the tools of a request."""
-    found = [tool.get("function") or tool.get("custom") for tool in _list(tools) if isinstance(tool, Mapping)]
+    found = [tool.get("function") or tool.get("custom") or tool for tool in _list(tools) if isinstance(tool, Mapping)]
     return frozenset(inner["name"] for inner in found if isinstance(inner, Mapping) and isinstance(inner.get("name"), str))
 
 

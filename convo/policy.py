@@ -245,6 +245,11 @@ class Policy:
     budgets: tuple[Budget, ...] = attrs.field(default=(), converter=budgets_of)
     """Limits of money or tokens that a call has to keep to, beside those of the store; one alone is taken too. Default: none."""
 
+    response_items: bool = True
+    """Whether replies of the Responses API go back to it as the items that it gave, its reasoning among them, as it recommends;
+    False sends what was said and called in plain items. Default True.
+    """
+
     previous_response: bool = False
     """Whether a request of the Responses API refers to the last Response instead of sending what that has seen. Default False.
 

@@ -229,11 +229,8 @@ def _items_of(message: Message, scene: Scene) -> Wire:
     from convo.assembly.responses import replayable
 
     body = message.raw
-    return (
-        {"role": "assistant", "output": body["output"]}
-        if not scene.strange(message) and replayable(message, body, scene.now)
-        else None
-    )
+    good = scene.policy.response_items and not scene.strange(message) and replayable(message, body, scene.now)
+    return {"role": "assistant", "output": body["output"]} if good else None
 
 
 # --- replies ---------------------------------------------------------------------------------------

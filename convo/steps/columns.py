@@ -9,10 +9,10 @@ import attrs
 
 from convo.assembly.estimate import estimate
 from convo.canonical import decode, encode, printable
-from convo.intake import Answer, read_chat
 from convo.memory import with_skew
 from convo.models import name_of
 from convo.origin import Origin
+from convo.steps.answers import read_answer
 from convo.store.totals import usage_columns
 from convo.times import to_micros
 from convo.usage import price
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convo.assembly import Plan, Target
+    from convo.intake import Answer
     from convo.messages import Draft
     from convo.models import Model
     from convo.recovery import Recovery
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 def answer_of(plan: Plan, answer: object, told: Told | None) -> Answer:
     """Read an answer to a plan. Raises `AnswerError`."""
     origin = origin_of(plan.target)
-    return read_chat(answer, asked=plan.arguments, origin=origin.told(told.headers) if origin and told else origin)
+    origin = origin.told(told.headers) if origin and told else origin
+    return read_answer(plan.target.api, answer, asked=plan.arguments, origin=origin, seen=plan.history.head)
 
 
 def origin_of(target: Target | None) -> Origin | None:
@@ -117,6 +119,8 @@ def _skew(told: Told) -> float:
 
 def whole_raw(raw: str, body: str) -> str:
     """Give the text of a whole answer again: `raw` has it without its message, `body` is the message."""
-    answer = decode(raw)
-    answer["choices"][0]["message"] = decode(body)
+    answer, message = decode(raw), decode(body)
+    if "output" in message:
+        return encode({**answer, "output": message["output"]})
+    answer["choices"][0]["message"] = message
     return encode(answer)

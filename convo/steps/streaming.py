@@ -11,8 +11,8 @@ from convo.assembly.shape import STREAM_FORMAT
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
-from convo.intake.stream import ChatFold
 from convo.protocol import LEASE
+from convo.steps.answers import fold_of
 from convo.steps.columns import asked_columns, assumed_columns
 from convo.steps.effects import finish, write
 from convo.steps.ending import completed, failed, folded
@@ -21,7 +21,6 @@ from convo.store.checkpoints import Checkpoint
 from convo.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
 
     from convo.assembly import Plan
     from convo.events import Delta
@@ -31,14 +30,6 @@ if TYPE_CHECKING:
     from convo.steps.place import Place
 
 T = TypeVar("T")
-
-USAGE: Mapping[str, Any] = {"include_usage": True}
-"""What a stream is asked for unless the caller says otherwise: without it nobody knows what it cost."""
-
-
-def streamed(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the arguments of a call whose answer comes in pieces."""
-    return {"stream_options": USAGE, **arguments, "stream": True}
 
 
 class Incoming:
@@ -52,7 +43,7 @@ class Incoming:
         self.place = place
         self.current = current
         self.told = told
-        self.fold = ChatFold()
+        self.fold = fold_of(current.plan.target.api)
         self.forsaken = False
         self.over = False
         self.reply: Reply | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from convo.edges import Seen, check_client, check_owner, check_whole, pending_of
 from convo.functions import check_functions
@@ -13,10 +13,10 @@ from convo.steps import log as log_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
 from convo.steps import truncating
+from convo.steps.answers import streamed
 from convo.steps.effects import read
 from convo.steps.log import UNSET
 from convo.steps.place import Place
-from convo.steps.streaming import streamed
 from convo.store import exchanges
 from convo.sync_api.exchange import Exchange
 from convo.sync_api.stream import Stream
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from convo.assembly import Request
+    from convo.assembly import Request, Seeds
     from convo.audio import Audio
     from convo.edges import Pending
     from convo.functions import Functions
@@ -147,6 +147,19 @@ class Conversation(Seen):
         writer = compacting.writer_of(self._place, client, model, summarize, prompt, Policy(), arguments)
         return self._driver.do(compacting.compact(self._place, writer, keep))
 
+    @overload
+    def request(
+        self,
+        model: str,
+        *,
+        api: Literal["realtime", "live"],
+        client: Any = None,
+        origin: str | None = None,
+        policy: Policy | None = None,
+        **arguments: Any,
+    ) -> Seeds: ...
+
+    @overload
     def request(
         self,
         model: str,
@@ -156,10 +169,23 @@ class Conversation(Seen):
         origin: str | None = None,
         policy: Policy | None = None,
         **arguments: Any,
-    ) -> Request:
+    ) -> Request: ...
+
+    def request(
+        self,
+        model: str,
+        *,
+        api: str = "chat",
+        client: Any = None,
+        origin: str | None = None,
+        policy: Policy | None = None,
+        **arguments: Any,
+    ) -> Request | Seeds:
         """Assemble a request and write nothing. `client` or `origin` says whose audio ids are valid: without, none is sent.
 
         `voice=` and `format=` are short for `audio={...}` and the modalities; other arguments go to the API as they are.
+        `api` is "chat", "responses", for `client.responses.create(**request)`, or "realtime" and "live", for the `items` with
+        which a session begins.
         Raises `RequestError` where no request can be made, `ModelShutDown` among them; warns by `ModelEndsSoon`.
         """
         steps = request_steps.request(
@@ -228,7 +254,7 @@ class Conversation(Seen):
         """
         check_client(client, asynchronous=False)
         check_functions(tool_functions, arguments.get("tools"), asynchronous=False)
-        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(arguments))
+        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(api, arguments))
         drafts = exchange_steps.checked(self._place, content, key, expected_head, "stream()")
         return Stream(self._driver, self._place, turn, drafts, key, expected_head)
 

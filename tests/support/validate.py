@@ -30,16 +30,16 @@ def validate_received(received: Iterable[Received]) -> None:
 @cache
 def _validator(*, streaming: bool) -> SchemaValidator:
     wanted: Any = CompletionCreateParamsStreaming if streaming else CompletionCreateParamsNonStreaming
-    return SchemaValidator(_strict(TypeAdapter(wanted).core_schema))
+    return SchemaValidator(strict(TypeAdapter(wanted).core_schema))
 
 
-def _strict(schema: Any) -> Any:
+def strict(schema: Any) -> Any:
     """Give a schema in which iterables are lists, not consumed on demand, and dicts have no keys that are not declared."""
     if isinstance(schema, list | tuple):
-        return type(schema)(_strict(item) for item in schema)
+        return type(schema)(strict(item) for item in schema)
     if not isinstance(schema, dict):
         return schema
-    changed = {key: _strict(value) for key, value in schema.items()}
+    changed = {key: strict(value) for key, value in schema.items()}
     if changed.get("type") == "typed-dict":
         return {**changed, "extra_behavior": "forbid", "strict": True}
     if changed.get("type") == "generator":
