@@ -10,6 +10,7 @@ from convo.errors import ConflictingArguments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convo.assembly.plan import Plan
     from convo.assembly.target import Target
     from convo.policy import Policy
 
@@ -36,8 +37,9 @@ def arguments_for(target: Target, policy: Policy, *, has_audio: bool) -> tuple[d
     return dict(target.arguments), []
 
 
-def items_for(api: str, wires: Sequence[dict[str, Any]]) -> Sequence[list[dict[str, Any]]]:
-    """Give what each message of a plan is to an API: one item or several."""
+def items_for(plan: Plan, wires: Sequence[dict[str, Any]]) -> Sequence[list[dict[str, Any]]]:
+    """Give what each message of a plan is to its API, one item or several; `wires` are its messages, with or without bytes."""
+    api = plan.target.api
     if api == "responses":
         from convo.assembly.responses import input_of
 
@@ -45,7 +47,7 @@ def items_for(api: str, wires: Sequence[dict[str, Any]]) -> Sequence[list[dict[s
     if api == "realtime":
         from convo.assembly.realtime import seeds_of
 
-        return seeds_of(wires)
+        return seeds_of(wires, [message.position for message, _, _ in plan.rendered])
     if api == "live":
         from convo.assembly.live import initial_items
 

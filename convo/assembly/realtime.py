@@ -6,6 +6,7 @@ An assistant item that holds audio is refused, so that what was said goes as its
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pybase64
@@ -13,14 +14,21 @@ import pybase64
 from convo.assembly.responses import plain_of
 from convo.audio.wave import pcm16_of
 from convo.forms import as_chat
+from convo.intake.seeds import seed_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def seeds_of(wires: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Give the items of each message, for `conversation.item.create`."""
-    return [_items(wire) for wire in wires]
+def seeds_of(wires: Sequence[dict[str, Any]], positions: Sequence[int]) -> list[list[dict[str, Any]]]:
+    """Give the items of each message, for `conversation.item.create`; their ids tell which messages they stand for."""
+    seen: Counter[int] = Counter()
+    found = []
+    for wire, position in zip(wires, positions, strict=True):
+        items = _items(wire)
+        found.append([{"id": seed_id(position, seen[position] + number), **item} for number, item in enumerate(items)])
+        seen[position] += len(items)
+    return found
 
 
 def _items(wire: dict[str, Any]) -> list[dict[str, Any]]:

@@ -143,7 +143,7 @@ class Seeds(Assembled):
 
 
 def _flat(plan: Plan, wires: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [item for items in items_for(plan.target.api, wires)[plan.chained :] for item in items]
+    return [item for items in items_for(plan, wires)[plan.chained :] for item in items]
 
 
 def renderings_of(plan: Plan) -> tuple[Rendering, ...]:
@@ -174,7 +174,7 @@ def _places(plan: Plan) -> list[int | None]:
     """Give the index of the first item of each message, None for those that the API has already."""
     if plan.target.api == "chat":
         return list(range(len(plan.wires)))
-    sizes = [len(items) for items in items_for(plan.target.api, plan.wires)]
+    sizes = [len(items) for items in items_for(plan, plan.wires)]
     skipped = sum(sizes[: plan.chained])
     return [None if index < plan.chained else first - skipped for index, first in enumerate(accumulate(sizes[:-1], initial=0))]
 

@@ -193,6 +193,17 @@ class AsyncConversation(Seen):
         )
         return await self._driver.do(steps)
 
+    async def seed(self, connection: Any, model: str, *, policy: Policy | None = None, **arguments: Any) -> Seeds:
+        """Give a new Realtime session what was said before: `connection` is what `client.realtime.connect()` gave.
+
+        So a session that was dropped goes on in another. It creates the `items` of `request(model, api="realtime")`, one
+        after the other, before the session is asked for its first response, and gives them.
+        """
+        seeds: Seeds = await self.request(model, api="realtime", policy=policy, **arguments)
+        for item in seeds.items:
+            await connection.conversation.item.create(item=item)
+        return seeds
+
     def exchange(self, request: Request) -> AsyncExchange:
         """Begin an exchange for a call of your own: `async with chat.exchange(request) as call: ...`."""
         return AsyncExchange(self._driver, self._place, request)

@@ -21,7 +21,6 @@ from convo.store.checkpoints import Checkpoint
 from convo.usage import Usage
 
 if TYPE_CHECKING:
-
     from convo.assembly import Plan
     from convo.events import Delta
     from convo.reply import Reply

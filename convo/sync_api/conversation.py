@@ -193,6 +193,17 @@ class Conversation(Seen):
         )
         return self._driver.do(steps)
 
+    def seed(self, connection: Any, model: str, *, policy: Policy | None = None, **arguments: Any) -> Seeds:
+        """Give a new Realtime session what was said before: `connection` is what `client.realtime.connect()` gave.
+
+        So a session that was dropped goes on in another. It creates the `items` of `request(model, api="realtime")`, one
+        after the other, before the session is asked for its first response, and gives them.
+        """
+        seeds: Seeds = self.request(model, api="realtime", policy=policy, **arguments)
+        for item in seeds.items:
+            connection.conversation.item.create(item=item)
+        return seeds
+
     def exchange(self, request: Request) -> Exchange:
         """Begin an exchange for a call of your own: `with chat.exchange(request) as call: ...`."""
         return Exchange(self._driver, self._place, request)

@@ -20,8 +20,8 @@ from convo.errors import ConflictingArguments, RequestError
 from convo.models import Catalogue
 from convo.policy import Policy
 from convo.tokens import rough_tokens
-from tests.assembly.builders import asked, called, family_of, instructions, log, planned, result, spoke
-from tests.support.histories import Case, cases
+from tests.assembly.builders import asked, called, instructions, log, result, spoke
+from tests.support.histories import Case, cases, family_of
 from tests.support.replies import WAV
 from tests.support.validate import strict
 
