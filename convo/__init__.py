@@ -77,7 +77,7 @@ from convo.errors import (
     UsageError,
     WrongEventLoop,
 )
-from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
+from convo.events import AudioDelta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
 from convo.history import History
 from convo.intake import ChatFold
 from convo.media import File, Image
@@ -162,6 +162,7 @@ __all__ = [
     "Present",
     "ReadOnlyStore",
     "ReadOnlyView",
+    "ReasoningDelta",
     "RecordingNotFound",
     "Recovery",
     "RefusalDelta",
@@ -169,6 +170,7 @@ __all__ = [
     "Reply",
     "Request",
     "RequestError",
+    "ResponseFold",
     "SchemaMissing",
     "SchemaTooNew",
     "SchemaTooOld",
@@ -219,6 +221,7 @@ _LATER = {
     "Present": "filters",
     "Finding": "findings",
     "Hit": "hits",
+    "ResponseFold": "response_stream",
     "Transcribed": "transcribing",
     "TranscriptionFailure": "transcribing",
 }
@@ -230,6 +233,7 @@ if typing.TYPE_CHECKING:
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
     from convo.hits import Hit
+    from convo.intake.response_stream import ResponseFold
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
 else:
 
@@ -246,6 +250,8 @@ else:
                 from convo import findings as home
             case "hits":
                 from convo import hits as home
+            case "response_stream":
+                from convo.intake import response_stream as home
             case "transcribing":
                 from convo.steps import transcribing as home
             case _:

@@ -353,7 +353,9 @@ class UnsupportedApi(RequestError):
 
 
 class AnswerError(ConvoError, ValueError):
-    """An answer that cannot be recorded as a reply."""
+    """An answer that cannot be recorded as a reply. `api_code` is the API's own, where it answered with an error."""
+
+    api_code: str | None = None
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(f"the answer cannot be recorded: {reason}; {remedy}")

@@ -41,9 +41,14 @@ def joined(items: list[Any], key: str) -> str:
     return "\n".join(part[key] for part in _parts(items) if isinstance(part.get(key), str) and part[key])
 
 
+def is_response(answer: Mapping[str, Any]) -> bool:
+    """Say whether a whole answer, or its record, is one of the Responses API, and not of Chat Completions."""
+    return answer.get("object") == "response" or ("output" in answer and "choices" not in answer)
+
+
 def whole_answer(answer: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """Give the record of an answer with its message put back: into its choices, or as the output of a Response."""
-    if "choices" not in answer and "output" in answer:
+    if is_response(answer):
         return {**answer, "output": items_of(body)}
     for choice in answer.get("choices", ()):
         choice["message"] = body

@@ -13,8 +13,9 @@ import pybase64
 
 from convo.errors import AnswerError
 from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
+from convo.intake.answer import as_dict
 from convo.intake.calls import Calls
-from convo.intake.chat import as_dict
+from convo.intake.fold import Fold
 from convo.intake.pieces import Sound, Text, is_json, merge, plain
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ SAMPLE = 2
 _FRAME = ("id", "created", "model")
 
 
-class ChatFold:
+class ChatFold(Fold):
     """Folds the chunks of one streamed answer. It does no I/O: feed it from any loop, then pass `answer()` to `record`.
 
         fold = convo.ChatFold()
