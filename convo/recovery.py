@@ -40,14 +40,14 @@ class Recovery:
 def recovered(plan: Plan, code: str | None, param: str | None, message: str = "") -> tuple[Plan, Recovery] | None:
     """Give the plan to try next and what was changed, None when this refusal is not one to recover from.
 
-    `code`, `param` and `message` are those of the API's error. The message of an audio id is found by the index in `param`; where that names
-    none, every reference of the request is given up. A plan that comes back holds fewer references than the one
-    before, or fewer turns, so that trying again ends. Raises `TranscriptMissing` where the policy wants that.
+    `code`, `param` and `message` are those of the API's error. Whose audio id was refused is told by the index in `param`;
+    where that names none, every reference of the request is given up. A plan that comes back holds fewer references than
+    the one before, or fewer turns, so that trying again ends. Raises `TranscriptMissing` where the policy wants that.
     """
     if code == CONTEXT_LENGTH_EXCEEDED:
         return _shortened(plan)
     if plan.target.api == "responses":
-        return _unchained(plan) if code == PREVIOUS_RESPONSE_NOT_FOUND else _in_words(plan) if _ITEM.search(message) else None
+        return _recovered_response(plan, code, message)
     found = refused(plan, code, param)
     if found is None:
         return None
@@ -56,6 +56,12 @@ def recovered(plan: Plan, code: str | None, param: str | None, message: str = ""
     kept = {reference.position for reference in following.references}
     degraded = tuple(reference.position for reference in plan.references if reference.position not in kept)
     return following, Recovery(AUDIO_NOT_FOUND, refusal.position, refusal.audio_id or "", degraded)
+
+
+def _recovered_response(plan: Plan, code: str | None, message: str) -> tuple[Plan, Recovery] | None:
+    if code == PREVIOUS_RESPONSE_NOT_FOUND:
+        return _unchained(plan)
+    return _in_words(plan) if _ITEM.search(message) else None
 
 
 def _unchained(plan: Plan) -> tuple[Plan, Recovery] | None:

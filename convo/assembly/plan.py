@@ -195,7 +195,8 @@ def _planned(
 
 
 def _fitting(
-    sent: list[tuple[Message, How, str]], wires: list[dict[str, Any]], lead: int, omitted: list[tuple[Message, str]], count: Counter
+    sent: list[tuple[Message, How, str]], wires: list[dict[str, Any]], lead: int, omitted: list[tuple[Message, str]],
+    count: Counter,
 ) -> tuple[int, list[tuple[Message, How, str]], list[dict[str, Any]]]:  # fmt: skip
     """Give the messages that a Live session can begin with; the others are left out."""
     from convo.assembly.live import fitting

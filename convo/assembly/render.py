@@ -186,9 +186,7 @@ def rendered(message: Message, body: dict[str, Any], repair: str, scene: Scene) 
     if message.status == "redacted" and role != "tool":
         return None, "omitted", "redacted"
     if role == "assistant":
-        if message.api == "responses" and scene.target.api == "responses" and (items := _items_of(message, scene)):
-            return items, "text", "items"
-        found = _usual_reply(message, body, scene) or _any_reply(message, body, scene)
+        found = _items_of(message, scene) or _usual_reply(message, body, scene) or _any_reply(message, body, scene)
         return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
     if role == "user":
         return _user(message, body, scene)
@@ -224,13 +222,16 @@ def _named(wire: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     return {**wire, "name": name} if name and isinstance(name, str) else wire
 
 
-def _items_of(message: Message, scene: Scene) -> Wire:
-    """Give a Response as the items that it gave, None where they are not good here: at another API, for another model."""
+def _items_of(message: Message, scene: Scene) -> Rendered | None:
+    """Give a Response as the items that it gave; None where they are not good: at another API, for another model."""
+    if message.api != "responses" or scene.target.api != "responses" or not scene.policy.response_items:
+        return None
     from convo.assembly.responses import replayable
 
     body = message.raw
-    good = scene.policy.response_items and not scene.strange(message) and replayable(message, body, scene.now)
-    return {"role": "assistant", "output": body["output"]} if good else None
+    if scene.strange(message) or not replayable(message, body, scene.now):
+        return None
+    return {"role": "assistant", "output": body["output"]}, "text", "items"
 
 
 # --- replies ---------------------------------------------------------------------------------------

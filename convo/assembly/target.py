@@ -25,7 +25,9 @@ def _said(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 class Target:
     """A model at an origin (empty: unknown, so that no past id is known to be valid there).
 
-    `api` is "chat", "responses", "realtime" or "live". An argument of None is as good as none at all. `instead_of` is the model that was asked for, where that one is shut
+    `api` is "chat", "responses", "realtime" or "live".
+
+    An argument of None is as good as none at all. `instead_of` is the model that was asked for, where that one is shut
     down and `model` is its successor.
     """
 

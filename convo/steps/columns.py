@@ -12,7 +12,7 @@ from convo.canonical import decode, encode, printable
 from convo.memory import with_skew
 from convo.models import name_of
 from convo.origin import Origin
-from convo.steps.answers import read_answer
+from convo.steps.answers import read_reply
 from convo.store.totals import usage_columns
 from convo.times import to_micros
 from convo.usage import price
@@ -34,7 +34,7 @@ def answer_of(plan: Plan, answer: object, told: Told | None) -> Answer:
     """Read an answer to a plan. Raises `AnswerError`."""
     origin = origin_of(plan.target)
     origin = origin.told(told.headers) if origin and told else origin
-    return read_answer(plan.target.api, answer, asked=plan.arguments, origin=origin, seen=plan.history.head)
+    return read_reply(answer, asked=plan.arguments, origin=origin, seen=plan.history.head)
 
 
 def origin_of(target: Target | None) -> Origin | None:

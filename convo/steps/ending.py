@@ -11,11 +11,11 @@ import attrs
 from convo.canonical import encode, printable
 from convo.errors import AnswerError, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
 from convo.ids import as_uuid
-from convo.intake import unreadable
+from convo.intake import Fold, unreadable
 from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
-from convo.steps.answers import api_of, is_fold, read_answer
+from convo.steps.answers import read_reply
 from convo.steps.columns import (
     answer_columns,
     answer_of,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from convo.assembly import Estimate, Plan, Request
     from convo.recovery import Recovery
-    from convo.steps.answers import Fold
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
     from convo.store.exchanges import Begun
@@ -92,7 +91,7 @@ def completed(
     Raises `AnswerError`, and `ExchangeLost` when it came too late. While the store may work later it is tried again;
     an error that is raised after all carries the answer.
     """
-    if is_fold(answer):
+    if isinstance(answer, Fold):
         answer, interrupted = folded(answer)
     try:
         return (yield from persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
@@ -208,12 +207,11 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     now = place.tools.now()
     target = request.plan.target if request is not None else None
     interrupted = False
-    api = target.api if target is not None else api_of(answer)
-    if is_fold(answer):
+    if isinstance(answer, Fold):
         answer, interrupted = folded(answer)
     seen = request.plan.history.head if request is not None else None
     asked = dict(request) if request is not None else {}
-    found = read_answer(api, answer, asked=asked, origin=origin_of(target), seen=seen)
+    found = read_reply(answer, asked=asked, origin=origin_of(target), seen=seen)
     guess = request.estimate if request is not None else None
     if interrupted:
         found = as_interrupted(found)
@@ -224,7 +222,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     catalogue = place.tools.catalogue
     draft, key = found.draft, f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
     row = {
-        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "attempt": 1, "api": api,
+        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "attempt": 1, "api": draft.api,
         "model": draft.model or "", "instead_of": name_of(target.instead_of) if target else None,
         "origin": target.origin if target else "", "started_at": now,
         "asked_first": 1, "asked_last": 0,

@@ -9,7 +9,7 @@ from convo.errors import AnswerError, ConvoError
 from convo.intake import unreadable
 from convo.origin import Origin
 from convo.protocol import LEASE
-from convo.steps.answers import read_answer, rebuilt_answer
+from convo.steps.answers import read_reply, rebuilt_answer
 from convo.steps.columns import answer_columns, as_interrupted
 from convo.steps.effects import read, write, write_one
 from convo.steps.log import put_media
@@ -66,7 +66,7 @@ def _received(tools: Tools, left: Left, now: int) -> tuple[Answer, dict[str, Any
     saved = decode(left.body)
     origin = Origin.parse(left.row["origin"]) if left.row["origin"] else None
     answer = rebuilt_answer(left.row["api"], saved["answer"], left.audio)
-    found = read_answer(left.row["api"], answer, asked=saved["asked"], origin=origin, seen=None)
+    found = read_reply(answer, asked=saved["asked"], origin=origin, seen=None)
     found = as_interrupted(found)
     columns = answer_columns(found, tools.catalogue.lookup(left.row["model"]), tools.catalogue.table, now)
     return found, {**columns, **{name: value for name, value in saved["row"].items() if name in left.row}}

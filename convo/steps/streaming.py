@@ -11,8 +11,8 @@ from convo.assembly.shape import STREAM_FORMAT
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
+from convo.intake import fold_of
 from convo.protocol import LEASE
-from convo.steps.answers import fold_of
 from convo.steps.columns import asked_columns, assumed_columns
 from convo.steps.effects import finish, write
 from convo.steps.ending import completed, failed, folded

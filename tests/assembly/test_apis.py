@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 import attrs
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.live.initial_item_param import InitialItemParam
@@ -16,13 +15,10 @@ from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
 
 from convo.assembly import Plan, Request, Seeds, fill, fill_seeds, plan
-from convo.errors import ConflictingArguments, RequestError
+from convo.errors import RequestError
 from convo.models import Catalogue
-from convo.policy import Policy
 from convo.tokens import rough_tokens
-from tests.assembly.builders import asked, called, instructions, log, result, spoke
 from tests.support.histories import Case, cases, family_of
-from tests.support.replies import WAV
 from tests.support.validate import strict
 
 MODELS = {"responses": "gpt-5.5", "realtime": "gpt-realtime-2.1", "live": "gpt-live-1"}

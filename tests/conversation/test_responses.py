@@ -35,8 +35,8 @@ def test_a_turn_is_asked_and_recorded(store: Any, client: Any, fake: FakeAPI) ->
     assert reply.usage.output_tokens
     stored = chat.history()[-1]
     assert (stored.api, stored.text, stored.status) == ("responses", "Yes, they are.", "complete")
-    assert reply.raw["output"] == stored.raw["output"] == fake.last.response["output"]
-    assert {**reply.raw, "output": None} == {**fake.last.response, "output": None}, "nothing of the answer is lost"
+    assert reply.raw == fake.last.response, "nothing of the answer is lost"
+    assert reply.raw["output"] == stored.raw["output"]
 
 
 def test_items_go_back_as_they_came_reasoning_among_them(store: Any, client: Any, fake: FakeAPI) -> None:
@@ -100,7 +100,12 @@ def test_functions_answer_the_calls(store: Any, client: Any, fake: FakeAPI) -> N
     reply = chat.send(client, "Rain?", tools=[WEATHER], tool_functions={"weather": lambda **place: place}, **ASK)
     assert reply.text == "No rain."
     assert fake.last.body["tools"] == [{"type": "function", "name": "weather", "parameters": {"type": "object"}}]
-    assert [item.get("type", "message") for item in items(fake)] == ["message", "reasoning", "function_call", "function_call_output"]
+    assert [item.get("type", "message") for item in items(fake)] == [
+        "message",
+        "reasoning",
+        "function_call",
+        "function_call_output",
+    ]
     assert items(fake)[-1] == {"type": "function_call_output", "call_id": "call_1", "output": '{"place":"Oslo"}'}
     chat.send(client, "And in chat?", model="gpt-5.5")
     assert [message["role"] for message in fake.last.body["messages"]] == ["user", "assistant", "tool", "assistant", "user"]
@@ -237,9 +242,7 @@ def test_items_that_the_api_has_forgotten_go_as_their_words(store: Any, client: 
     assert items(fake)[1] == {"role": "assistant", "content": "Yes."}
 
 
-def test_items_are_good_for_a_month_and_where_they_came_from(
-    store: Any, client: Any, fake: FakeAPI, clock: FixedClock
-) -> None:
+def test_items_are_good_for_a_month_and_where_they_came_from(store: Any, client: Any, fake: FakeAPI, clock: FixedClock) -> None:
     fake.will_reply("Yes.", reasoning="Dogs.")
     chat = store.create()
     chat.send(client, "Are they?", **ASK)

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming, CompletionCreateParamsStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming, ResponseCreateParamsStreaming
 from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
 
@@ -17,19 +18,28 @@ if TYPE_CHECKING:
 
 def validate(body: Mapping[str, Any]) -> None:
     """Raise pydantic's `ValidationError` unless a Chat Completions request is what the SDK's types say."""
-    _validator(streaming=bool(body.get("stream"))).validate_python(dict(body))
+    wanted = CompletionCreateParamsStreaming if body.get("stream") else CompletionCreateParamsNonStreaming
+    _validator(wanted).validate_python(dict(body))
+
+
+def validate_response(body: Mapping[str, Any]) -> None:
+    """Raise pydantic's `ValidationError` unless a request for a Response is what the SDK's types say."""
+    wanted = ResponseCreateParamsStreaming if body.get("stream") else ResponseCreateParamsNonStreaming
+    _validator(wanted).validate_python(dict(body))
+
+
+_BY_PATH = {"/v1/chat/completions": validate, "/v1/responses": validate_response}
 
 
 def validate_received(received: Iterable[Received]) -> None:
-    """Validate all chat requests that a fake of the API received."""
+    """Validate all requests for a chat completion or a response that a fake of the API received."""
     for one in received:
-        if one.path == "/v1/chat/completions" and one.body:
-            validate(one.body)
+        if one.path in _BY_PATH and one.body:
+            _BY_PATH[one.path](one.body)
 
 
 @cache
-def _validator(*, streaming: bool) -> SchemaValidator:
-    wanted: Any = CompletionCreateParamsStreaming if streaming else CompletionCreateParamsNonStreaming
+def _validator(wanted: Any) -> SchemaValidator:
     return SchemaValidator(strict(TypeAdapter(wanted).core_schema))
 
 
