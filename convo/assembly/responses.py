@@ -52,19 +52,28 @@ def arguments_of(target: Target) -> tuple[dict[str, Any], list[str]]:
     if isinstance(tools := given.get("tools"), Sequence):
         given["tools"] = [flat_tool(tool) for tool in tools]
     if isinstance(choice := given.get("tool_choice"), Mapping):
-        given["tool_choice"] = flat_tool(choice)
+        given["tool_choice"] = flat_choice(choice)
     if given.get("store") is False and ENCRYPTED not in (included := list(given.get("include") or ())):
         given["include"] = [*included, ENCRYPTED]
     return given, notes_of_move(target)
 
 
 def flat_tool(tool: Any) -> Any:
-    """Give a tool in the shape of this API, whose facts stand beside its type."""
+    """Give a tool in the shape of this API, whose facts stand beside its type. It is strict here unless told otherwise."""
     match tool:
         case {"type": "function" | "custom" as kind} if isinstance(inner := tool.get(kind), Mapping):
             rest = {name: value for name, value in tool.items() if name != kind}
-            return {**rest, **inner}
+            usual = {"parameters": None, "strict": False} if kind == "function" else {}
+            return {**rest, **usual, **inner}
     return tool
+
+
+def flat_choice(choice: Any) -> Any:
+    """Give the choice of a tool in the shape of this API."""
+    match choice:
+        case {"type": "function" | "custom" as kind} if isinstance(inner := choice.get(kind), Mapping):
+            return {"type": kind, **inner}
+    return choice
 
 
 # --- what the API gave -----------------------------------------------------------------------------

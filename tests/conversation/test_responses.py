@@ -99,7 +99,7 @@ def test_functions_answer_the_calls(store: Any, client: Any, fake: FakeAPI) -> N
     chat = store.create()
     reply = chat.send(client, "Rain?", tools=[WEATHER], tool_functions={"weather": lambda **place: place}, **ASK)
     assert reply.text == "No rain."
-    assert fake.last.body["tools"] == [{"type": "function", "name": "weather", "parameters": {"type": "object"}}]
+    assert fake.last.body["tools"] == [{"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": False}]
     assert [item.get("type", "message") for item in items(fake)] == [
         "message",
         "reasoning",
