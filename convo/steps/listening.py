@@ -68,7 +68,7 @@ class Listening:
 
 
 def fed(listening: Listening, event: object) -> Steps[list[Message | Reply]]:
-    """Take an event, and give what entered the log by it. What an earlier event could not store is stored first.
+    """Take an event, and give what it made of the log. What an earlier event could not store is stored first.
 
     An error of the store leaves what was not stored waiting. Raises `AnswerError`, and `ListenerClosed`.
     """
@@ -115,7 +115,7 @@ def _one(listening: Listening, outcome: Outcome) -> Steps[Message | Reply | None
 
 
 def _recorded(listening: Listening, found: Final) -> Steps[Message | None]:
-    """Store an item; None where it is in the log already."""
+    """Store an item; None where it is in the log already, as it is."""
     place, now = listening.place, listening.place.tools.now()
     key = _key(found.session, "item", found.item)
     known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
@@ -152,23 +152,24 @@ def _appended(listening: Listening, found: Final, key: str, now: int) -> Steps[M
 
 
 def _known(listening: Listening, found: Final, branch: UUID, position: int) -> Steps[Message | None]:
-    """What is stored stays; but what another listener had stored of an item that went on is completed."""
+    """What is stored stays; but what another listener had stored of an item that went on is completed, and given."""
     place = listening.place
     stored = yield from read(log.one, place.owner, branch, position)
     if stored is None:
         raise ConversationNotFound(place.found.id)
+    completed = None
     if stored.status == "interrupted" and is_unfinished(stored.raw) and not is_unfinished(found.draft.at(position, 0).raw):
-        draft = attrs.evolve(found.draft, pinned=stored.pinned, metadata=stored.labels, created=stored.created)
-        stored = (yield from _rewritten(listening, stored, branch, draft)) or stored
+        stored = completed = (yield from _rewritten(place, stored, branch, found.draft)) or stored
     if found.response is not None:
         listening.messages[found.response] = stored
-    return None
+    return completed
 
 
-def _rewritten(listening: Listening, stored: Message, branch: UUID, draft: Draft) -> Steps[Message | None]:
+def _rewritten(place: Place, stored: Message, branch: UUID, draft: Draft) -> Steps[Message | None]:
+    """Give a stored message other content; None where others have changed it since it was read."""
     from convo.store import rewriting
 
-    place = listening.place
+    draft = attrs.evolve(draft, pinned=stored.pinned, metadata=stored.labels, created=stored.created)
     yield from put_media(place, [draft], place.tools.now())
     if (yield from write(rewriting.rewrite, place.owner, branch, stored.position, draft, stored.body)):
         return draft.at(stored.position, stored.created)
@@ -186,31 +187,39 @@ def _cut(listening: Listening, found: Truncated) -> Steps[Message | Reply | None
     branch, position = where
     stored = yield from read(log.one, listening.place.owner, branch, position)
     if stored is not None and stored.role == "assistant" and isinstance(stored.raw.get("audio"), dict):
-        yield from truncated(listening.place, position, found.seconds, branch=branch)
+        cut = yield from truncated(listening.place, position, found.seconds, branch=branch)
+        return cut if cut.body != stored.body else None
     return None
 
 
 def _heard(listening: Listening, found: Transcript) -> Steps[Message | Reply | None]:
     """Keep the call that made a transcript, for what it cost; and the words, where the message came without them."""
-    from convo.store import transcripts
-
     place = listening.place
     call = _call(listening, found.session, f"transcript of {found.item}", found.raw) | {
         "api": "transcriptions", "model": printable(found.model or "", NAME_COLUMN), "status": "done",
         **_usage(listening, found.usage, found.model or ""),
     }  # fmt: skip
-    where = (yield from _place_of(listening, found.session, found.item)) if found.given else None
-    if where is not None:
-        branch, position = where
-        stored = yield from read(log.one, place.owner, branch, position)
-        pieces = [p for p in stored.media if p.part == found.part and p.kind == "audio"] if stored else []
-        for piece in pieces:
-            text = printable(found.text, len(found.text))
-            yield from write(transcripts.fill, place.owner, piece.digest, [(branch, position)], text, None)
-        if stored is not None and not pieces and (draft := with_transcript(stored.raw, found.text)) is not None:
-            yield from _rewritten(listening, stored, branch, attrs.evolve(draft, status=stored.status))
     yield from _kept(call)
-    return None
+    where = (yield from _place_of(listening, found.session, found.item)) if found.given else None
+    return (yield from _with_words(place, found, *where)) if where is not None else None
+
+
+def _with_words(place: Place, found: Transcript, branch: UUID, position: int) -> Steps[Message | None]:
+    """Give a message its words, and give it as it is then; None where it has words already, or is redacted."""
+    from convo.store import transcripts
+
+    stored = yield from read(log.one, place.owner, branch, position)
+    if stored is None or stored.role != "user":
+        return None
+    piece = next((p for p in stored.media if p.part == found.part and p.kind == "audio"), None)
+    if piece is None:
+        draft = with_transcript(stored.raw, found.text) if stored.status != "redacted" else None
+        return None if draft is None else (yield from _rewritten(place, stored, branch, draft))
+    if piece.transcript is not None:
+        return None
+    text = printable(found.text, len(found.text))
+    yield from write(transcripts.fill, place.owner, piece.digest, [(branch, position)], text, None)
+    return (yield from read(log.one, place.owner, branch, position))
 
 
 def _place_of(listening: Listening, session: str, item: str) -> Steps[Place_ | None]:

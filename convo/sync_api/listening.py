@@ -43,12 +43,13 @@ class Listener:
         return self._listening.fold.session
 
     def feed(self, event: object) -> list[Message | Reply]:
-        """Take an event, and give what entered the log by it: messages, and the `Reply` of each response that has ended.
+        """Take an event, and give what it made of the log: messages that entered it, and replies of responses that ended.
 
-        Takes events of the server, and of the application those that append, commit or clear audio and create items: the
-        bytes of what a user says are kept only if they are fed. Events of the SDK, dicts or JSON text. An event that came
-        before does nothing. Raises `AnswerError` for what is no event, and nothing is changed; `ListenerClosed`; and errors
-        of the store, after which what was not stored is stored with the next event.
+        A message is given again when it is corrected: by the transcript of what a user said, or by a truncation, of which
+        only what was heard stays. Takes events of the SDK, dicts or JSON text: those of the server, and of the application
+        those that append, commit or clear audio, or create items. The bytes of what a user says are kept only if they are fed.
+        An event that came before does nothing. Raises `AnswerError` for what is no event, and nothing is changed;
+        `ListenerClosed`; and errors of the store, after which what was not stored is stored with the next event.
         """
         with self._lock:
             return self._driver.do(steps.fed(self._listening, event))
