@@ -35,6 +35,7 @@ from convo.errors import (
     InvalidText,
     KeyMismatch,
     KeyTaken,
+    ListenerClosed,
     MessageNotFound,
     MissingDependency,
     ModelEndsSoon,
@@ -97,6 +98,7 @@ __all__ = [
     "AnswerError",
     "AsyncConversation",
     "AsyncExchange",
+    "AsyncListener",
     "AsyncStore",
     "AsyncStream",
     "Audio",
@@ -141,6 +143,8 @@ __all__ = [
     "InvalidText",
     "KeyMismatch",
     "KeyTaken",
+    "Listener",
+    "ListenerClosed",
     "Media",
     "Memory",
     "Message",
@@ -211,6 +215,7 @@ __all__ = [
 _LATER = {
     "AsyncConversation": "async_api",
     "AsyncExchange": "async_api",
+    "AsyncListener": "async_listening",
     "AsyncStore": "async_api",
     "AsyncStream": "async_api",
     "Budget": "budget",
@@ -222,6 +227,7 @@ _LATER = {
     "Finding": "findings",
     "Hit": "hits",
     "ResponseFold": "response_stream",
+    "Listener": "listening",
     "Transcribed": "transcribing",
     "TranscriptionFailure": "transcribing",
 }
@@ -229,12 +235,14 @@ _LATER = {
 
 if typing.TYPE_CHECKING:
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
+    from convo.async_api.listening import AsyncListener
     from convo.budget import Budget, BudgetWarning
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.intake.response_stream import ResponseFold
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
+    from convo.sync_api.listening import Listener
 else:
 
     def __getattr__(name: str) -> object:
@@ -242,6 +250,8 @@ else:
         match _LATER.get(name):
             case "async_api":
                 from convo import async_api as home
+            case "async_listening":
+                from convo.async_api import listening as home
             case "budget":
                 from convo import budget as home
             case "filters":
@@ -252,6 +262,8 @@ else:
                 from convo import hits as home
             case "response_stream":
                 from convo.intake import response_stream as home
+            case "listening":
+                from convo.sync_api import listening as home
             case "transcribing":
                 from convo.steps import transcribing as home
             case _:

@@ -41,6 +41,7 @@
     │   ├── KeyMismatch                    the key was used before, for other content
     │   ├── KeyTaken                       another conversation of the new owner has the key
     │   ├── ExchangeLost                   another worker took the exchange over
+    │   ├── ListenerClosed                 the listener of a session was closed
     │   └── CallClosed                     the exchange was already recorded, failed or left
     ├── UsageError (RuntimeError)          a call that is not allowed here
     │   ├── NoReply (LookupError)          a stream that has no reply, or not yet
@@ -545,6 +546,14 @@ class ExchangeLost(ConflictError):
         )
         self.exchange = exchange
         self.status = status
+
+
+class ListenerClosed(ConflictError):
+    """The listener of a Realtime session was closed."""
+
+    def __init__(self, session: str | None) -> None:
+        super().__init__(f"the listener of session {session} was closed; feed its events to a new one: chat.listen(model)")
+        self.session = session
 
 
 class CallClosed(ConflictError):

@@ -122,6 +122,28 @@ class Usage:
             output_audio=None if said is None else 0,
         )
 
+    @classmethod
+    def from_realtime(cls, body: object) -> Usage:
+        """Read `usage` of a Realtime response, by the same rules."""
+        usage = _mapping(body)
+        into, out = _mapping(usage.get("input_token_details")), _mapping(usage.get("output_token_details"))
+        total, answered = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+        heard, image, said = (
+            _count(part) for part in (into.get("audio_tokens"), into.get("image_tokens"), out.get("audio_tokens"))
+        )
+        return cls(
+            input_tokens=total,
+            output_tokens=answered,
+            total_tokens=_count(usage.get("total_tokens")),
+            input_text=_text(into, total, heard, image),
+            input_audio=heard,
+            input_image=image,
+            input_cached=_count(into.get("cached_tokens")),
+            input_cached_audio=_count(_mapping(into.get("cached_tokens_details")).get("audio_tokens")),
+            output_text=_text(out, answered, said, 0),
+            output_audio=said,
+        )
+
     def __add__(self, other: Usage) -> Usage:
         """Add counts; an unknown one adds nothing, and two unknown ones stay unknown."""
         if not isinstance(other, Usage):

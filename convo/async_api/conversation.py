@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from convo.assembly import Request, Seeds
     from convo.async_api.driver import AsyncDriver
+    from convo.async_api.listening import AsyncListener
     from convo.audio import Audio
     from convo.edges import Pending
     from convo.functions import Functions
@@ -268,6 +269,26 @@ class AsyncConversation(Seen):
         turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(api, arguments))
         drafts = exchange_steps.checked(self._place, content, key, expected_head, "stream()")
         return AsyncStream(self._driver, self._place, turn, drafts, key, expected_head)
+
+    def listen(
+        self,
+        model: str,
+        *,
+        client: Any = None,
+        origin: str | None = None,
+        session: str | None = None,
+    ) -> AsyncListener:
+        """Record a Realtime session of `model` as it goes, in a block: `async with chat.listen(model) as heard`.
+
+        Then `await heard.feed(event)` for each event. What is final is in the log at once, in the order of the conversation, on
+        the branch that is shown when it begins; what a response used and cost is recorded with it. Items that seed the
+        session are not recorded again. `client` or `origin` says where the session is; `session` is its id for somebody who
+        joins it after it has begun.
+        """
+        from convo.async_api.listening import AsyncListener
+        from convo.steps.listening import Listening
+
+        return AsyncListener(self._driver, Listening(self._place, model, client, origin, session))
 
     async def truncate(self, position: int, *, heard_until: float) -> Message:
         """Cut a recorded reply to what was heard of it, in seconds of its audio, and give it as it is now.

@@ -130,9 +130,9 @@ def wav_header(size: int | None = None) -> bytes:
     return _wav(_FMT.pack(1, 1, PCM16_RATE, PCM16_RATE * 2, 2, 16), size)
 
 
-def wav_of_pcm16(data: bytes) -> bytes:
-    """Give pcm16 of the API (24 kHz, mono) as a wav that players know."""
-    return wav_header(len(data)) + data
+def wav_of_pcm16(data: bytes, rate: int = PCM16_RATE) -> bytes:
+    """Give 16-bit samples of one channel, as the API has them at 24 kHz, as a wav that players know."""
+    return _wav(_FMT.pack(1, 1, rate, rate * 2, 2, 16), len(data)) + data
 
 
 def _wav(fmt: bytes, size: int | None) -> bytes:

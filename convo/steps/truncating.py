@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from convo.steps.place import Place
 
 
-def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
+def truncated(place: Place, position: int, seconds: float, *, branch: UUID | None = None) -> Steps[Message]:
     """Cut the reply at a position to what was heard in so many seconds, and give it as it is now.
 
-    One that is redacted stays so. Raises `MessageNotFound`, and `NotAReply` for a message of anyone but the model.
+    The position is in the line of `branch`, without one in the line that is shown. One that is redacted stays so.
+    Raises `MessageNotFound`, and `NotAReply` for a message of anyone but the model.
     """
     from convo.store import rewriting
 
@@ -42,7 +43,7 @@ def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
     check_position(position)
     check_seconds(seconds)
     for _ in range(branches.TRIES):
-        branch, message, data = yield from read(_at, place.owner, place.found.id, position)
+        source, message, data = yield from read(_at, place.owner, place.found.id, position, branch)
         if message.role != "assistant":
             raise NotAReply(position, message.role)
         if message.status == "redacted":
@@ -51,14 +52,17 @@ def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
         if draft is None:
             return message
         yield from put_media(place, [draft], place.tools.now())
-        if (yield from write(rewriting.rewrite, place.owner, branch, position, draft, message.body)):
+        if (yield from write(rewriting.rewrite, place.owner, source, position, draft, message.body)):
             return draft.at(position, message.created)
     raise ConflictError(AGAIN)
 
 
-def _at(connection: Connection, owner: str, conversation: UUID, position: int) -> tuple[UUID, Message, bytes | None]:
-    """Give the branch that holds the row of a message of the line that is shown, the message, and a reply's bytes."""
-    branch, _ = branches.shown(connection, owner, conversation)
+def _at(
+    connection: Connection, owner: str, conversation: UUID, position: int, branch: UUID | None
+) -> tuple[UUID, Message, bytes | None]:  # fmt: skip
+    """Give the branch that holds the row of a message of a line, the message, and a reply's bytes."""
+    shown, _ = branches.shown(connection, owner, conversation)
+    branch = branch or shown
     source = log.source_of(connection, owner, branch, position)
     message = None if source is None else log.one(connection, owner, branch, position)
     if message is None or source is None:
@@ -108,7 +112,7 @@ def _shorter(piece: Media, data: bytes, said: str) -> Media:
 def _as_cut(message: Message, draft: Draft) -> Draft:
     """Give what is left of a message as interrupted, with what the message has beside its content."""
     return attrs.evolve(
-        draft, status="interrupted", pinned=message.pinned, metadata=message.labels, created=message.created,
+        draft, status="interrupted", api=message.api, pinned=message.pinned, metadata=message.labels, created=message.created,
         text_tokens=message.text_tokens, audio_tokens=message.audio_tokens,
     )  # fmt: skip
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from convo.store.branches import Branch
     from convo.store.totals import Totals
     from convo.sync_api.driver import Driver
+    from convo.sync_api.listening import Listener
 
 
 class Conversation(Seen):
@@ -268,6 +269,26 @@ class Conversation(Seen):
         turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(api, arguments))
         drafts = exchange_steps.checked(self._place, content, key, expected_head, "stream()")
         return Stream(self._driver, self._place, turn, drafts, key, expected_head)
+
+    def listen(
+        self,
+        model: str,
+        *,
+        client: Any = None,
+        origin: str | None = None,
+        session: str | None = None,
+    ) -> Listener:
+        """Record a Realtime session of `model` as it goes, in a block: `with chat.listen(model) as heard`.
+
+        Then `heard.feed(event)` for each event. What is final is in the log at once, in the order of the conversation, on
+        the branch that is shown when it begins; what a response used and cost is recorded with it. Items that seed the
+        session are not recorded again. `client` or `origin` says where the session is; `session` is its id for somebody who
+        joins it after it has begun.
+        """
+        from convo.steps.listening import Listening
+        from convo.sync_api.listening import Listener
+
+        return Listener(self._driver, Listening(self._place, model, client, origin, session))
 
     def truncate(self, position: int, *, heard_until: float) -> Message:
         """Cut a recorded reply to what was heard of it, in seconds of its audio, and give it as it is now.
