@@ -49,6 +49,8 @@ REASONS = {
     "no ids": "this API knows no ids of past audio",
     "format": "this API takes pcm16 only",
     "items": "as the items that this API gave",
+    "in words": "in words: the policy asks for it, or the API did not know its items any more",
+    "forgotten": "in words: the API does not keep its items any more",
     "policy": "the policy asks for transcripts",
     "older": "it is older than the last {turns}, as the policy wants",
     "older reply": "it is older than the {replies} before, as the policy wants",
@@ -186,7 +188,7 @@ def rendered(message: Message, body: dict[str, Any], repair: str, scene: Scene) 
     if message.status == "redacted" and role != "tool":
         return None, "omitted", "redacted"
     if role == "assistant":
-        found = _items_of(message, scene) or _usual_reply(message, body, scene) or _any_reply(message, body, scene)
+        found = _response(message, body, scene) or _usual_reply(message, body, scene) or _any_reply(message, body, scene)
         return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
     if role == "user":
         return _user(message, body, scene)
@@ -222,16 +224,19 @@ def _named(wire: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     return {**wire, "name": name} if name and isinstance(name, str) else wire
 
 
-def _items_of(message: Message, scene: Scene) -> Rendered | None:
-    """Give a Response as the items that it gave; None where they are not good: at another API, for another model."""
-    if message.api != "responses" or scene.target.api != "responses" or not scene.policy.response_items:
+def _response(message: Message, body: dict[str, Any], scene: Scene) -> Rendered | None:
+    """Give a reply of the Responses API to that API: as the items that it gave, or in words and why; None for any other."""
+    if message.api != "responses" or scene.target.api != "responses":
         return None
     from convo.assembly.responses import replayable
 
-    body = message.raw
-    if scene.strange(message) or not replayable(message, body, scene.now):
-        return None
-    return {"role": "assistant", "output": body["output"]}, "text", "items"
+    raw = message.raw
+    why = "" if scene.policy.response_items else "in words"
+    why = why or scene.strange(message) or ("" if replayable(message, raw, scene.now) else "forgotten")
+    if not why:
+        return {"role": "assistant", "output": raw["output"]}, "text", "items"
+    wire, how, reason = _any_reply(message, body, scene)
+    return wire, how, reason or why
 
 
 # --- replies ---------------------------------------------------------------------------------------

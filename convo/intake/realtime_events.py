@@ -9,7 +9,7 @@ from convo.canonical import encode
 from convo.content import MAX_STRING
 from convo.errors import AnswerError
 from convo.intake import realtime_items as items
-from convo.intake.chat import as_dict
+from convo.intake.answer import as_dict
 from convo.intake.pieces import Sound, is_json
 from convo.intake.realtime_outcomes import Outcome, Transcript, Truncated
 from convo.intake.realtime_state import Item, Part, Response, Session, text_in

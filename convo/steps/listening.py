@@ -12,7 +12,7 @@ import attrs
 from convo.canonical import printable
 from convo.checks import check_type
 from convo.errors import ConflictError, ConversationNotFound, ListenerClosed, StoreFailed
-from convo.intake.chat import NAME_COLUMN
+from convo.intake.answer import NAME_COLUMN
 from convo.intake.realtime import RealtimeFold
 from convo.intake.realtime_items import is_unfinished, with_transcript
 from convo.intake.realtime_outcomes import Ended, Final, Transcript, Truncated
@@ -50,7 +50,7 @@ class Listening:
         place.tools.check_writable()
         check_type(session, (str, type(None)), "session", "the id of a session, such as 'sess_1'")
         self.place = place
-        self.target = target_of(place, model, "chat", client, origin, {})
+        self.target = target_of(place, model, "realtime", client, origin, {})
         self.fold = RealtimeFold(model=model, session=session)
         self.waiting: deque[Outcome] = deque()
         self.branch: UUID | None = None
