@@ -15,7 +15,7 @@ from convo.audio.wave import cut_pcm16, cut_wav
 from convo.checks import check_seconds
 from convo.errors import ConvoError
 from convo.extract import decode_base64
-from convo.forms import as_chat, is_response, items_of, joined
+from convo.forms import is_response, items_of, joined
 from convo.messages import text_of
 
 if TYPE_CHECKING:
@@ -75,12 +75,10 @@ def heard(answer: Mapping[str, Any], seconds: float, format: str | None, *, whol
 
 
 def _heard_of_response(answer: Mapping[str, Any], seconds: float, *, whole: bool) -> dict[str, Any]:
-    items = items_of(answer)
-    if whole and seconds >= _length(as_chat(answer), None):
+    said, refused = (joined(items_of(answer), key) for key in ("text", "refusal"))
+    if whole and seconds >= _length({"content": said, "refusal": refused}, None):
         return dict(answer)
-    said = _words(joined(items, "text"), seconds) or ""
-    refused = _words(joined(items, "refusal"), seconds) or ""
-    return shortened(answer, len(said), len(refused))
+    return shortened(answer, *(len(_words(text, seconds) or "") for text in (said, refused)))
 
 
 def shortened(answer: Mapping[str, Any], said: int, refused: int = 0) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def test_items_of_no_known_shape_are_left_out(odd: Any) -> None:
     [
         {"role": "user", "content": "Hi."}, {"role": "tool", "tool_call_id": "c", "content": "x"}, {},
         {"role": "assistant", "content": None, "audio": {"id": "a"}}, {"role": "assistant", "content": "x", "output": "odd"},
-        {"role": "assistant", "content": "x", "output": None},
+        {"role": "assistant", "content": "x", "output": None}, {"role": "assistant", "content": "x", "output": []},
+        {"role": "tool", "tool_call_id": "c", "output": [{"type": "message"}]}, {"role": "assistant", "output": {}},
     ],
 )  # fmt: skip
 def test_a_body_without_items_is_given_as_it_is(given: dict[str, Any]) -> None:
@@ -79,7 +80,7 @@ def test_the_shape_is_that_of_the_api() -> None:
 
 def test_a_history_in_the_shape_of_chat_holds_no_items() -> None:
     said = Draft(role="assistant", api="responses", body=encode(body(message("Yes.")))).at(1, 1)
-    assert History((said,), 1, None).to_chat() == [{"role": "assistant", "content": "Yes."}]  # type: ignore[arg-type]
+    assert History((said,), 1, None).to_chat() == [{"role": "assistant", "content": "Yes."}]
 
 
 def test_a_record_gets_its_message_back_in_either_shape() -> None:

@@ -13,7 +13,7 @@ from convo.checks import check_seconds
 from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, MessageNotFound, NotAReply
 from convo.extract import spoken
-from convo.forms import is_response
+from convo.forms import has_items
 from convo.intake import read_answer
 from convo.origin import Origin
 from convo.steps.branches import check_position
@@ -93,7 +93,7 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
 
 def _answer(body: dict[str, Any]) -> dict[str, Any]:
     """Give the answer that a body was of; the body of a Response holds what there is to cut."""
-    return body if is_response(body) else {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
+    return body if has_items(body) else {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
 
 
 def _cut_made(message: Message, piece: Media, data: bytes, seconds: float) -> Draft | None:
@@ -104,7 +104,7 @@ def _cut_made(message: Message, piece: Media, data: bytes, seconds: float) -> Dr
     if said == message.text:
         return None
     body = message.raw
-    if is_response(body):
+    if has_items(body):
         body = shortened(body, len(said or ""))
     else:
         body = {name: value for name, value in body.items() if name != "audio"} | {"content": said or None}

@@ -19,14 +19,30 @@ from openai.types.responses import Response
 
 from convo.canonical import decode
 from convo.errors import AnswerError
-from convo.forms import as_chat
+from convo.events import RefusalDelta, TextDelta
+from convo.forms import as_chat, whole_answer
 from convo.intake import Answer, read_answer, unreadable
 from convo.intake.responses import read_response
 from convo.origin import Origin
 from convo.reply import Reply, reply_of
+from convo.steps.speaking import _is_mute
+from convo.steps.streaming import events_of
+from convo.store.redaction import _facts
 from convo.usage import Usage
 from tests.intake.test_chat import ODD, completion, same
-from tests.support.responses import PNG, USAGE, custom_call, function_call, image, message, reasoning, refusal, response, text
+from tests.support.responses import (
+    FRAME,
+    PNG,
+    USAGE,
+    custom_call,
+    function_call,
+    image,
+    message,
+    reasoning,
+    refusal,
+    response,
+    text,
+)
 
 HELD = {"$blob": hashlib.sha256(PNG).hexdigest()}
 
@@ -353,3 +369,27 @@ def test_usage_of_a_response(usage: Any, expected: dict[str, int]) -> None:
 def test_no_usage_breaks_the_reader(usage: dict[str, Any]) -> None:
     Usage.from_response(usage)
     assert not math.isnan(read(response(usage=usage)).usage.input_tokens or 0)
+
+
+# --- elsewhere -------------------------------------------------------------------------------------
+
+
+def test_a_recorded_response_replays_as_the_pieces_of_a_stream() -> None:
+    assert events_of(reply(response(message("Yes.", refusal("No."))))) == [TextDelta("Yes."), RefusalDelta("No.")]
+
+
+def test_what_is_left_of_the_record_of_a_redacted_response_says_nothing() -> None:
+    facts = _facts(response(message("A secret."), function_call('{"a": "secret"}'), instructions="secret", x="secret"))
+    assert "secret" not in json.dumps(facts)
+    assert (facts["id"], facts["model"], facts["usage"], facts["status"]) == ("resp_1", FRAME["model"], USAGE, "completed")
+    assert whole_answer(facts, {"role": "assistant", "content": "[redacted]"})["output"] == []
+
+
+@pytest.mark.parametrize("items", [[message("Yes.")], [reasoning("Hm."), message("Yes.")]])
+def test_a_response_in_text_alone_can_be_spoken(items: list[Any]) -> None:
+    assert _is_mute(reply(response(*items)))
+
+
+@pytest.mark.parametrize("items", [[], [function_call()], [message("Yes."), custom_call()], [message(refusal("No."))], [image()]])
+def test_a_response_that_is_more_or_less_than_text_is_not_spoken(items: list[Any]) -> None:
+    assert not _is_mute(reply(response(*items)))

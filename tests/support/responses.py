@@ -68,7 +68,7 @@ def pieces(said: str, size: int = 3) -> list[str]:
 def events(whole: dict[str, Any], size: int = 3) -> list[dict[str, Any]]:
     """Give the events with which the API tells a Response."""
     begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
-    found = [{"type": "response.created", "response": begun}, {"type": "response.in_progress", "response": begun}]
+    found: list[dict[str, Any]] = [{"type": f"response.{step}", "response": begun} for step in ("created", "in_progress")]
     for index, item in enumerate(whole["output"]):
         found += [{**event, "output_index": index} for event in _events_of_item(item, size)]
     found.append({"type": f"response.{whole['status']}", "response": whole})
