@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 def items_of(body: Mapping[str, Any]) -> list[Any]:
     """Give the output items of a reply of the Responses API, `[]` for any other body."""
-    found = body.get("output")
-    return found if isinstance(found, list) else []
+    return _output(body) or []
+
+
+def has_items(body: Mapping[str, Any]) -> bool:
+    """Say whether a body is that of a reply of the Responses API."""
+    return _output(body) is not None
 
 
 def as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,9 +29,9 @@ def as_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     and custom tools, `call_id` as their id) are there where the reply has them. What else a Response holds, such as
     reasoning and calls of hosted tools, has no place in that shape.
     """
-    if not isinstance(body.get("output"), list):
+    items = _output(body)
+    if items is None:
         return body if isinstance(body, dict) else dict(body)
-    items = items_of(body)
     found: dict[str, Any] = {"role": "assistant", "content": joined(items, "text") or None}
     if refusal := joined(items, "refusal"):
         found["refusal"] = refusal
@@ -53,6 +57,13 @@ def whole_answer(answer: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]
     for choice in answer.get("choices", ()):
         choice["message"] = body
     return answer
+
+
+def _output(body: Mapping[str, Any]) -> list[Any] | None:
+    """Give the output of a Response; a message of Chat Completions may have a field of that name beside its content."""
+    found = body.get("output")
+    mine = isinstance(found, list) and "content" not in body and body.get("role", "assistant") == "assistant"
+    return found if mine else None
 
 
 def _parts(items: list[Any]) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ import pybase64
 
 from convo.errors import AnswerError
 from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
+from convo.forms import is_response
 from convo.intake.answer import as_dict
 from convo.intake.calls import Calls
 from convo.intake.fold import Fold
@@ -187,8 +188,10 @@ class ChatFold(Fold):
 
 
 def rebuilt(skeleton: Mapping[str, Any], audio: bytes) -> dict[str, Any]:
-    """Give the answer whose `skeleton()` and sound were kept."""
+    """Give the answer whose `skeleton()` and sound were kept; a Response has no sound."""
     answer: dict[str, Any] = plain(skeleton)
+    if is_response(answer):
+        return answer
     message = answer["choices"][0]["message"]
     if isinstance(message.get("audio"), dict):
         message["audio"]["data"] = pybase64.b64encode(audio).decode("ascii")

@@ -8,7 +8,7 @@ import attrs
 
 from convo.canonical import decode, encode
 from convo.errors import ConflictingArguments, UnsupportedApi
-from convo.intake import read_answer, rebuilt
+from convo.intake import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +54,3 @@ def read_reply(answer: object, *, asked: Mapping[str, Any], origin: Origin | Non
         return found
     body = encode({**decode(found.draft.body), "seen": seen})
     return attrs.evolve(found, draft=attrs.evolve(found.draft, body=body))
-
-
-def rebuilt_answer(api: str, skeleton: Any, audio: bytes) -> dict[str, Any]:
-    """Give the answer of a stream as it was saved."""
-    return rebuilt(skeleton, audio) if api == "chat" else skeleton

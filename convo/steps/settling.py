@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from convo.canonical import decode
 from convo.errors import AnswerError, ConvoError
-from convo.intake import unreadable
+from convo.intake import read_answer, unreadable
+from convo.intake.stream import rebuilt
 from convo.origin import Origin
 from convo.protocol import LEASE
-from convo.steps.answers import read_reply, rebuilt_answer
 from convo.steps.columns import answer_columns, as_interrupted
 from convo.steps.effects import read, write, write_one
 from convo.steps.log import put_media
@@ -65,8 +65,7 @@ def settled_if_left(place: Place) -> Steps[bool]:
 def _received(tools: Tools, left: Left, now: int) -> tuple[Answer, dict[str, Any]]:
     saved = decode(left.body)
     origin = Origin.parse(left.row["origin"]) if left.row["origin"] else None
-    answer = rebuilt_answer(left.row["api"], saved["answer"], left.audio)
-    found = read_reply(answer, asked=saved["asked"], origin=origin, seen=None)
+    found = read_answer(rebuilt(saved["answer"], left.audio), asked=saved["asked"], origin=origin)
     found = as_interrupted(found)
     columns = answer_columns(found, tools.catalogue.lookup(left.row["model"]), tools.catalogue.table, now)
     return found, {**columns, **{name: value for name, value in saved["row"].items() if name in left.row}}

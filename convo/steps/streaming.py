@@ -11,6 +11,7 @@ from convo.assembly.shape import STREAM_FORMAT
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
+from convo.forms import as_chat
 from convo.intake import fold_of
 from convo.protocol import LEASE
 from convo.steps.columns import asked_columns, assumed_columns
@@ -80,7 +81,7 @@ class Incoming:
                 return None
             answer, data = self.fold.skeleton(), self.fold.audio(start)
             reached = (self._fed, start + len(data))
-        asked = {name: self.plan.arguments[name] for name in ("model", "audio") if name in self.plan.arguments}
+        asked = {name: self.plan.arguments[name] for name in ("model", "audio", "store") if name in self.plan.arguments}
         row = {**asked_columns(self.plan, self.told, self.current.recovered), **assumed_columns(self.plan, Usage())}
         return Checkpoint(encode({"answer": answer, "asked": asked, "row": row}), data, start, now, now + LEASE), reached
 
@@ -164,7 +165,7 @@ def made_for(reply: Reply) -> list[Delta]:
 def events_of(reply: Reply) -> list[Delta]:
     """Give a recorded reply as the pieces of a stream, for a key that has its answer already."""
     found: list[Delta] = []
-    message = reply.message.raw
+    message = as_chat(reply.message.raw)
     if isinstance(text := message.get("content"), str) and text:
         found.append(TextDelta(text))
     if reply.transcript:
