@@ -165,7 +165,7 @@ class Tagged:
     """An object whose keys depend on the value of one of them."""
 
     tag: str
-    cases: Mapping[str, Record]
+    cases: Mapping[str, Kind]
 
     def misfits(self, value: object, path: str) -> Iterator[ApiRefusal]:
         """Give the refusals of the case that the tag names."""

@@ -14,7 +14,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ModelKind = Literal["audio", "text"]
+ModelKind = Literal["audio", "text", "realtime"]
 
 
 @attrs.frozen
@@ -83,5 +83,8 @@ MODELS: Mapping[str, FakeModel] = MappingProxyType(
 
 
 def models_with(added: Mapping[str, ModelKind] | None) -> Mapping[str, FakeModel]:
-    """Give the table and `added`, names with what they are; an added audio model takes only its own ids."""
-    return {**MODELS, **{name: FakeModel(kind, name) for name, kind in (added or {}).items()}}
+    """Give the table and `added`, names with what they are; an added audio model takes only its own ids.
+
+    Models of the Realtime API are not among them: no other API has them.
+    """
+    return {**MODELS, **{name: FakeModel(kind, name) for name, kind in (added or {}).items() if kind != "realtime"}}
