@@ -10,7 +10,6 @@ from convo.testing.realtime_config import of_response
 from convo.testing.realtime_items import item_of
 from convo.testing.realtime_output import Called, Spoken, Written
 from convo.testing.realtime_usage import NOTHING, cached_of, context_tokens
-from convo.testing.usage import Tokens
 
 if TYPE_CHECKING:
     from convo.testing.asked import Json
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from convo.testing.realtime_rules import State
     from convo.testing.refusals import ApiRefusal
     from convo.testing.script import Saying, ToolCall
+    from convo.testing.usage import Tokens
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Why a response ends early, by the `finish_reason` with which it was scripted."""
