@@ -140,7 +140,7 @@ class Talk:
     def _sending(self) -> str | Cut:
         if self._breaks_in is None and self._stage.user.breaks:
             self._breaks_in = self._stage.user.breaks.popleft()
-        if self._breaks_in == 0:
+        if self._breaks_in is not None and self._breaks_in <= 0:
             self._outbox.clear()
             self._ending = Cut()
             return self._ending
