@@ -19,6 +19,9 @@ from convo.testing.hold import Hold
 from convo.testing.models import models_with
 from convo.testing.names import Names
 from convo.testing.optional import needs_testing_extra
+from convo.testing.realtime import Talk
+from convo.testing.realtime_script import Heard, UserScript
+from convo.testing.realtime_stage import RealtimeSession, Stage
 from convo.testing.refusals import ApiRefusal
 from convo.testing.responses_endpoint import RESPONSES, ResponsesEndpoint
 from convo.testing.script import Break, Failure, Saying, Script, usual_error
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     from convo.testing.asked import Json
     from convo.testing.models import ModelKind
+    from convo.testing.realtime_script import Arrival
     from convo.testing.script import ToolCall
 
 _ORGANIZATION = "org-fake"
@@ -64,16 +68,17 @@ class Received:
 
 
 class FakeAPI:
-    """A stateful fake of the OpenAI API: Chat Completions with audio, Responses, both as streams, transcriptions, speech.
+    """A stateful fake of the OpenAI API: Chat Completions with audio, Responses, both as streams, Realtime, transcriptions, speech.
 
     It accepts what the API accepts and refuses the rest with the API's words. Audio is real sound whose ids it
     remembers and forgets, by `clock`, after `audio_lifetime`; responses are kept for thirty days. Nothing is random: the
     same calls get the same answers.
-    Use it in-process through `client()` and `async_client()`, over HTTP through `serve()`, or mount `asgi()`.
+    Use it in-process through `client()` and `async_client()`, over HTTP through `serve()`, or mount `asgi()`. Realtime needs
+    a WebSocket, and so one of the latter two.
 
     Without a `clock` it is the first of November 2026 for ever: give it the clock of your store, or the system's.
-    `models` adds names, as in `{"gpt-audio-2": "audio", "gpt-7": "reasoning"}`. Fakes with different `seed`s give out
-    different ids.
+    `models` adds names, as in `{"gpt-audio-2": "audio", "gpt-7": "reasoning", "gpt-realtime-3": "realtime"}`. Fakes with
+    different `seed`s give out different ids.
     """
 
     def __init__(
@@ -101,6 +106,11 @@ class FakeAPI:
             _TRANSCRIPTIONS: self._transcription,
             _SPEECH: self._speech,
         }
+        self._user = UserScript()
+        self._talks: list[Talk] = []
+        self._stage = Stage(
+            self._clock, self._names, self._script, self._user, self._holds, MappingProxyType(self._models), self._lock
+        )
 
     # --- ways in -----------------------------------------------------------------------------------
 
@@ -123,7 +133,7 @@ class FakeAPI:
         """Serve the fake over HTTP until the block ends: `with fake.serve() as base_url`. Port 0 is any free one."""
         with needs_testing_extra("FakeAPI.serve()"):
             from convo.testing.serve import serving
-        return serving(self.answer, host, port)
+        return serving(self.answer, self.talk, host, port)
 
     def asgi(self) -> Starlette:
         """Give the fake as an ASGI application, to mount or to serve elsewhere.
@@ -132,7 +142,7 @@ class FakeAPI:
         """
         with needs_testing_extra("FakeAPI.asgi()"):
             from convo.testing.app import application
-        return application(self.answer)
+        return application(self.answer, self.talk)
 
     # --- what it shall do --------------------------------------------------------------------------
 
@@ -218,21 +228,49 @@ class FakeAPI:
         with self._lock:
             self._script.add(Failure(error, {key.lower(): value for key, value in (headers or {}).items()}), times)
 
-    def will_drop(self, times: int = 1, *, after: bool = False, chunks: int = 0, inside: bool = False) -> None:
+    def will_hear(self, text: str | None, *, appends: int = 1, arrives: Arrival = "at_once") -> None:
+        """Queue what the user of a Realtime session says next; None is said so that it cannot be transcribed.
+
+        Where the session detects turns, the next `appends` events with sound are these words, and all other sound is
+        silence; where it does not, they are what is committed next. The transcription `arrives` before, during or after
+        the response that follows: the API promises no order.
+        """
+        with self._lock:
+            self._user.heard.append(Heard(text, appends, arrives))
+
+    def will_interrupt(self, after: int = 1) -> None:
+        """Queue that the user of a Realtime session, which detects turns, begins to speak in the midst of a response.
+
+        That is once `after` chunks of its sound, or of its text, were sent; a response that has fewer is not interrupted.
+        What the user then says comes with the next event with sound.
+        """
+        with self._lock:
+            self._user.interruptions.append(after)
+
+    def will_drop(
+        self, times: int = 1, *, after: bool = False, chunks: int = 0, inside: bool = False, events: int | None = None
+    ) -> None:
         """Queue a broken connection for the next `times` requests, to chat, to respond, to transcribe or to speak.
 
         It breaks before the request is looked at; with `after`, once it was answered, and the answer is lost; with
         `chunks`, once so many chunks of a stream have arrived; with `inside`, in the middle of the next one: of its
         base64, or of the bytes of its first character beyond ASCII.
+
+        In a Realtime session the next response is the request, and its chunks are its events, which break whole. With
+        `events`, the next session that speaks breaks after so many events of whatever kind.
         """
         with self._lock:
-            self._script.add(Break(after=after, chunks=chunks, inside=inside), times)
+            if events is not None:
+                self._user.breaks.extend([events] * times)
+            else:
+                self._script.add(Break(after=after, chunks=chunks, inside=inside), times)
 
     def hold(self, after: int = 0) -> Hold:
         """Hold the next chat answer or response once `after` of its chunks were taken, until the test calls `release()`.
 
         It needs no sleeping: `wait_until_held()` tells when the caller stands before the next chunk. It works for
-        streams and other answers, in every client, and over HTTP, where it ends when the caller goes away.
+        streams and other answers, in every client, and over HTTP, where it ends when the caller goes away. Of a Realtime
+        response the chunks are its events, and while it is held the session hears what its client sends.
         """
         hold = Hold(after)
         with self._lock:
@@ -277,6 +315,17 @@ class FakeAPI:
         with self._lock:
             return MappingProxyType(dict(self._audio))
 
+    @property
+    def sessions(self) -> list[RealtimeSession]:
+        """All Realtime sessions so far, oldest first, as they are now. Look once the server has answered."""
+        with self._lock:
+            return [talk.record() for talk in self._talks]
+
+    @property
+    def received_events(self) -> list[Json]:
+        """All events that clients sent in Realtime sessions, one session after the other."""
+        return [event for session in self.sessions for event in session.received]
+
     # --- the exchange ------------------------------------------------------------------------------
 
     def answer(self, call: Call) -> Wire:
@@ -287,6 +336,13 @@ class FakeAPI:
             given = self._given(call, body, now)
             self._received.append(_received(call, body, given))
             return wire_of(given, usual_headers(call, self._names.make("req_", 32), now, _ORGANIZATION))
+
+    def talk(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Talk:
+        """Begin a Realtime session. The ways in all end here, and it may be called from any thread."""
+        talk = Talk(self._stage, query, headers)
+        with self._lock:
+            self._talks.append(talk)
+        return talk
 
     def _given(self, call: Call, body: Json | ApiRefusal, now: datetime) -> Given:
         refusal = key_refusal(call)

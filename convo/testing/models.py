@@ -14,8 +14,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ModelKind = Literal["audio", "text", "reasoning"]
-"""What a model does: it hears and speaks, it writes, or it thinks and then writes."""
+ModelKind = Literal["audio", "text", "reasoning", "realtime"]
+"""What a model does: it hears and speaks, it writes, it thinks and then writes, or it holds a Realtime session."""
 
 
 @attrs.frozen
@@ -90,5 +90,8 @@ MODELS: Mapping[str, FakeModel] = MappingProxyType(
 
 
 def models_with(added: Mapping[str, ModelKind] | None) -> Mapping[str, FakeModel]:
-    """Give the table and `added`, names with what they are; an added audio model takes only its own ids."""
-    return {**MODELS, **{name: FakeModel(kind, name) for name, kind in (added or {}).items()}}
+    """Give the table and `added`, names with what they are; an added audio model takes only its own ids.
+
+    Models of the Realtime API are not among them: no other API has them.
+    """
+    return {**MODELS, **{name: FakeModel(kind, name) for name, kind in (added or {}).items() if kind != "realtime"}}

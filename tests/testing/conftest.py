@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from convo.testing import FakeAPI, FixedClock
+from tests.support.line import Line, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,21 @@ def client(fake: FakeAPI) -> Iterator[OpenAI]:
     """Give a real client of the fake."""
     with fake.client() as client:
         yield client
+
+
+@pytest.fixture
+def base_url(fake: FakeAPI) -> Iterator[str]:
+    """Serve the fake on a socket."""
+    with fake.serve() as url:
+        yield url
+
+
+@pytest.fixture(params=["sync", "async"])
+def talk(base_url: str, request: pytest.FixtureRequest) -> Iterator[Line]:
+    """Give a connection to a new Realtime session, whose first event was read."""
+    with line(base_url, asynchronous=request.param == "async") as opened:
+        assert opened.next()["type"] == "session.created"
+        yield opened
 
 
 @pytest.fixture
