@@ -68,7 +68,7 @@ class Received:
 
 
 class FakeAPI:
-    """A stateful fake of the OpenAI API: Chat Completions with audio, Responses, both as streams, Realtime, transcriptions, speech.
+    """A stateful fake of the OpenAI API: Chat Completions, Responses, both as streams too, Realtime, transcriptions, speech.
 
     It accepts what the API accepts and refuses the rest with the API's words. Audio is real sound whose ids it
     remembers and forgets, by `clock`, after `audio_lifetime`; responses are kept for thirty days. Nothing is random: the
