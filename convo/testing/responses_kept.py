@@ -2,7 +2,8 @@
 
 Responses are kept for 30 days unless they were asked for with `store=False`; so says the guide to conversation state.
 Their items can be named while they are kept. Encrypted reasoning is not kept but can be read for ever, by the
-organisation that it was made for.
+organisation that it was made for. A response whose stream broke off is kept like any other; what the API does with those
+nobody published.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Kept:
         self._responses: dict[str, KeptResponse] = {}
         self._items: dict[str, KeptItem] = {}
         self._organizations: dict[str, str] = {}
+        self._keys: dict[tuple[str, str | None], set[str]] = {}
 
     def add(self, body: Json, items: Sequence[Json], origin: Origin, now: datetime) -> None:
         """Keep a response to `items`, as far as it wants to be kept."""
@@ -63,6 +65,7 @@ class Kept:
         for index, item in enumerate(output):
             before, after = output[index - 1] if index else {}, output[index + 1] if index + 1 < len(output) else {}
             thought = type_of(item) == "reasoning"
+            self._keys.setdefault(_form(item), set()).update(item)
             self._items[item["id"]] = KeptItem(
                 item,
                 body["id"] if body["store"] else None,
@@ -93,12 +96,23 @@ class Kept:
         return self._organizations.get(encrypted)
 
     def recognised(self, item: object) -> object:
-        """Give an item of a request without what no schema has and the API gave itself: it takes its own fields back."""
-        if not isinstance(item, dict) or not isinstance(item.get("id"), str) or item["id"] not in self._items:
+        """Give an item of a request as the shape of requests has it: what the API gave out it knows, though no table does.
+
+        That is an item as it was given out, any item of a type that was, and keys that such items had.
+        """
+        if not isinstance(item, dict) or _form(item) not in self._keys:
             return item
-        ours = self._items[item["id"]].item
-        kind = type_of(item)
-        keys = keys_of(kind, item.get("role"))
-        if not keys:
-            return {"type": "item_reference", "id": item["id"]} if kind == type_of(ours) else item
-        return {key: value for key, value in item.items() if key in keys or key not in ours}
+        given = self._items.get(item["id"]) if isinstance(item.get("id"), str) else None
+        known = keys_of(*_form(item))
+        if not known or (given is not None and given.item == item):
+            return _RIGHT
+        return {key: value for key, value in item.items() if key in known or key not in self._keys[_form(item)]}
+
+
+_RIGHT = {"role": "user", "content": ""}
+"""What is put in the place of an item that needs no look."""
+
+
+def _form(item: Json) -> tuple[str, str | None]:
+    role = item.get("role")
+    return type_of(item), role if isinstance(role, str) else None

@@ -104,7 +104,7 @@ def call_refusals(asked: AskedResponse) -> Iterator[ApiRefusal]:
     waiting: list[tuple[str, str]] = []
     for item in asked.read:
         kind = type_of(item)
-        call = (kind.removesuffix("_output"), item.get("call_id", ""))
+        call = (kind.removesuffix("_output"), item.get("call_id") or "")
         if kind in _ANSWERED:
             waiting.append(call)
         elif call[0] in _ANSWERED:

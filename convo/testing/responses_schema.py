@@ -32,7 +32,7 @@ LEAST_OUTPUT_TOKENS = 16
 def _record(required: Mapping[str, Kind], optional: Mapping[str, Kind] | None = None) -> Record:
     """Give an object; what it need not have may be null."""
     rest = {key: Nullable(kind) for key, kind in (optional or {}).items()}
-    return Record({**required, **rest}, required=tuple(required))
+    return Record({**required, **rest}, required=tuple(required), missing_first=True)
 
 
 # --- content parts ---------------------------------------------------------------------------------
@@ -90,8 +90,9 @@ def _typed(required: Mapping[str, Kind], optional: Mapping[str, Kind]) -> Record
 
 
 def _keys(required: str, optional: str = "") -> Record:
-    """Give an item of which only the keys are known."""
-    return _typed(dict.fromkeys(required.split(), Whatever()), dict.fromkeys(optional.split(), Whatever()))
+    """Give an item of which only the keys are known, and that its ids are strings."""
+    kinds = [{key: _TEXT if key in {"id", "call_id"} else Whatever() for key in keys.split()} for keys in (required, optional)]
+    return _typed(*kinds)
 
 
 _SUMMARY = Listing(_record({"type": OneOf(("summary_text",)), "text": _TEXT}))
@@ -141,9 +142,9 @@ _TYPES = tuple(sorted({*_ITEMS, "message", "agent_message", "multi_agent_call", 
 INPUT = Items({"user": _SAID, "system": _SAID, "developer": _SAID, "assistant": _ANSWERED}, _ITEMS, _TYPES)
 
 
-def keys_of(kind: str, role: object) -> Mapping[str, object]:
+def keys_of(kind: str, role: str | None) -> Mapping[str, object]:
     """Give the keys that an item may have in a request; none when there is no such item."""
-    known = _ITEMS.get(kind) or (INPUT.messages.get(role) if kind == "message" and isinstance(role, str) else None)
+    known = _ITEMS.get(kind) or (INPUT.messages.get(role or "") if kind == "message" else None)
     return known.fields if isinstance(known, Record) else {}
 
 

@@ -26,6 +26,13 @@ _UNSAID: Json = {
     "error": None,
     "incomplete_details": None,
 }
+_TOLD = {
+    "message": ("content",),
+    "reasoning": ("summary", "content"),
+    "function_call": ("arguments",),
+    "custom_tool_call": ("input",),
+}
+"""What of an item is told after it was added."""
 _ERROR = {"type": "error", "code": "server_error", "message": SORRY, "param": None}
 
 
@@ -69,15 +76,10 @@ def _item_events(item: Json) -> Iterator[Json]:
 
 def _begun(item: Json) -> Json:
     """Give an item as it is when it is added."""
-    empties: dict[str, Json] = {
-        "message": {"content": []},
-        "reasoning": {"summary": []},
-        "function_call": {"arguments": ""},
-        "custom_tool_call": {"input": ""},
-        "image_generation_call": {"result": None},
-    }
+    told = {key: type(value)() for key, value in item.items() if key in _TOLD.get(type_of(item), ())}
+    unmade = {"result": None} if type_of(item) == "image_generation_call" else {}
     status = {"status": "in_progress"} if "status" in item else {}
-    return {**item, **empties.get(type_of(item), {}), **status}
+    return {**item, **told, **unmade, **status}
 
 
 def _message_events(item: Json) -> Iterator[Json]:
