@@ -37,15 +37,16 @@ _TEXTS = {
 
 
 class ResponseFold(Fold):
-    """Folds the events of one streamed Response. It does no I/O: feed it from any loop, then pass `answer()` to `record`.
+    """Folds the events of one streamed Response. It does no I/O: feed it from any loop, then pass it to `record`.
 
         fold = convo.ResponseFold()
         for event in client.responses.create(**request, stream=True):
             for delta in fold.feed(event):
                 ...
-        reply = call.record(fold.answer())
+        reply = call.record(fold)
 
     Where the stream broke, `answer()` is what arrived until then, as an incomplete Response without a reason; see `complete`.
+    Connected again (`starting_after`), the same fold goes on: events that come twice count once.
     """
 
     def __init__(self) -> None:
