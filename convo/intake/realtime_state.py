@@ -54,8 +54,9 @@ class Item:
     """An item of the conversation, as far as it has come.
 
     `done` says that the API has ended it, `placed` that it has its place in the conversation, `told` that the API has told
-    the place, `shown` that it has shown it there; `sound` and `said` are the bytes and the transcripts of what a user says, `sent` is what the application sent of
-    it; `heard` are the seconds that were heard of it. It is `given` when it is out of our hands, `recorded` with a message.
+    the place, `shown` that it has shown it there; `sound` and `said` are the bytes and the transcripts of what a user says,
+    `sent` is what the application sent of it; `heard` are the seconds that were heard of it. It is `given` when it is out of
+    our hands, `recorded` with a message.
     """
 
     id: str
