@@ -18,6 +18,7 @@ import convo
 from convo.intake.seeds import seed_id
 from convo.store import exchanges
 from tests.support.realtime import MODEL, Script, called, encoded, pcm, spoken, whole_session, written
+from tests.support.validate import validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -643,3 +644,28 @@ def test_who_joins_where_another_died_records_every_item_once(one_store: Any, us
     assert len(final) <= len(found)
     assert [row[1] for row in found] == [row[1] for row in expected]
     assert chat.usage() == used
+
+
+# --- what comes of it ------------------------------------------------------------------------------
+
+
+def test_a_recorded_session_goes_on_in_chat_completions(chat: Any) -> None:
+    script = whole_session()
+    script.speech(None, failed=True, feed=False)
+    script.respond(spoken("not heard at all"))
+    script.truncated(str(script._tail), 0)
+    script.shown({"id": "mcp_1", "type": "mcp_call", "server_label": "docs", "name": "find", "arguments": "{}"})
+    listen(chat, [event for event in script.events if not event["type"].startswith("response.output_audio.")])
+    chat.add("and now?")
+    request = chat.request("gpt-audio-1.5", voice="alloy", format="wav")
+    validate(request)
+    assert [(m["role"], m.get("content")) for m in request["messages"] if isinstance(m.get("content"), str)] == [
+        ("system", "Be brief."),
+        ("assistant", "Yes, they are loyal and patient dogs"),
+        ("user", "And the weather in Paris?"),
+        ("assistant", "I will look."),
+        ("tool", '{"sky":"clear"}'),
+        ("assistant", "As you"),
+        ("user", "what else"),
+        ("user", "and now?"),
+    ]
