@@ -288,6 +288,8 @@ class AsyncConversation(Seen):
         from convo.async_api.listening import AsyncListener
         from convo.steps.listening import Listening
 
+        if client is not None:
+            check_client(client, asynchronous=True)
         return AsyncListener(self._driver, Listening(self._place, model, client, origin, session))
 
     async def truncate(self, position: int, *, heard_until: float) -> Message:

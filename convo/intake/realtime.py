@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convo.canonical import encode
+from convo.canonical import encode, printable
 from convo.intake import realtime_items as items
+from convo.intake.chat import NAME_COLUMN
 from convo.intake.realtime_events import OF_CLIENT, OF_SERVER, object_in, read_event
 from convo.intake.realtime_input import InputBuffer
 from convo.intake.realtime_outcomes import Ended, Final, Outcome
@@ -141,7 +142,8 @@ class RealtimeFold:
     def _voice_and_format(self, response: Response | None) -> tuple[str | None, str | None]:
         voice, format_ = (None, None) if response is None else voice_and_format(response.body)
         usual_voice, usual_format = voice_and_format(self._session.config)
-        return voice or usual_voice, format_ or usual_format
+        voice = voice or usual_voice
+        return voice and printable(voice, NAME_COLUMN), format_ or usual_format
 
     # --- drafts ---
 

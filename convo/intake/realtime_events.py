@@ -306,14 +306,13 @@ def _placed(session: Session, name: str, event: Mapping[str, Any]) -> Item:
     """Give an item at the place that an event says; where it says none, after all others."""
     item = session.items.setdefault(name, Item(name))
     before = session.items.get(text_in(event.get("previous_item_id")) or "")
-    if item.given or (item.placed and (before is None or before is item or not before.placed)):
+    known = before is not None and before is not item and before.placed
+    if item.given or (item.placed and (item.told or not known)):
         return item
     if item.placed:
-        if session.order[session.order.index(item) - 1] is before:
-            return item
         session.order.remove(item)
-    item.placed = True
-    at = len(session.order) if before is None or not before.placed else session.order.index(before) + 1
+    item.placed, item.told = True, known
+    at = session.order.index(before) + 1 if before is not None and known else len(session.order)
     session.order.insert(max(at, session.first), item)
     return item
 

@@ -79,7 +79,7 @@ def called_by_model(item: Mapping[str, Any], arguments: str, status: Status, mod
     function = {"name": _text(item.get("name")) or "", "arguments": arguments}
     call = {"id": _text(item.get("call_id")) or _text(item.get("id")) or "", "type": "function", "function": function}
     body = {"role": "assistant", "content": None, "tool_calls": [call], "item": kept_of(item)}
-    return attrs.evolve(_drafted(body), status=status, model=model and printable(model, 1_000))
+    return attrs.evolve(_drafted(body), status=status, model=model)
 
 
 def output_of_tool(item: Mapping[str, Any]) -> Draft:

@@ -37,7 +37,7 @@ def voice_and_format(body: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return text_in(voice) or text_in(mapping(voice).get("id")), format_
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Part:
     """One part of what the model says, in pieces."""
 
@@ -49,13 +49,14 @@ class Part:
     sounded: bool = False
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Item:
     """An item of the conversation, as far as it has come.
 
-    `done` says that the API has ended it, `placed` that it has its place in the conversation, `shown` that the API has shown
-    it there; `sound` and `said` are the bytes and the transcripts of what a user says, `sent` is what the application sent of
-    it; `heard` are the seconds that were heard of it. It is `given` when it is out of our hands, `recorded` with a message.
+    `done` says that the API has ended it, `placed` that it has its place in the conversation, `told` that the API has told
+    the place, `shown` that it has shown it there; `sound` and `said` are the bytes and the transcripts of what a user says,
+    `sent` is what the application sent of it; `heard` are the seconds that were heard of it. It is `given` when it is out of
+    our hands, `recorded` with a message.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Item:
     response: str | None = None
     done: bool = False
     placed: bool = False
+    told: bool = False
     parts: dict[int, Part] = attrs.field(factory=dict)
     arguments: Text = attrs.field(factory=Text)
     all_arguments: str | None = None
@@ -100,7 +102,7 @@ class Item:
         return True
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Response:
     """A response: `body` is what the API has shown of it, `items` the ids of what it has made so far."""
 
@@ -116,7 +118,7 @@ class Response:
         return "conversation_id" in self.body and self.body["conversation_id"] is None
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Session:
     """All that is known of one session.
 

@@ -288,6 +288,8 @@ class Conversation(Seen):
         from convo.steps.listening import Listening
         from convo.sync_api.listening import Listener
 
+        if client is not None:
+            check_client(client, asynchronous=False)
         return Listener(self._driver, Listening(self._place, model, client, origin, session))
 
     def truncate(self, position: int, *, heard_until: float) -> Message:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,7 +16,9 @@ from hypothesis import strategies as st
 
 import convo
 from convo.intake.seeds import seed_id
+from convo.store import exchanges
 from tests.support.realtime import MODEL, Script, called, encoded, pcm, spoken, whole_session, written
+from tests.support.validate import validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +33,10 @@ def listen(chat: Any, events: Iterable[Any], **more: Any) -> list[Any]:
 
 def drop(chat: Any, events: Iterable[Any], **more: Any) -> None:
     """Feed events to a listener whose worker dies after the last."""
-    heard = chat.listen(MODEL, **more)
+    listen_on(chat.listen(MODEL, **more), events)
+
+
+def listen_on(heard: Any, events: Iterable[Any]) -> None:
     for event in events:
         heard.feed(event)
 
@@ -244,8 +252,9 @@ def test_a_correction_gives_the_message_as_it_is_then(chat: Any) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        None, 7, "no json", "[]", {}, {"type": 7}, {"type": "conversation.item.done"}, {"type": "conversation.item.done", "item": 7},
-        {"type": "conversation.item.done", "item": {}}, {"type": "conversation.item.added", "item": {"id": 7}},
+        None, 7, "no json", "[]", {}, {"type": 7}, {"type": "conversation.item.done"},
+        {"type": "conversation.item.done", "item": 7}, {"type": "conversation.item.done", "item": {}},
+        {"type": "conversation.item.added", "item": {"id": 7}},
         {"type": "conversation.item.truncated", "item_id": "item_a"},
         {"type": "conversation.item.truncated", "item_id": "item_a", "audio_end_ms": -1},
         {"type": "conversation.item.truncated", "item_id": "item_a", "audio_end_ms": 10**400},
@@ -254,7 +263,8 @@ def test_a_correction_gives_the_message_as_it_is_then(chat: Any) -> None:
         {"type": "response.output_audio.delta", "item_id": "item_a", "response_id": "resp_a"},
         {"type": "input_audio_buffer.append"}, {"type": "input_audio_buffer.committed"},
         {"type": "input_audio_buffer.speech_started", "item_id": "item_a"},
-        {"type": "conversation.item.create"}, {"type": "response.output_text.delta", "item_id": "a", "response_id": "b", "delta": 1},
+        {"type": "conversation.item.create"},
+        {"type": "response.output_text.delta", "item_id": "a", "response_id": "b", "delta": 1},
     ],
     ids=repr,
 )  # fmt: skip
@@ -282,12 +292,13 @@ def test_events_that_tell_nothing_of_the_log_are_passed_over(chat: Any, event: d
 def test_hostile_texts_are_stored(chat: Any) -> None:
     script = Script("sess\0\ud800")
     script.events[0]["session"]["model"] = "m\0"
+    script.events[0]["session"]["audio"]["output"]["voice"] = "v\0"
     for event in ({"role": "user", "content": [{"type": "input_text", "text": "a\0b\ud800"}]}, {"role": "user", "content": 7}):
         item = {"id": f"item\0\ud800{event['content']!r:.20}", "type": "message", "status": "completed", **event}
         script.events.append({"type": "conversation.item.done", "item": item})
-    script.respond(called("f\0", "{no json\ud800", "call\0"))
+    script.respond(called("f\0", "{no json\ud800", "call\0"), spoken("a\0b\ud800"))
     listen(chat, script.events)
-    assert [m.raw.get("content") for m in chat.history()] == ["a\0b\ud800", "", None]
+    assert [m.raw.get("content") for m in chat.history()] == ["a\0b\ud800", "", None, None]
     assert chat.history()[2].raw["tool_calls"][0]["function"]["arguments"] == "{no json\ud800"
 
 
@@ -313,10 +324,8 @@ def test_closing_saves_what_was_being_said(chat: Any) -> None:
 
 def test_an_error_in_the_block_saves_it_too(chat: Any) -> None:
     _, first, _ = cut_in_speech()
-    with pytest.raises(ZeroDivisionError), chat.listen(MODEL) as heard:
-        for event in first:
-            heard.feed(event)
-        raise ZeroDivisionError
+    with pytest.raises(convo.AnswerError), chat.listen(MODEL) as heard:
+        listen_on(heard, [*first, {"no": "event"}])
     assert [m.status for m in chat.history()] == ["complete", "interrupted"]
 
 
@@ -480,15 +489,50 @@ def test_a_conversation_that_is_deleted_meanwhile_is_an_error(chat: Any, store: 
         heard.feed(event)
     store.delete(chat.id)
     with pytest.raises(convo.ConversationNotFound):
-        for event in events[10:]:
-            heard.feed(event)
+        listen_on(heard, events[10:])
 
 
-def test_a_view_that_only_reads_listens_to_nothing(chat: Any, store: Any) -> None:
-    seen = next(iter(store.everyone().conversations(limit=1)), None)
-    view = store.everyone()
+def test_a_view_that_only_reads_listens_to_nothing(world: Any, chat: Any) -> None:
+    if world.asynchronous:
+        chat._target._place.tools = attrs.evolve(chat._target._place.tools, writable=False)
+    else:
+        chat._place.tools = attrs.evolve(chat._place.tools, writable=False)
     with pytest.raises(convo.ReadOnlyView):
-        view.get(chat.id).listen(MODEL) if seen is not None else view.create()
+        chat.listen(MODEL)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("model", 7), ("model", "a\0"), ("origin", "a\0"), ("session", 7), ("client", 7)]
+)
+def test_arguments_that_say_nothing_are_refused(chat: Any, argument: str, value: Any) -> None:
+    with pytest.raises(convo.InputError):
+        chat.listen(**{"model": MODEL, argument: value})
+
+
+def test_what_could_not_be_stored_is_stored_with_the_next_event(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script(transcription=False)
+    script.text("hello")
+    script.respond(spoken("hi"))
+    failures = iter([True, False, True, False])
+    record = exchanges.record
+
+    def failing(*arguments: Any) -> Any:
+        if next(failures, False):
+            raise convo.IntegrityError(1)
+        return record(*arguments)
+
+    monkeypatch.setattr(exchanges, "record", failing)
+    failed = 0
+    with chat.listen(MODEL) as heard:
+        for event in script.events:
+            try:
+                heard.feed(event)
+            except convo.IntegrityError:
+                failed += 1
+                heard.feed(event)
+    assert failed == 1 + 1
+    assert bare(chat) == [("user", "hello"), ("assistant", "hi")]
+    assert chat.usage().calls == 1
 
 
 def test_a_message_added_meanwhile_stands_between(chat: Any) -> None:
@@ -503,6 +547,41 @@ def test_a_message_added_meanwhile_stands_between(chat: Any) -> None:
         for event in script.events[cut:]:
             heard.feed(event)
     assert [m.role for m in chat.history()] == ["user", "system", "assistant"]
+
+
+def test_two_threads_that_feed_one_session_record_it_once(database: Any) -> None:
+    events = whole_session().events
+    with convo.Store(database.url, **database.options) as store:
+        chat = store.create()
+        barrier = Barrier(2)
+
+        def work(_: int) -> None:
+            mine = store.get(chat.id)
+            barrier.wait()
+            listen(mine, events)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(work, range(2)))
+        other = store.create()
+        listen(other, events)
+        assert rows(chat) == rows(other)
+        assert chat.usage() == other.usage()
+
+
+async def test_a_listener_is_fed_by_two_tasks_and_survives_one_that_is_cancelled(tmp_path: Path) -> None:
+    script = Script(transcription=False)
+    for number in range(12):
+        script.text(f"message {number}")
+    async with convo.AsyncStore(f"sqlite:///{tmp_path}/chat.db") as store:
+        chat = await store.create()
+        async with chat.listen(MODEL) as heard:
+            for number, event in enumerate(script.events):
+                task = asyncio.ensure_future(heard.feed(event))
+                await asyncio.sleep(0)
+                if number % 3 == 0:
+                    task.cancel()
+                await asyncio.gather(task, heard.feed(event), return_exceptions=True)
+        assert [m.text for m in await chat.history()] == [f"message {number}" for number in range(12)]
 
 
 # --- any order -------------------------------------------------------------------------------------
@@ -549,3 +628,44 @@ def test_a_session_cut_anywhere_loses_nothing_that_was_final(one_store: Any, usu
     listen(chat, script.events)
     assert rows(chat) == expected
     assert chat.usage() == used
+
+
+@given(data=st.data())
+@settings(max_examples=30)
+def test_who_joins_where_another_died_records_every_item_once(one_store: Any, usual: Any, data: Any) -> None:
+    script, expected, used = usual
+    cut = data.draw(st.integers(1, len(script.events)))
+    chat = one_store.create()
+    drop(chat, script.events[:cut])
+    final = rows(chat)
+    listen(chat, script.events[cut:], session=script.name)
+    found = rows(chat)
+    assert [json.loads(row[2])["item"]["id"] for row in found] == [json.loads(row[2])["item"]["id"] for row in expected]
+    assert len(final) <= len(found)
+    assert [row[1] for row in found] == [row[1] for row in expected]
+    assert chat.usage() == used
+
+
+# --- what comes of it ------------------------------------------------------------------------------
+
+
+def test_a_recorded_session_goes_on_in_chat_completions(chat: Any) -> None:
+    script = whole_session()
+    script.speech(None, failed=True, feed=False)
+    script.respond(spoken("not heard at all"))
+    script.truncated(str(script._tail), 0)
+    script.shown({"id": "mcp_1", "type": "mcp_call", "server_label": "docs", "name": "find", "arguments": "{}"})
+    listen(chat, [event for event in script.events if not event["type"].startswith("response.output_audio.")])
+    chat.add("and now?")
+    request = chat.request("gpt-audio-1.5", voice="alloy", format="wav")
+    validate(request)
+    assert [(m["role"], m.get("content")) for m in request["messages"] if isinstance(m.get("content"), str)] == [
+        ("system", "Be brief."),
+        ("assistant", "Yes, they are loyal and patient dogs"),
+        ("user", "And the weather in Paris?"),
+        ("assistant", "I will look."),
+        ("tool", '{"sky":"clear"}'),
+        ("assistant", "As you"),
+        ("user", "what else"),
+        ("user", "and now?"),
+    ]

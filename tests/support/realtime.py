@@ -60,7 +60,6 @@ class Script:
         self.name = session
         self._numbers = itertools.count(1)
         self._tail: str | None = None
-        self._introduced: list[int] = []
         self._sent = 0
         self._appended: list[int] = []
         heard = {"model": "gpt-transcribe"} if transcription else None
@@ -78,6 +77,7 @@ class Script:
                 },
             },
         )  # fmt: skip
+        self._introduced = [self._first]
 
     def name_of(self, kind: str) -> str:
         return f"{kind}_{self.name}_{next(self._numbers)}"
@@ -171,7 +171,7 @@ class Script:
             came += events
         if not done:
             return name
-        details = None if status == "completed" else {"type": status, "reason": reason}
+        details: Any = None if status == "completed" else {"type": status, "reason": reason}
         if status == "failed":
             details = {"type": "failed", "error": {"type": "server_error", "code": "overloaded", "message": "later"}}
         whole = {**response, "status": status, "status_details": details, "output": output, "usage": usage}
@@ -180,7 +180,8 @@ class Script:
 
     def _announced(self, response: str, index: int, item: Event) -> list[int]:
         """The API says that an item begins, in its response and in the conversation."""
-        empty = {**item, "status": "in_progress"} | ({"content": []} if "content" in item else {"arguments": ""})
+        begun: Event = {"content": []} if "content" in item else {"arguments": ""}
+        empty = {**item, "status": "in_progress", **begun}
         put = self._put(
             "response.output_item.added", self._created, *self._introduced, response_id=response, output_index=index, item=empty
         )
@@ -228,11 +229,8 @@ class Script:
         return found
 
 
-Maker = "Callable[[Script, str, int, str], tuple[Event, list[int]]]"
-
-
-def spoken(words: str, milliseconds: int = 200, seed: int = 7, *, cut: bool = False) -> Any:
-    """What makes an item of speech; one that is `cut` ends before all of it was made."""
+def spoken(words: str, milliseconds: int = 200, seed: int = 7) -> Any:
+    """What makes an item of speech."""
 
     def make(script: Script, response: str, index: int, status: str) -> tuple[Event, list[int]]:
         item: Event = {
@@ -242,8 +240,8 @@ def spoken(words: str, milliseconds: int = 200, seed: int = 7, *, cut: bool = Fa
         began = script._announced(response, index, item)
         where = {"response_id": response, "item_id": item["id"], "output_index": index, "content_index": 0}
         came, last = list(began), [*began]
-        for piece in words.split(" "):
-            text = piece if piece == words.split(" ", maxsplit=1)[0] else f" {piece}"
+        for number, piece in enumerate(words.split(" ")):
+            text = f" {piece}" if number else piece
             last = [script._put("response.output_audio_transcript.delta", *last, **where, delta=text)]
             came += last
         data, last = pcm(milliseconds, seed), [*began]
