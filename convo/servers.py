@@ -13,15 +13,16 @@ So the safe subset is no list of its own: it is a server of which nothing is kno
 from __future__ import annotations
 
 import functools
+import re
 from fnmatch import fnmatchcase
 from importlib import resources
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import attrs
 
 from convo.entries import SAME_AS, base_of, document, made, merged, over, table, without
 from convo.errors import InvalidContent
+from convo.origin import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +83,7 @@ class Server:
         return self.name if self.known else "an unknown server"
 
 
+_PORT = re.compile(r":\d+$")
 _UNKNOWN = Server(name="unknown", known=False)
 
 
@@ -91,7 +93,7 @@ def server_of(client_or_origin: Any, servers: Mapping[str, Server] | None = None
     `servers` are looked through in their order, those of convo by default. Nothing is asked over the network.
     """
     among = (packaged() if servers is None else servers).values()
-    url = str(getattr(client_or_origin, "base_url", client_or_origin)).partition(" ")[0].rstrip("/")
+    url = _address(str(getattr(client_or_origin, "base_url", client_or_origin)).partition(" ")[0])
     for server in among:
         if any(_leads(url, pattern) for pattern in server.hosts):
             return server
@@ -102,8 +104,15 @@ def server_of(client_or_origin: Any, servers: Mapping[str, Server] | None = None
 def _leads(url: str, pattern: str) -> bool:
     if "://" in pattern:
         return url == pattern or url.startswith(f"{pattern}/")
-    place = urlsplit(url).netloc.rpartition("@")[2].lower()
-    return fnmatchcase(place, pattern) or fnmatchcase(place.partition(":")[0], pattern)
+    place = place_of(url)
+    return place == pattern or fnmatchcase(place, pattern) or fnmatchcase(_PORT.sub("", place), pattern)
+
+
+def _address(text: str) -> str:
+    """Give a base URL, or a host, as two of them are compared: in small letters but for the path, without a password."""
+    scheme, _, rest = text.rstrip("/").rpartition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme.lower()}{'://' if scheme else ''}{place.rpartition('@')[2].lower()}{slash}{path}"
 
 
 def with_addresses(servers: Mapping[str, Server] | None, found_at: Mapping[str, str | Server]) -> Mapping[str, Server]:
@@ -113,9 +122,10 @@ def with_addresses(servers: Mapping[str, Server] | None, found_at: Mapping[str, 
     for address, server in found_at.items():
         found = below.get(server) if isinstance(server, str) else server
         if not isinstance(found, Server):
-            raise InvalidContent(f"{server!r} at {address} is no server", f"pass a Server, or use one of {', '.join(sorted(below))}")
-        host = address.rstrip("/")
-        added[host] = attrs.evolve(found, hosts=(host if "://" in host else host.lower(),))
+            known = ", ".join(sorted(below))
+            raise InvalidContent(f"{server!r} at {address} is no server", f"pass a Server, or use one of {known}")
+        host = _address(address)
+        added[host] = attrs.evolve(found, hosts=(host,))
     return {**added, **{name: server for name, server in below.items() if name not in added}}
 
 
@@ -125,7 +135,8 @@ _DOCUMENT: Shape = {"servers": (dict,)}
 _LISTS = ("apis", "hosts", "clients", "input_audio", "refuses", "sources")
 _ABILITIES = ("references", "images", "files", "developer", "refusals", "custom_tools", "names", "prompt_cache")
 _SERVER: Shape = {
-    SAME_AS: (str,), **dict.fromkeys(_LISTS, (list,)), **dict.fromkeys(_ABILITIES, (bool,)), "call_id": (int,), "instead": (dict,),
+    SAME_AS: (str,), **dict.fromkeys(_LISTS, (list,)), **dict.fromkeys(_ABILITIES, (bool,)), "call_id": (int,),
+    "instead": (dict,),
 }  # fmt: skip
 _PACKAGED = "convo/servers.toml"
 _OWN = ("hosts", "clients")
@@ -171,4 +182,4 @@ def _server(name: str, entry: object, where: str) -> Server:
     table(said.get("instead", {}), dict.fromkeys(said.get("instead", {}), (str,)), f"{where}, instead")
     facts = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
     found: Server = made(Server, {"name": name, **facts}, where)
-    return attrs.evolve(found, hosts=tuple(host.rstrip("/") if "://" in host else host.lower() for host in found.hosts))
+    return attrs.evolve(found, hosts=tuple(_address(host) for host in found.hosts))

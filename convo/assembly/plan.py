@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly.breakpoints import with_breakpoints
+from convo.assembly.dialect import in_dialect
 from convo.assembly.estimate import declared_tokens, each_message, estimate, tokens_of
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import newest_turn, parts_of
@@ -174,9 +175,10 @@ def _planned(
         sent.append((message, how, reason))
     if not wires:
         raise NothingToSend
-    wires = with_breakpoints(wires, len(parts.lead), target)
+    wires, changes = in_dialect(with_breakpoints(wires, len(parts.lead), target), target.server)
     audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
     arguments, notes = shaped(target, policy, has_audio=audible)
+    notes = [*changes, *notes]
     if parts.begin > 1:
         notes = [*notes, f"messages before {parts.begin} are left out, but for those that every request holds"]
     later = memory if scene.horizon == memory.expired_through else attrs.evolve(memory, expired_through=scene.horizon)

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from convo.policy import Policy
 
 
-def why_as_text(piece: Media, position: int, policy: Policy, *, takes_audio: bool, heard_from: int) -> str:
+def why_as_text(piece: Media, position: int, policy: Policy, target: Target, heard_from: int) -> str:
     """Give the key of the reason why a recording goes as text, "" when it goes inline.
 
     `heard_from` is the position from which recordings may be heard.
     """
-    if not takes_audio:
-        return "text model"
+    if not target.takes_audio:
+        return target.why_deaf
+    if target.server.input_audio is not None and piece.format not in target.server.input_audio:
+        return "format"
     if position < heard_from:
         return "older" if policy.user_audio_turns else "policy"
     readable = piece.transcript is not None or policy.missing_transcript == "transcribe"
@@ -41,14 +43,10 @@ def text_of_recording(piece: Media, policy: Policy) -> str | None:
 
 def untranscribed(messages: Sequence[Message], policy: Policy, target: Target) -> Iterator[tuple[Message, Media]]:
     """Give the recordings that a request holds as text and that have no transcript, each with its message."""
-    takes_audio, begin = target.takes_audio, heard_from(messages, policy)
+    begin = heard_from(messages, policy)
     for message in messages:
         if not message.pieces or message.role != "user":
             continue
         for piece in message.media:
-            if (
-                piece.kind == "audio"
-                and piece.transcript is None
-                and why_as_text(piece, message.position, policy, takes_audio=takes_audio, heard_from=begin)
-            ):
+            if piece.kind == "audio" and piece.transcript is None and why_as_text(piece, message.position, policy, target, begin):
                 yield message, piece

@@ -41,7 +41,10 @@ REASONS = {
     "origin": "its id was issued by another API ({origin})",
     "no origin": "whose API is asked is not known: pass client= or origin=",
     "family": "its id belongs to another model ({model})",
+    "no ids": "its server is not known to take back the ids that it gives",
     "text model": "the model takes no audio",
+    "text server": "the server takes no audio",
+    "format": "the server takes no recording of its format",
     "policy": "the policy asks for transcripts",
     "older": "it is older than the last {turns}, as the policy wants",
     "older reply": "it is older than the {replies} before, as the policy wants",
@@ -53,7 +56,9 @@ REASONS = {
     "cut": "the reply was interrupted before any words of it came",
     MOVED: "it came late, and stands behind its call",
     "no transcript": "it has no transcript",
-    "media": "the model takes no {kind}",
+    "media": "the model takes no image",
+    "no images": "the server takes no image",
+    "no files": "the server takes no file",
     "redacted": "it was redacted",
     "stands": "it stands for the messages up to {covers}",
     "superseded": "newer instructions are in force",
@@ -61,8 +66,12 @@ REASONS = {
     "window": "it is older than what fits",
     "summary": "the summary stands for it",
 }
-_TELLING = ("", "media", "no transcript", "policy", "older", "text model", "inline")
+_TELLING = (
+    "", "media", "no images", "no files", "no transcript", "policy", "older", "text model", "text server", "format", "inline",
+)  # fmt: skip
 """Reasons of the parts of a user's message, the one that is told last."""
+_KINDS = {"image_url": "image", "file": "file"}
+"""Parts that not every model or server takes, and for which no text stands."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
 
@@ -114,7 +123,7 @@ class Scene:
     def why_no_reference(self, message: Message) -> str:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
         if not self.takes_audio:
-            return "text model"
+            return self.target.why_deaf
         if message.audio_expires is None:
             return "no expiry"
         if message.audio_expires <= self.cutoff:
@@ -140,6 +149,8 @@ class Scene:
     def _why_strange(self, origin: str | None, model: str | None) -> str:
         if not self.target.origin:
             return "no origin"
+        if not self.target.server.references:
+            return "no ids"
         if origin is None or not Origin.parse(origin).may_be(Origin.parse(self.target.origin)):
             return "origin"
         return "" if model is not None and self.family_of(model) == self.target.model.family else "family"
@@ -310,17 +321,20 @@ def _user_parts(message: Message, body: dict[str, Any], scene: Scene) -> Rendere
 
 
 def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scene: Scene) -> Rendered:
-    if part["type"] == "image_url" and scene.target.model.images is False:
+    kind = _KINDS.get(part["type"])
+    if kind is not None and (why := scene.target.why_not(kind)):
         if message.position >= scene.open_from:
-            raise UnsupportedMedia(scene.target.model.name, "image", message.position)
-        return {"type": "text", "text": "[image]"}, "text", "media"
+            raise UnsupportedMedia(
+                scene.target.model.name, kind, message.position, None if why == "media" else scene.target.server.name
+            )
+        return {"type": "text", "text": f"[{kind}]"}, "text", why
     if piece is None:
         return part, "text", ""
     return _recording(part, piece, message, scene) if piece.kind == "audio" else (part, "inline", "")
 
 
 def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> Rendered:
-    why = why_as_text(piece, message.position, scene.policy, takes_audio=scene.takes_audio, heard_from=scene.heard_from)
+    why = why_as_text(piece, message.position, scene.policy, scene.target, scene.heard_from)
     if not why:
         return part, "inline", "inline"
     said = text_of_recording(piece, scene.policy)
@@ -338,7 +352,6 @@ def sentence(reason: str, message: Message, policy: Policy) -> str:
         "expires": expires,
         "origin": message.audio_origin or "unknown",
         "model": message.model or "unknown",
-        "kind": "image",
         "covers": message.covers,
         "turns": "turn" if policy.user_audio_turns == 1 else f"{policy.user_audio_turns} turns",
         "replies": "turn" if policy.reference_turns == 1 else f"{policy.reference_turns} turns",

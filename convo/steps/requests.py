@@ -56,7 +56,7 @@ def open_turn(
 
 
 def target_of(place: Place, model: str, api: str, client: Any, origin: str | None, arguments: Mapping[str, Any]) -> Target:
-    """Give the target of a call; a model that is known gets the conversation as the key of its prompt cache.
+    """Give the target of a call; a model that is known gets the conversation as the key of its prompt cache, where there is one.
 
     Raises `UnsupportedApi`, `InputError` for a model or an origin that is no plain text.
     """
@@ -69,7 +69,9 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
             raise InputError(reason)
     where = str(Origin.of(client)) if client is not None else origin or ""
     found = place.tools.catalogue.lookup(model)
-    return Target(found, where, {CACHE_KEY: str(place.found.id), **arguments} if found.known else arguments)
+    server = place.tools.catalogue.server_of(where if client is None else client, model)
+    keyed = {CACHE_KEY: str(place.found.id), **arguments} if found.known and server.prompt_cache else arguments
+    return Target(found, where, keyed, server=server)
 
 
 def opened(
