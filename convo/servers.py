@@ -94,18 +94,19 @@ def server_of(client_or_origin: Any, servers: Mapping[str, Server] | None = None
     """
     among = (packaged() if servers is None else servers).values()
     url = _address(str(getattr(client_or_origin, "base_url", client_or_origin)).partition(" ")[0])
+    place = place_of(url)
+    host = _PORT.sub("", place)
     for server in among:
-        if any(_leads(url, pattern) for pattern in server.hosts):
+        if any(_leads(url, place, host, pattern) for pattern in server.hosts):
             return server
     classes = {kind.__name__ for kind in type(client_or_origin).__mro__}
     return next((server for server in among if not classes.isdisjoint(server.clients)), _UNKNOWN)
 
 
-def _leads(url: str, pattern: str) -> bool:
+def _leads(url: str, place: str, host: str, pattern: str) -> bool:
     if "://" in pattern:
         return url == pattern or url.startswith(f"{pattern}/")
-    place = place_of(url)
-    return place == pattern or fnmatchcase(place, pattern) or fnmatchcase(_PORT.sub("", place), pattern)
+    return pattern in (place, host) or ("*" in pattern and (fnmatchcase(place, pattern) or fnmatchcase(host, pattern)))
 
 
 def _address(text: str) -> str:

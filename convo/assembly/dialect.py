@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from convo.canonical import encode
 
 if TYPE_CHECKING:
+    from convo.assembly.target import Target
     from convo.servers import Server
 
 Wire = dict[str, Any]
@@ -20,11 +21,12 @@ _LETTERS = re.compile(r"[a-zA-Z0-9]+")
 _MARK = "prompt_cache_breakpoint"
 
 
-def in_dialect(wires: list[Wire], server: Server) -> tuple[list[Wire], list[str]]:
-    """Give the messages of a request as the server takes them, and a note for each kind of change."""
+def in_dialect(wires: list[Wire], target: Target) -> tuple[list[Wire], list[str]]:
+    """Give the messages of a request as the server of its target takes them, and a note for each kind of change."""
+    server = target.server
     notes = []
     for needed, change, said in _CHANGES:
-        if needed(server):
+        if needed(target):
             changed = [change(wire, server) for wire in wires]
             if any(new is not old for new, old in zip(changed, wires, strict=True)):
                 wires = changed
@@ -147,12 +149,18 @@ def _unmarked(wire: Wire, server: Server) -> Wire:
     return {**wire, "content": [{key: value for key, value in part.items() if key != _MARK} for part in content]}
 
 
-_CHANGES: Sequence[tuple[Callable[[Server], object], Callable[[Wire, Server], Wire], str]] = (
-    (lambda server: not server.developer, _as_system, "messages of the role developer go as system messages"),
-    (lambda server: server.names is False, _nameless, "names of those who speak are not sent"),
-    (lambda server: not server.refusals, _refusal_as_text, "refusals go as text"),
-    (lambda server: not server.custom_tools, _as_functions, "calls of custom tools go as calls of functions"),
-    (lambda server: server.call_id, _with_own_ids, "ids of tool calls are made anew, in the length that it takes"),
-    (lambda server: not server.prompt_cache, _unmarked, "marks of the prompt cache are not sent"),
+def _has_no_custom_tools(target: Target) -> bool:
+    """Say whether calls of custom tools need another form: who passes such tools says that the server takes them."""
+    takes = target.server.custom_tools
+    return not takes and (takes is False or not any(_is_custom(tool) for tool in _tools(target.arguments)))
+
+
+_CHANGES: Sequence[tuple[Callable[[Target], object], Callable[[Wire, Server], Wire], str]] = (
+    (lambda target: not target.server.developer, _as_system, "messages of the role developer go as system messages"),
+    (lambda target: target.server.names is False, _nameless, "names of those who speak are not sent"),
+    (lambda target: not target.server.refusals, _refusal_as_text, "refusals go as text"),
+    (_has_no_custom_tools, _as_functions, "calls of custom tools go as calls of functions"),
+    (lambda target: target.server.call_id, _with_own_ids, "ids of tool calls are made anew, in the length that it takes"),
+    (lambda target: not target.server.prompt_cache, _unmarked, "marks of the prompt cache are not sent"),
 )
-"""Which servers need a change, the change, which gives the same message where there is nothing to do, and its note."""
+"""Who needs a change, the change, which gives the same message where there is nothing to do, and its note."""

@@ -175,7 +175,7 @@ def _planned(
         sent.append((message, how, reason))
     if not wires:
         raise NothingToSend
-    wires, changes = in_dialect(with_breakpoints(wires, len(parts.lead), target), target.server)
+    wires, changes = in_dialect(with_breakpoints(wires, len(parts.lead), target), target)
     audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
     arguments, notes = shaped(target, policy, has_audio=audible)
     notes = [*changes, *notes]

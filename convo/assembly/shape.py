@@ -72,7 +72,7 @@ def _with_audio(
 ) -> tuple[dict[str, Any], list[str]]:
     wanted = _wanted(audio, stream=bool(given.get("stream")), policy=policy)
     notes = []
-    if wanted is None and not has_audio and target.model.audio:
+    if wanted is None and not has_audio and target.model.audio and target.server.references:
         if "modalities" in audio:
             raise AudioRequired(target.model.name)
         wanted = _voice(policy.voice, STREAM_FORMAT if given.get("stream") else policy.format)
