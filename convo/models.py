@@ -191,7 +191,7 @@ class Catalogue:
         """Give the catalogue with servers by their address: `{"http://llm.internal/v1": "vllm"}`.
 
         An address is a base URL, a host, or a host with its port; what stands behind it is a `Server`, or the name of one.
-        Raises `InvalidContent` for a name that nobody has.
+        Raises `InvalidContent` for a name that nobody has, `InputError` for what is no such dict.
         """
         from convo.servers import with_addresses
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.checks import check_type
 from convo.entries import SAME_AS, base_of, document, made, merged, over, table, without
 from convo.errors import InvalidContent
 from convo.origin import place_of
@@ -118,9 +119,11 @@ def _address(text: str) -> str:
 
 def with_addresses(servers: Mapping[str, Server] | None, found_at: Mapping[str, str | Server]) -> Mapping[str, Server]:
     """Give servers with more addresses, which count before all others. Raises `InvalidContent` for a name that nobody has."""
+    check_type(found_at, dict, "servers", 'a dict such as {"http://llm.internal/v1": "vllm"}')
     below = packaged() if servers is None else servers
     added = {}
     for address, server in found_at.items():
+        check_type(address, str, "servers", "addresses as text")
         found = below.get(server) if isinstance(server, str) else server
         if not isinstance(found, Server):
             known = ", ".join(sorted(below))

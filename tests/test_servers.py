@@ -9,7 +9,7 @@ import openai
 import pytest
 
 import convo
-from convo.errors import InvalidContent
+from convo.errors import InputError, InvalidContent
 from convo.models import Catalogue
 from convo.origin import Origin
 from convo.servers import API, Server, packaged, server_of
@@ -149,6 +149,12 @@ def test_an_address_may_lead_to_a_description_of_ones_own_and_the_newest_counts(
 def test_a_server_that_nobody_knows_is_refused(server: Any) -> None:
     with pytest.raises(InvalidContent, match="is no server; pass a Server, or use one of anthropic, azure"):
         CATALOGUE.with_servers({"llm.internal": server})
+
+
+@pytest.mark.parametrize("servers", ["vllm", None, {5: "vllm"}, [("llm.internal", "vllm")]])
+def test_what_is_no_dict_of_addresses_is_refused(servers: Any) -> None:
+    with pytest.raises(InputError, match="servers takes a"):
+        CATALOGUE.with_servers(servers)
 
 
 FILE = """

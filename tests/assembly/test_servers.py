@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import convo
-from convo.assembly import Target, plan
-from convo.errors import TranscriptMissing, UnsupportedMedia
+from convo.assembly import Target, fill, plan
+from convo.errors import RequestError, TranscriptMissing, UnsupportedMedia
 from convo.memory import Memory
 from convo.models import Model
 from convo.servers import Server, packaged
 from tests.assembly.builders import NOW, answered, asked, called, filled, log, result, spoke
-from tests.support.histories import CATALOGUE, PNG, family_of
+from tests.support.histories import CATALOGUE, PNG, Case, cases, family_of
 from tests.support.replies import WAV
 from tests.support.validate import validate
 
@@ -127,6 +129,41 @@ def test_what_any_server_gets_is_what_the_sdk_takes(name: str, stream: bool) -> 
     model = MODELS.get(name, "a-model")
     arguments = {**ARGUMENTS, "stream": stream, "tool_choice": {"type": "custom", "custom": {"name": "run"}}}
     validate(request(*talk(model), server=name, model=model, **arguments))
+
+
+@settings(max_examples=500, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(cases(), st.sampled_from(list(SERVERS.values())))
+def test_any_history_makes_a_request_in_the_dialect_of_any_server(case: Case, server: Server) -> None:
+    target = attrs.evolve(case.target, server=server)
+    try:
+        made = plan(case.history, case.memory, case.policy, target, case.now, family_of)
+    except RequestError:
+        return
+    request = fill(made, case.blobs)
+    validate(request)
+    assert len(made.wires) == len(made.rendered)
+    assert not set(request) & (set(server.refuses) | set(server.instead))
+    for wire in made.wires:
+        _check_dialect(wire, server)
+    calls = [call["id"] for wire in made.wires for call in wire.get("tool_calls", ())]
+    assert {wire["tool_call_id"] for wire in made.wires if wire["role"] == "tool"} <= set(calls)
+
+
+def _check_dialect(wire: dict[str, Any], server: Server) -> None:
+    assert server.developer or wire["role"] != "developer"
+    assert server.refusals or "refusal" not in wire
+    assert server.references or "audio" not in wire
+    assert server.names is not False or wire["role"] == "function" or "name" not in wire
+    parts = wire["content"] if isinstance(wire.get("content"), list) else []
+    kinds = {part["type"] for part in parts}
+    assert server.refusals or "refusal" not in kinds
+    assert server.images is not False or "image_url" not in kinds
+    assert server.files is not False or "file" not in kinds
+    formats = {part["input_audio"]["format"] for part in parts if part["type"] == "input_audio"}
+    assert server.input_audio is None or formats <= set(server.input_audio)
+    for call in wire.get("tool_calls", ()):
+        assert server.custom_tools is not False or call["type"] == "function"
+        assert server.call_id in (None, len(call["id"]))
 
 
 # --- ids of audio ----------------------------------------------------------------------------------
