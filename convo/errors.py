@@ -23,7 +23,7 @@
     │   ├── BudgetExceeded                 the call would pass a limit of tokens or money
     │   ├── SpendingUnknown                a budget cannot be held: a cost is not known
     │   ├── UnsupportedApi                 an API whose requests convo does not assemble
-    │   ├── UnsupportedMedia               the model does not take this kind of media
+    │   ├── UnsupportedMedia               the model, or the server, does not take this kind of media
     │   └── ModelShutDown                  the model is no longer there
     ├── AnswerError (ValueError)           an answer that cannot be recorded
     ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
@@ -363,13 +363,15 @@ class AnswerError(ConvoError, ValueError):
 
 
 class UnsupportedMedia(RequestError):
-    """The turn to answer holds media that the model does not take."""
+    """The turn to answer holds media that the model does not take, or the `server`, where it is that one."""
 
-    def __init__(self, model: str, kind: str, position: int) -> None:
-        super().__init__(f"{model} takes no {kind}, and message {position} holds one; choose a model that does, or remove it")
+    def __init__(self, model: str, kind: str, position: int, server: str | None = None) -> None:
+        who, other = (model, "a model") if server is None else (f"the server {server}", "a server")
+        super().__init__(f"{who} takes no {kind}, and message {position} holds one; choose {other} that does, or remove it")
         self.model = model
         self.kind = kind
         self.position = position
+        self.server = server
 
 
 class ModelShutDown(RequestError):

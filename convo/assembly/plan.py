@@ -10,6 +10,7 @@ import attrs
 
 from convo.assembly.apis import arguments_for
 from convo.assembly.breakpoints import with_breakpoints
+from convo.assembly.dialect import in_dialect
 from convo.assembly.estimate import declared_tokens, each_message, estimate, tokens_of
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import newest_turn, parts_of
@@ -180,8 +181,10 @@ def _planned(
     if not wires:
         raise NothingToSend
     wires = with_breakpoints(wires, lead, target)
+    wires, changes = in_dialect(wires, target) if target.api == "chat" else (wires, [])
     audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
     arguments, notes = arguments_for(target, policy, has_audio=audible)
+    notes = [*changes, *notes]
     if parts.begin > 1:
         notes = [*notes, f"messages before {parts.begin} are left out, but for those that every request holds"]
     later = memory if scene.horizon == memory.expired_through else attrs.evolve(memory, expired_through=scene.horizon)

@@ -25,8 +25,10 @@ def why_as_text(piece: Media, position: int, policy: Policy, target: Target, hea
     `heard_from` is the position from which recordings may be heard.
     """
     if not target.takes_audio:
-        return "text model" if target.api == "chat" else "no audio"
-    if target.api == "realtime" and not is_pcm16(piece):
+        return target.why_deaf
+    if target.api == "realtime":
+        return "" if is_pcm16(piece) else "samples"
+    if target.server.input_audio is not None and piece.format not in target.server.input_audio:
         return "format"
     if position < heard_from:
         return "older" if policy.user_audio_turns else "policy"

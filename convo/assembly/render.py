@@ -41,16 +41,19 @@ REASONS = {
     "origin": "its id was issued by another API ({origin})",
     "no origin": "whose API is asked is not known: pass client= or origin=",
     "family": "its id belongs to another model ({model})",
+    "no ids": "its server is not known to take back the ids that it gives",
     "text model": "the model takes no audio",
     "no audio": "this API has no audio",
     "no words": "this API takes text only",
     "no part": "this API takes no such part",
     "chained": "the API has it: it stands behind the Response that is referred to",
-    "no ids": "this API knows no ids of past audio",
-    "format": "this API takes pcm16 only",
+    "no references": "this API knows no ids of past audio",
+    "samples": "this API takes pcm16 only",
     "items": "as the items that this API gave",
     "in words": "in words: the policy asks for it, or the API did not know its items any more",
     "forgotten": "in words: the API does not keep its items any more",
+    "text server": "the server takes no audio",
+    "format": "the server takes no recording of its format",
     "policy": "the policy asks for transcripts",
     "older": "it is older than the last {turns}, as the policy wants",
     "older reply": "it is older than the {replies} before, as the policy wants",
@@ -62,7 +65,9 @@ REASONS = {
     "cut": "the reply was interrupted before any words of it came",
     MOVED: "it came late, and stands behind its call",
     "no transcript": "it has no transcript",
-    "media": "the model takes no {kind}",
+    "media": "the model takes no image",
+    "no images": "the server takes no image",
+    "no files": "the server takes no file",
     "redacted": "it was redacted",
     "stands": "it stands for the messages up to {covers}",
     "superseded": "newer instructions are in force",
@@ -70,10 +75,13 @@ REASONS = {
     "window": "it is older than what fits",
     "summary": "the summary stands for it",
 }
-_LACKING = {"realtime": ("file",), "live": ("image_url", "file")}
-"""Parts that an API has no shape for: a session is begun without them."""
-_TELLING = ("", "media", "no part", "no transcript", "policy", "older", "text model", "no audio", "format", "inline")
+_TELLING = (
+    "", "media", "no images", "no files", "no part", "no transcript", "policy", "older", "text model", "text server", "no audio",
+    "format", "samples", "inline",
+)  # fmt: skip
 """Reasons of the parts of a user's message, the one that is told last."""
+_KINDS = {"image_url": "image", "file": "file"}
+"""Parts that not every model or server takes, and for which no text stands."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
 
@@ -135,7 +143,7 @@ class Scene:
     def why_no_reference(self, message: Message) -> str:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
         if not self.refers:
-            return "text model" if self.target.api == "chat" else "no ids"
+            return "no references" if self.target.api == "realtime" else self.target.why_deaf
         if message.audio_expires is None:
             return "no expiry"
         if message.audio_expires <= self.cutoff:
@@ -162,6 +170,8 @@ class Scene:
     def _why_strange(self, origin: str | None, model: str | None) -> str:
         if not self.target.origin:
             return "no origin"
+        if not self.target.server.references:
+            return "no ids"
         if origin is None or not Origin.parse(origin).may_be(Origin.parse(self.target.origin)):
             return "origin"
         return "" if model is not None and self.family_of(model) == self.target.model.family else "family"
@@ -347,12 +357,13 @@ def _user_parts(message: Message, body: dict[str, Any], scene: Scene) -> Rendere
 
 
 def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scene: Scene) -> Rendered:
-    if part["type"] in _LACKING.get(scene.target.api, ()):
-        return {"type": "text", "text": "[image]" if part["type"] == "image_url" else "[file]"}, "text", "no part"
-    if part["type"] == "image_url" and scene.target.model.images is False:
-        if message.position >= scene.open_from:
-            raise UnsupportedMedia(scene.target.model.name, "image", message.position)
-        return {"type": "text", "text": "[image]"}, "text", "media"
+    kind = _KINDS.get(part["type"])
+    if kind is not None and (why := scene.target.why_not(kind)):
+        if message.position >= scene.open_from and why != "no part":
+            raise UnsupportedMedia(
+                scene.target.model.name, kind, message.position, None if why == "media" else scene.target.server.name
+            )
+        return {"type": "text", "text": f"[{kind}]"}, "text", why
     if piece is None:
         return part, "text", ""
     return _recording(part, piece, message, scene) if piece.kind == "audio" else (part, "inline", "")
@@ -377,7 +388,6 @@ def sentence(reason: str, message: Message, policy: Policy) -> str:
         "expires": expires,
         "origin": message.audio_origin or "unknown",
         "model": message.model or "unknown",
-        "kind": "image",
         "covers": message.covers,
         "turns": "turn" if policy.user_audio_turns == 1 else f"{policy.user_audio_turns} turns",
         "replies": "turn" if policy.reference_turns == 1 else f"{policy.reference_turns} turns",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convo.assembly.estimate import Estimate
     from convo.assembly.plan import Plan
     from convo.memory import Memory
+    from convo.servers import Server
 
 
 @attrs.frozen
@@ -196,9 +197,14 @@ def _summary(request: Assembled) -> list[str]:
     how = "by its length" if plan.count is rough_tokens else "by a tokenizer"
     lines = [
         (
-            f"model {plan.target.model.name}; estimated input: "
+            f"model {plan.target.model.name}{_at(plan.target.server)}; estimated input: "
             f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (text {how})"
         ),
         f"next expiry: {expiry:%Y-%m-%d %H:%M:%S} UTC" if expiry else "next expiry: none, no reference is sent",
     ]
     return [*lines, *(f"note: {note}" for note in plan.notes)]
+
+
+def _at(server: Server) -> str:
+    """Name the server, unless it is the API itself."""
+    return "" if server.name == "openai" else f" at {server.title}"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from convo.canonical import encode, printable
 from convo.intake import realtime_items as items
-from convo.intake.chat import NAME_COLUMN
+from convo.intake.answer import NAME_COLUMN
 from convo.intake.realtime_events import OF_CLIENT, OF_SERVER, object_in, read_event
 from convo.intake.realtime_input import InputBuffer
 from convo.intake.realtime_outcomes import Ended, Final, Outcome

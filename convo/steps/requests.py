@@ -57,7 +57,7 @@ def open_turn(
 
 
 def target_of(place: Place, model: str, api: str, client: Any, origin: str | None, arguments: Mapping[str, Any]) -> Target:
-    """Give the target of a call; a model that is known gets the conversation as the key of its prompt cache.
+    """Give the target of a call; a model that is known gets the conversation as the key of its prompt cache, where there is one.
 
     Raises `UnsupportedApi`, `InputError` for a model or an origin that is no plain text.
     """
@@ -69,9 +69,10 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
             raise InputError(reason)
     where = str(Origin.of(client)) if client is not None else origin or ""
     found = place.tools.catalogue.lookup(model)
-    if found.known and api in ENDPOINTS:
+    server = place.tools.catalogue.server_of(where if client is None else client, model)
+    if found.known and server.prompt_cache and api in ENDPOINTS:
         arguments = {CACHE_KEY: str(place.found.id), **arguments}
-    return Target(found, where, arguments, api=api)
+    return Target(found, where, arguments, server=server, api=api)
 
 
 def opened(

@@ -76,8 +76,11 @@ def test_one_history_goes_from_chat_into_a_call_and_on_in_responses(
         assert [(m.role, m.text, m.api) for m in history[3:]] == [
             ("user", "Is it loyal?", "realtime"), ("assistant", "Very loyal.", "realtime"),
         ]  # fmt: skip
-        assert chat.load(history[4].audio).duration > 0
-        assert chat.load(history[3].audio).wav()[44:] == base64.b64decode(SOUND)
+        heard_of, spoken_of = history[3].audio, history[4].audio
+        assert heard_of is not None
+        assert spoken_of is not None
+        assert chat.load(heard_of).wav()[44:] == base64.b64decode(SOUND)
+        assert chat.load(spoken_of).data
         assert chat.usage().usage.output_audio
         chat.send(client, "And clever?", model="gpt-5.5", api="responses")
         said = [item["content"] for item in fake.last.body["input"] if isinstance(item["content"], str)]
