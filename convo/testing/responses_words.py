@@ -1,7 +1,8 @@
 """What the Responses API says when it refuses: the sentences that Chat Completions does not have.
 
 Quoted, from answers of the API that were published: all of them, but `not_stored` of a response that is asked for by its
-id and the calls of a computer, a shell and a patch, which are built like their neighbours. A missing `code` is null there.
+id and the calls of a computer, a shell and a patch, which are built like their neighbours. `param` and `code` of
+`wrong_id` and `not_for_responses` are guesses in the API's style.
 """
 
 from __future__ import annotations
