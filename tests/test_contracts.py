@@ -123,6 +123,7 @@ AT_ONCE = {
     "testing.inprocess": "imported by FakeAPI.client()",
     "testing.app": "imported by FakeAPI.asgi()",
     "testing.serve": "imported by FakeAPI.serve()",
+    "testing.realtime_app": "imported by what imports testing.app",
 }
 """Modules made of an optional package, with the function in which they are imported."""
 

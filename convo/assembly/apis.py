@@ -28,6 +28,11 @@ def arguments_for(target: Target, policy: Policy, *, has_audio: bool) -> tuple[d
             f"{target.model.name} is not a model of api={target.api!r}{_NO_AUDIO.get(target.api, '')}; "
             f"use api={known[0]!r}, or another model"
         )
+    if target.server.apis and target.api not in target.server.apis:
+        raise ConflictingArguments(
+            f"{target.server.name} has no api={target.api!r}; use api={target.server.apis[0]!r}, or describe the server: "
+            "see Catalogue.with_servers()"
+        )
     if target.api == "chat":
         return shaped(target, policy, has_audio=has_audio)
     if target.api == "responses":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from convo.assembly.shape import check_limits, notes_of_move
 from convo.assembly.target import AUDIO_ARGUMENTS
 from convo.errors import ConflictingArguments
+from convo.forms import items_of
 
 if TYPE_CHECKING:
     from convo.assembly.render import How
@@ -82,14 +83,20 @@ def flat_choice(choice: Any) -> Any:
 def replayable(message: Message, body: Mapping[str, Any], now: int) -> bool:
     """Say whether the items of a recorded Response may go back as they are, at the API that gave them.
 
-    Reasoning without its encrypted content is known by its id alone, to an API that has stored it and keeps it still.
-    `now` is in microseconds since 1970.
+    Reasoning without its encrypted content is known by its id alone, to an API that has stored it and keeps it still;
+    reasoning that nothing follows, as where the limit of tokens came first, is taken back by none. `now` is in microseconds
+    since 1970.
     """
-    if message.status != "complete" or not isinstance(body.get("output"), list):
+    output = items_of(body)
+    if message.status != "complete" or not output or _is_thought(output[-1]):
         return False
-    thoughts = [item for item in body["output"] if isinstance(item, dict) and item.get("type") == "reasoning"]
+    thoughts = [item for item in output if _is_thought(item)]
     kept = body.get("store") is not False and now - message.created < RETENTION // timedelta(microseconds=1)
     return kept or all(item.get("encrypted_content") for item in thoughts)
+
+
+def _is_thought(item: object) -> bool:
+    return isinstance(item, dict) and item.get("type") == "reasoning"
 
 
 def chained(rendered: Sequence[tuple[Message, How, str]], history: Sequence[Message], now: int) -> int:

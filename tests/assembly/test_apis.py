@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from hypothesis import given, settings
@@ -17,9 +18,15 @@ from pydantic_core import SchemaValidator
 from convo.assembly import Plan, Request, Seeds, fill, fill_seeds, plan
 from convo.errors import RequestError
 from convo.models import Catalogue
+from convo.policy import Policy
 from convo.tokens import rough_tokens
+from tests.assembly.builders import asked, log, planned, responded, thought, wrote
 from tests.support.histories import Case, cases, family_of
+from tests.support.replies import ELSEWHERE
 from tests.support.validate import strict
+
+if TYPE_CHECKING:
+    from convo.messages import Draft
 
 MODELS = {"responses": "gpt-5.5", "realtime": "gpt-realtime-2.1", "live": "gpt-live-1"}
 TYPES: dict[str, Any] = {
@@ -59,3 +66,65 @@ def test_any_history_has_the_shape_that_the_types_of_the_api_have(case: Case, ap
         assert sum(rough_tokens(part["text"]) for item in ready.items for part in item["content"]) <= 8_192
     said = {message.position for message, _, _ in made.rendered} | {message.position for message, _ in made.omitted}
     assert said == {message.position for message in case.history}, "every message is accounted for"
+
+
+# --- replies of the Responses API ------------------------------------------------------------------
+
+ASK: dict[str, Any] = {"model": "gpt-5.5", "api": "responses"}
+SECRET = thought(encrypted_content="gAAAA")
+WORDS = {"role": "assistant", "content": "Yes."}
+
+
+@pytest.mark.parametrize(
+    ("reply", "facts", "sent", "why"),
+    [
+        (responded(thought(), wrote("Yes.")), {}, [thought(), wrote("Yes.")], "items"),
+        (responded(wrote("Yes."), store=False), {}, [wrote("Yes.")], "items"),
+        (responded(SECRET, wrote("Yes."), store=False), {}, [SECRET, wrote("Yes.")], "items"),
+        (responded(SECRET, wrote("Yes.")), {"after": timedelta(days=31)}, [SECRET, wrote("Yes.")], "items"),
+        (responded(thought(), wrote("Yes."), store=False), {}, [WORDS], "forgotten"),
+        (responded(thought(), wrote("Yes.")), {"after": timedelta(days=31)}, [WORDS], "forgotten"),
+        (responded(thought(), wrote("Yes.")), {"origin": ELSEWHERE}, [WORDS], "origin"),
+        (responded(thought(), wrote("Yes.")), {"model": "gpt-5.4"}, [WORDS], "family"),
+        (responded(thought(), wrote("Yes.")), {"policy": Policy(response_items=False)}, [WORDS], "in words"),
+        (responded(thought()), {}, [], "empty"),
+        (responded(), {}, [], "empty"),
+    ],
+)
+def test_a_response_goes_back_as_its_items_only_where_they_are_good(
+    reply: Draft, facts: dict[str, Any], sent: list[dict[str, Any]], why: str
+) -> None:
+    made = planned(log(asked("Is it?"), reply, asked("Why?")), **(ASK | facts))
+    assert fill(made, {})["input"][1:-1] == sent
+    reasons = {message.position: reason for message, _, reason in made.rendered} | dict(
+        (message.position, reason) for message, reason in made.omitted
+    )
+    assert reasons[2] == why
+
+
+@pytest.mark.parametrize(
+    ("tool", "flat"),
+    [
+        (
+            {"type": "function", "function": {"name": "look", "parameters": {}, "description": "Looks."}},
+            {"type": "function", "name": "look", "parameters": {}, "description": "Looks.", "strict": False},
+        ),
+        (
+            {"type": "function", "function": {"name": "look"}},
+            {"type": "function", "name": "look", "parameters": None, "strict": False},
+        ),
+        ({"type": "custom", "custom": {"name": "sh"}}, {"type": "custom", "name": "sh"}),
+        ({"type": "function", "name": "look", "parameters": {}}, {"type": "function", "name": "look", "parameters": {}}),
+        ({"type": "web_search"}, {"type": "web_search"}),
+    ],
+)
+def test_tools_of_chat_completions_mean_the_same_here(tool: dict[str, Any], flat: dict[str, Any]) -> None:
+    made = planned(log(asked("Is it?")), **ASK, tools=[tool])
+    assert made.arguments["tools"] == [flat]
+    assert made.reshaped(made.target).arguments["tools"] == [flat]
+
+
+@pytest.mark.parametrize("api", ["responses", "realtime", "live"])
+def test_a_model_of_another_api_is_refused(api: str) -> None:
+    with pytest.raises(ConflictingArguments, match="is not a model of api"):
+        planned(log(asked("Is it?")), "gpt-audio-1.5", api=api)
