@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.live.initial_item_param import InitialItemParam
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
 
 from convo.assembly import Plan, Request, Seeds, fill, fill_seeds, plan
-from convo.errors import RequestError
+from convo.errors import ConflictingArguments, RequestError
 from convo.models import Catalogue
 from convo.policy import Policy
 from convo.tokens import rough_tokens
@@ -96,9 +97,8 @@ def test_a_response_goes_back_as_its_items_only_where_they_are_good(
 ) -> None:
     made = planned(log(asked("Is it?"), reply, asked("Why?")), **(ASK | facts))
     assert fill(made, {})["input"][1:-1] == sent
-    reasons = {message.position: reason for message, _, reason in made.rendered} | dict(
-        (message.position, reason) for message, reason in made.omitted
-    )
+    reasons = {message.position: reason for message, _, reason in made.rendered}
+    reasons |= {message.position: reason for message, reason in made.omitted}
     assert reasons[2] == why
 
 
