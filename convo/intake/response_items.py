@@ -1,4 +1,7 @@
-"""Output items of a streamed Response: each whole once it is done, and until then the texts of its parts in pieces."""
+"""Output items of a streamed Response: each whole once it is done, and until then the texts of its parts in pieces.
+
+Which item an event is about, and which piece of it comes first, is told by ids, indexes and numbers that servers fill in oddly.
+"""
 
 from __future__ import annotations
 
@@ -121,6 +124,83 @@ class Item:
         return {"type": kind, PARTS[kind]: text, **beside, **self._parts.get(index, {})}
 
 
+class Items:
+    """The items by their place in the output.
+
+    An item is known by its id, else by its index. There are servers whose ids change from event to event, and such
+    that give all items the index 0: the one that begins last under an index is the one that is meant then.
+    """
+
+    __slots__ = ("_at", "_ids", "_items", "_last")
+
+    def __init__(self) -> None:
+        self._items: dict[int, Item] = {}
+        self._at: dict[int, int] = {}
+        self._ids: dict[str, int] = {}
+        self._last: int | None = None
+
+    def __getitem__(self, place: int) -> Item:
+        return self._items[place]
+
+    def in_order(self) -> list[Item]:
+        """Give the items in the order of the output."""
+        return [self._items[place] for place in sorted(self._items)]
+
+    def place(self, index: int | None, identifier: str | None, *, begins: bool | None = None) -> int:
+        """Give the place of an item, a new one where it has none yet.
+
+        `begins` says whether one may begin here; where that is not known, one does if the one that is here is done.
+        """
+        found = self._ids.get(identifier) if identifier else None
+        if found is None:
+            found = self._at.get(index) if index is not None else None if begins else self._last
+            if found is not None and self._is_another(found, identifier, begins=begins):
+                found = None
+        if found is None:
+            found = index if index is not None and index not in self._items else max(self._items, default=-1) + 1
+            self._items[found] = Item()
+        if identifier:
+            self._ids.setdefault(identifier, found)
+        if index is not None:
+            self._at[index] = found
+        self._last = found
+        return found
+
+    def _is_another(self, place: int, identifier: str | None, *, begins: bool | None) -> bool:
+        here = self._items[place]
+        may = here.whole is not None if begins is None else begins
+        return may and identifier is not None and here.id not in (None, identifier)
+
+
+class Numbers:
+    """The numbers of events. One that comes again with the same event is a repetition, as after a resumed connection.
+
+    There are servers that give many events one number: then the order of arrival counts, from the first such event on.
+    """
+
+    __slots__ = ("_next", "_seen", "_trusted")
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[object, ...]] = {}
+        self._next = 0
+        self._trusted = True
+
+    def of(self, body: Mapping[str, Any]) -> int | None:
+        """Give the number to order an event by, None for one that has come before."""
+        number = index_of(body, "sequence_number")
+        if self._trusted and number is not None:
+            told = tuple(body.get(key) for key in ("type", "item_id", "output_index", "content_index", "summary_index", "delta"))
+            known = self._seen.setdefault(number, told)
+            if known is told:
+                self._next = max(self._next, number + 1)
+                return number
+            if known == told:
+                return None
+            self._trusted = False
+        self._next += 1
+        return self._next - 1
+
+
 def texts_of(item: Mapping[str, Any]) -> list[tuple[Key, str]]:
     """Give the texts of a whole item."""
     kind = type_of(item)
@@ -150,6 +230,12 @@ def delta_of_call(item: Item, free: int, text: str) -> ToolCallDelta:
     """Give the delta of a call, with its id and its name the first time that they are known."""
     identifier, name = item.name()
     return ToolCallDelta(item.call(free), identifier, name, text)
+
+
+def index_of(body: Mapping[str, Any], key: str) -> int | None:
+    """Give an index that an event tells, None where it is none."""
+    found = body.get(key)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
 
 
 def _objects(parts: object) -> list[tuple[int, dict[str, Any]]]:

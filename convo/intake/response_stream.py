@@ -13,7 +13,7 @@ from convo.errors import AnswerError
 from convo.intake.answer import as_dict, mapping, text_or_none
 from convo.intake.fold import Fold
 from convo.intake.pieces import is_json, plain
-from convo.intake.response_items import CALLS, PARTS, Item, delta_of_call, shown, texts_of, type_of
+from convo.intake.response_items import CALLS, PARTS, Items, Numbers, delta_of_call, index_of, shown, texts_of, type_of
 from convo.intake.responses import as_sent, failure, sent
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class ResponseFold(Fold):
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._final: dict[str, Any] | None = None
-        self._items = _Items()
-        self._numbers = _Numbers()
+        self._items = Items()
+        self._numbers = Numbers()
         self._calls = 0
         self._last: dict[str, tuple[int, Key]] = {}
 
@@ -151,7 +151,7 @@ class ResponseFold(Fold):
         if stem in _TEXTS and step in ("delta", "done"):
             return self._text(body, number, step, *_TEXTS[stem])
         if stem == "response.output_item" and isinstance(item := body.get("item"), Mapping):
-            place = self._items.place(_index(body, "output_index"), _id(item), begins=step == "added" or None)
+            place = self._items.place(index_of(body, "output_index"), _id(item), begins=step == "added" or None)
             return self._done(place, item) if step == "done" else self._announced(place, item)
         if kind == "response.content_part.done" and isinstance(part := body.get("part"), Mapping):
             return self._part_done(body, part)
@@ -162,12 +162,12 @@ class ResponseFold(Fold):
         if not isinstance(text, str):
             return []
         place = self._place_of(body)
-        key = (kind, _index(body, where) or 0)
+        key = (kind, index_of(body, where) or 0)
         written = self._items[place].text(key)
         return self._shown(place, key, written.add(number, text) if step == "delta" else written.settle(text))
 
     def _part_done(self, body: Mapping[str, Any], part: Mapping[str, Any]) -> list[Delta]:
-        kind, index = type_of(part), _index(body, "content_index") or 0
+        kind, index = type_of(part), index_of(body, "content_index") or 0
         if kind not in PARTS or not isinstance(text := part.get(PARTS[kind]), str):
             return []
         place = self._place_of(body)
@@ -203,7 +203,7 @@ class ResponseFold(Fold):
         return [delta] if text or delta.id or delta.name else []
 
     def _place_of(self, body: Mapping[str, Any]) -> int:
-        return self._items.place(_index(body, "output_index"), text_or_none(body.get("item_id")))
+        return self._items.place(index_of(body, "output_index"), text_or_none(body.get("item_id")))
 
     def _output(self, *, ended: bool) -> list[dict[str, Any]]:
         kept: list[dict[str, Any]] = []
@@ -216,83 +216,6 @@ class ResponseFold(Fold):
         if not ended:
             _drop_reasoning(kept)
         return kept
-
-
-class _Items:
-    """The items by their place in the output.
-
-    An item is known by its id, else by its index. There are servers whose ids change from event to event, and such
-    that give all items the index 0: the one that begins last under an index is the one that is meant then.
-    """
-
-    __slots__ = ("_at", "_ids", "_items", "_last")
-
-    def __init__(self) -> None:
-        self._items: dict[int, Item] = {}
-        self._at: dict[int, int] = {}
-        self._ids: dict[str, int] = {}
-        self._last: int | None = None
-
-    def __getitem__(self, place: int) -> Item:
-        return self._items[place]
-
-    def in_order(self) -> list[Item]:
-        """Give the items in the order of the output."""
-        return [self._items[place] for place in sorted(self._items)]
-
-    def place(self, index: int | None, identifier: str | None, *, begins: bool | None = None) -> int:
-        """Give the place of an item, a new one where it has none yet.
-
-        `begins` says whether one may begin here; where that is not known, one does if the one that is here is done.
-        """
-        found = self._ids.get(identifier) if identifier else None
-        if found is None:
-            found = self._at.get(index) if index is not None else None if begins else self._last
-            if found is not None and self._is_another(found, identifier, begins=begins):
-                found = None
-        if found is None:
-            found = index if index is not None and index not in self._items else max(self._items, default=-1) + 1
-            self._items[found] = Item()
-        if identifier:
-            self._ids.setdefault(identifier, found)
-        if index is not None:
-            self._at[index] = found
-        self._last = found
-        return found
-
-    def _is_another(self, place: int, identifier: str | None, *, begins: bool | None) -> bool:
-        here = self._items[place]
-        may = here.whole is not None if begins is None else begins
-        return may and identifier is not None and here.id not in (None, identifier)
-
-
-class _Numbers:
-    """The numbers of events. One that comes again with the same event is a repetition, as after a resumed connection.
-
-    There are servers that give many events one number: then the order of arrival counts, from the first such event on.
-    """
-
-    __slots__ = ("_next", "_seen", "_trusted")
-
-    def __init__(self) -> None:
-        self._seen: dict[int, tuple[object, ...]] = {}
-        self._next = 0
-        self._trusted = True
-
-    def of(self, body: Mapping[str, Any]) -> int | None:
-        """Give the number to order an event by, None for one that has come before."""
-        number = _index(body, "sequence_number")
-        if self._trusted and number is not None:
-            told = tuple(body.get(key) for key in ("type", "item_id", "output_index", "content_index", "summary_index", "delta"))
-            known = self._seen.setdefault(number, told)
-            if known is told:
-                self._next = max(self._next, number + 1)
-                return number
-            if known == told:
-                return None
-            self._trusted = False
-        self._next += 1
-        return self._next - 1
 
 
 # --- what is an event ------------------------------------------------------------------------------
@@ -331,8 +254,3 @@ def _drop_reasoning(kept: list[dict[str, Any]]) -> None:
 
 def _id(item: Mapping[str, Any]) -> str | None:
     return text_or_none(item.get("id"))
-
-
-def _index(body: Mapping[str, Any], key: str) -> int | None:
-    found = body.get(key)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
