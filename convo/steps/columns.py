@@ -9,6 +9,7 @@ import attrs
 
 from convo.assembly.estimate import estimate
 from convo.canonical import decode, encode, printable
+from convo.forms import whole_answer
 from convo.memory import with_skew
 from convo.models import name_of
 from convo.origin import Origin
@@ -84,7 +85,7 @@ def as_interrupted(answer: Answer) -> Answer:
 def answer_columns(answer: Answer, model: Model, table: str, now: int) -> dict[str, Any]:
     """Give the columns that say what an answer was, used and cost."""
     cost = price(answer.usage, model.prices, table=table)
-    audio = answer.draft.media[0] if answer.draft.media else None
+    audio = next((piece for piece in answer.draft.media if piece.kind == "audio"), None)
     return {
         "answered_by": answer.model and printable(answer.model, 200),
         "status": "interrupted" if answer.draft.status == "interrupted" else "done",
@@ -119,8 +120,4 @@ def _skew(told: Told) -> float:
 
 def whole_raw(raw: str, body: str) -> str:
     """Give the text of a whole answer again: `raw` has it without its message, `body` is the message."""
-    answer, message = decode(raw), decode(body)
-    if "output" in message:
-        return encode({**answer, "output": message["output"]})
-    answer["choices"][0]["message"] = message
-    return encode(answer)
+    return encode(whole_answer(decode(raw), decode(body)))

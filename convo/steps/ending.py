@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from convo.assembly import Request
 from convo.canonical import encode, printable
+from convo.checks import check_type
 from convo.errors import AnswerError, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
 from convo.ids import as_uuid
 from convo.intake import Fold, unreadable
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from convo.assembly import Estimate, Plan, Request
+    from convo.assembly import Estimate, Plan
     from convo.recovery import Recovery
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
@@ -204,6 +206,7 @@ def folded(fold: Fold) -> tuple[dict[str, Any], bool]:
 def record(place: Place, answer: object, request: Request | None) -> Steps[Reply]:
     """Record an answer whose exchange was not begun, once; the same answer again gives the recorded reply."""
     place.tools.check_writable()
+    check_type(request, (Request, type(None)), "record()", "the request that chat.request() gave, which a session has not")
     now = place.tools.now()
     target = request.plan.target if request is not None else None
     interrupted = False

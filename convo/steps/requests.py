@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from convo.history import History
     from convo.memory import Memory
-    from convo.messages import Draft, Media
+    from convo.messages import Draft, Media, Message
     from convo.protocol import Known
     from convo.steps.effects import Steps
     from convo.steps.place import Place
 
+ITEM = "item"
+"""The key under which the body of a message from a Realtime session says which item it was."""
 CACHE_KEY = "prompt_cache_key"
 """The argument by which requests that begin alike find the same cache."""
 
@@ -127,7 +129,13 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     pieces = {piece.digest: piece for message in found for piece in message.media if piece.made_by is None}
     stored: dict[str, bytes] = (yield from read(blobs.get_all, place.owner, list(pieces))) if pieces else {}
     known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
-    return [whole(as_chat(message.raw), known) for message in found if message.kind != "summary"]
+    return [whole(_as_chat(message), known) for message in found if message.kind != "summary"]
+
+
+def _as_chat(message: Message) -> dict[str, Any]:
+    """Give the body of a message as Chat Completions writes it, without what only a Realtime session knows of it."""
+    body = as_chat(message.raw)
+    return {key: value for key, value in body.items() if key != ITEM} if message.api == "realtime" else body
 
 
 def _told_by_its_bytes(piece: Media, data: bytes) -> bytes:

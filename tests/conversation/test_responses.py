@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,29 @@ def test_a_key_is_one_turn(store: Any, client: Any, fake: FakeAPI) -> None:
     again = chat.send(client, "Are they?", key="k", **ASK)
     assert (again.replayed, again.text, again.raw) == (True, first.text, first.raw)
     assert len(fake.received) == 1
+
+
+def test_a_picture_that_was_made_goes_back_as_it_came(store: Any, client: Any, fake: FakeAPI) -> None:
+    picture = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
+    made = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": picture}
+    fake.will_reply(output=[made])
+    chat = store.create()
+    reply = chat.send(client, "Draw one.", **ASK)
+    assert reply.message.media[0].kind == "image"
+    assert reply.message.raw["output"][0]["result"] == {"$blob": reply.message.media[0].digest}, "no base64 in a row"
+    chat.send(client, "Another.", **ASK)
+    assert items(fake)[1] == {**made, "result": picture}
+
+
+def test_what_a_session_begins_with_is_no_request(store: Any) -> None:
+    chat = store.create()
+    chat.add("Hello?")
+    seeds = chat.request("gpt-realtime-2.1", api="realtime")
+    with pytest.raises(convo.InputError, match="session"):
+        chat.record({"choices": []}, seeds)
+    with pytest.raises(convo.InputError):
+        chat.exchange(seeds).__enter__()
+    assert len(chat.history()) == 1
 
 
 # --- what it has not -------------------------------------------------------------------------------
