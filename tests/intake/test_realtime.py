@@ -84,9 +84,7 @@ def test_corrections_are_given_only_for_what_was_given() -> None:
     script.truncated(name, 150)
     found = outcomes(script.events)
     assert [(one.item, one.seconds) for one in found if isinstance(one, Truncated)] == [(name, 0.1)]
-    assert [(one.text, one.given, one.model) for one in found if isinstance(one, Transcript)] == [
-        ("hello", True, "gpt-transcribe")
-    ]
+    assert [(one.text, one.model) for one in found if isinstance(one, Transcript)] == [("hello", "gpt-transcribe")]
 
 
 def test_events_that_come_again_do_nothing() -> None:
