@@ -63,12 +63,12 @@ class RealtimeFold:
             client(self._session, body)
             return []
         handler = OF_SERVER.get(kind)
-        number = body.get("event_id")
+        number = text_in(body.get("event_id"))
         if handler is None or number in self._session.events:
             return []
         ended = self._another(body) if kind == "session.created" else []
         found = handler(self._session, body)
-        if isinstance(number, str):
+        if number is not None:
             self._session.events.add(number)
         return [*ended, *found, *self._final()]
 
