@@ -287,7 +287,7 @@ def test_events_that_are_damaged_anywhere_are_taken_or_refused(data: Any) -> Non
             holder: Any = event
             for key in outer:
                 holder = holder[key]
-            holder[last] = data.draw(JUNK)
+            holder[last] = copy.deepcopy(data.draw(JUNK))
         with suppress(convo.AnswerError):
             fold.feed(event)
     fold.close()
