@@ -9,8 +9,9 @@
     conversation
 
 An item is given when it is final and all before it were given. The order is that of `previous_item_id`; an item that
-nothing was heard of is not waited for. What is given is not taken back: a truncation or a transcript that comes later
-is given as a correction. Texts are taken from whatever told them last and whole, so that the order does not matter.
+nothing was heard of is not waited for. What is given is not taken back: truncations and transcripts are given as well, to
+correct what is in the log, by whomever it was recorded. Texts are taken from whatever told them last and whole, so that
+the order does not matter.
 """
 
 from __future__ import annotations
@@ -62,12 +63,12 @@ class RealtimeFold:
             client(self._session, body)
             return []
         handler = OF_SERVER.get(kind)
-        number = body.get("event_id")
+        number = text_in(body.get("event_id"))
         if handler is None or number in self._session.events:
             return []
         ended = self._another(body) if kind == "session.created" else []
         found = handler(self._session, body)
-        if isinstance(number, str):
+        if number is not None:
             self._session.events.add(number)
         return [*ended, *found, *self._final()]
 

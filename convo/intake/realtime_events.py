@@ -12,7 +12,7 @@ from convo.intake import realtime_items as items
 from convo.intake.answer import as_dict
 from convo.intake.pieces import Sound, is_json
 from convo.intake.realtime_outcomes import Outcome, Transcript, Truncated
-from convo.intake.realtime_state import Item, Part, Response, Session, text_in
+from convo.intake.realtime_state import Item, Part, Response, Session, mapping, text_in
 from convo.usage import Usage
 
 _REMEDY = "feed each event as the connection gave it"
@@ -143,10 +143,10 @@ def _retrieved(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
 def _truncated(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
     name, seconds = _text(event, "item_id"), _number(event, "audio_end_ms") / 1000
     item = session.items.setdefault(name, Item(name))
-    shorter = item.heard is None or seconds < item.heard
-    item.heard = seconds if shorter else item.heard
-    given = item.given or not item.placed
-    return [Truncated(session.id, name, seconds)] if shorter and given else []
+    if item.heard is not None and seconds >= item.heard:
+        return []
+    item.heard = seconds
+    return [Truncated(session.id, name, seconds)]
 
 
 def _deleted(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
@@ -161,10 +161,8 @@ def _transcribed(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
     known, item.said[index] = index in item.said, text
     if known:
         return []
-    given, model = item.given or not item.placed, session.transcribed_by
     usage = Usage.from_transcription(event.get("usage"))
-    raw = encode({**event, "transcript": None})
-    return [Transcript(session.id, name, index, text, given, model, usage, raw)]
+    return [Transcript(session.id, name, index, text, session.transcribed_by, usage, encode({**event, "transcript": None}))]
 
 
 def _response_created(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
@@ -178,12 +176,13 @@ def _response_created(session: Session, event: Mapping[str, Any]) -> list[Outcom
 def _response_done(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
     body = object_in(event, "response")
     response = _response(session, _text(body, "id"))
-    output = [item for item in body.get("output") or () if isinstance(item, Mapping) and text_in(item.get("id"))]
+    shown = body.get("output")
+    output = [item for item in shown if text_in(mapping(item).get("id"))] if isinstance(shown, list) else []
     response.body = {**response.body, **body}
     response.done = True
-    for shown in output:
-        item = _of_response(session, shown["id"], response.id)
-        _show(session, item, shown, done=True)
+    for last in output:
+        item = _of_response(session, last["id"], response.id)
+        _show(session, item, last, done=True)
     return []
 
 

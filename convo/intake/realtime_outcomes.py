@@ -23,7 +23,7 @@ class Final:
 
 @attrs.frozen
 class Truncated:
-    """Of an item that was given before, only the first `seconds` were heard."""
+    """Of an item only the first `seconds` were heard. One that is given later is cut already."""
 
     session: str
     item: str
@@ -32,13 +32,12 @@ class Truncated:
 
 @attrs.frozen
 class Transcript:
-    """The words of an item's part of speech. `given` says that the item was given before, without them."""
+    """The words of an item's part of speech, and what it cost to find them. An item that is given later has them already."""
 
     session: str
     item: str
     part: int
     text: str
-    given: bool
     model: str | None
     usage: Usage
     raw: str = attrs.field(repr=False)

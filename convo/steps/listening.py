@@ -200,7 +200,7 @@ def _heard(listening: Listening, found: Transcript) -> Steps[Message | Reply | N
         **_usage(listening, found.usage, found.model or ""),
     }  # fmt: skip
     yield from _kept(call)
-    where = (yield from _place_of(listening, found.session, found.item)) if found.given else None
+    where = yield from _place_of(listening, found.session, found.item)
     return (yield from _with_words(place, found, *where)) if where is not None else None
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import struct
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import convo
 from convo.intake.realtime import RealtimeFold
@@ -84,9 +88,7 @@ def test_corrections_are_given_only_for_what_was_given() -> None:
     script.truncated(name, 150)
     found = outcomes(script.events)
     assert [(one.item, one.seconds) for one in found if isinstance(one, Truncated)] == [(name, 0.1)]
-    assert [(one.text, one.given, one.model) for one in found if isinstance(one, Transcript)] == [
-        ("hello", True, "gpt-transcribe")
-    ]
+    assert [(one.text, one.model) for one in found if isinstance(one, Transcript)] == [("hello", "gpt-transcribe")]
 
 
 def test_events_that_come_again_do_nothing() -> None:
@@ -261,3 +263,31 @@ def test_usage_of_a_response_is_read_by_kind() -> None:
 @pytest.mark.parametrize("value", [None, [], "x", {}, {"input_tokens": "3", "input_token_details": 7}])
 def test_usage_that_says_nothing_is_unknown(value: object) -> None:
     assert convo.Usage.from_realtime(value) == convo.Usage()
+
+
+# --- hostile events --------------------------------------------------------------------------------
+
+JUNK = st.sampled_from([None, 7, -1, 1.5, True, "", "x\0\ud800", [], [7], {}, {"id": 7}, {"type": "input_audio"}, 10**400])
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where a value stands in JSON, the outermost left out."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, child in inner for place in [(*path, key), *places(child, (*path, key))]]
+
+
+@given(data=st.data())
+def test_events_that_are_damaged_anywhere_are_taken_or_refused(data: Any) -> None:
+    events = copy.deepcopy(whole_session().events)
+    fold = RealtimeFold(model=MODEL)
+    damaged = data.draw(st.sets(st.integers(0, len(events) - 1), max_size=12))
+    for number, event in enumerate(events):
+        if number in damaged:
+            *outer, last = data.draw(st.sampled_from(places(event)))
+            holder: Any = event
+            for key in outer:
+                holder = holder[key]
+            holder[last] = copy.deepcopy(data.draw(JUNK))
+        with suppress(convo.AnswerError):
+            fold.feed(event)
+    fold.close()
