@@ -238,7 +238,7 @@ def _response(message: Message, body: dict[str, Any], scene: Scene) -> Rendered 
     """Give a reply of the Responses API to that API: as the items that it gave, or in words and why; None for any other."""
     if message.api != "responses" or scene.target.api != "responses":
         return None
-    from convo.assembly.responses import replayable
+    from convo.assembly.responses import in_words, replayable
 
     raw = message.raw
     why = "" if scene.policy.response_items else "in words"
@@ -246,6 +246,8 @@ def _response(message: Message, body: dict[str, Any], scene: Scene) -> Rendered 
     if not why:
         return {"role": "assistant", "output": raw["output"]}, "text", "items"
     wire, how, reason = _any_reply(message, body, scene)
+    if wire is not None and message.status == "complete" and (plain := in_words(raw["output"])):
+        wire = {"role": "assistant", "output": plain}
     return wire, how, reason or why
 
 

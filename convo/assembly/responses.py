@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from convo.assembly.chat import short_id
 from convo.assembly.shape import check_limits, notes_of_move
 from convo.assembly.target import AUDIO_ARGUMENTS
 from convo.errors import ConflictingArguments
@@ -26,7 +27,9 @@ ENCRYPTED = "reasoning.encrypted_content"
 PREVIOUS = "previous_response_id"
 _OWN = (PREVIOUS, "conversation", "input", "messages")
 _PARTS = {"user": "input_text", "system": "input_text", "developer": "input_text", "tool": "input_text"}
-_OUTPUTS = {"function": "function_call_output", "custom": "custom_tool_call_output"}
+_OUTPUTS = {"function_call": "function_call_output", "custom_tool_call": "custom_tool_call_output"}
+_SAID = {"function_call": "arguments", "custom_tool_call": "input"}
+"""By type of a call, where the text is that the model wrote for it."""
 _MARK = "prompt_cache_breakpoint"
 
 
@@ -123,24 +126,41 @@ def chained(rendered: Sequence[tuple[Message, How, str]], history: Sequence[Mess
 
 def input_of(wires: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Give the input items of each message of a request."""
-    kinds: dict[str, str] = {}
+    calls: dict[str, dict[str, Any]] = {}
     found = []
     for wire in wires:
-        items = _items(wire, kinds)
-        kinds |= {item["call_id"]: "custom" for item in items if item.get("type") == "custom_tool_call" and "call_id" in item}
+        items = _items(wire, calls)
+        calls |= {short_id(item["call_id"]): item for item in items if item.get("type") in _OUTPUTS and item.get("call_id")}
         found.append(items)
     return found
 
 
-def _items(wire: dict[str, Any], kinds: Mapping[str, str]) -> list[dict[str, Any]]:
+def in_words(output: Sequence[Any]) -> list[dict[str, Any]]:
+    """Give items that the API gave as items that it knows nothing of: what was said, with its phase, and what was called."""
+    return [plain for item in output if (plain := _in_words(item)) is not None]
+
+
+def _in_words(item: Any) -> dict[str, Any] | None:
+    match item:
+        case {"type": "message", "content": list(parts)}:
+            text = "\n".join(str(part.get("text") or part.get("refusal") or "") for part in parts if isinstance(part, dict))
+            phase = {"phase": item["phase"]} if item.get("phase") else {}
+            return {"role": "assistant", "content": text, **phase} if text else None
+        case {"type": "function_call" | "custom_tool_call" as kind, "call_id": str(id), "name": str(name)}:
+            said = _SAID[kind]
+            return {"type": kind, "call_id": id, "name": name, said: str(item.get(said) or "")}
+    return None
+
+
+def _items(wire: dict[str, Any], calls: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
     if "output" in wire:
         return list(wire["output"])
     match wire["role"]:
         case "assistant":
             return _reply(wire)
         case "tool":
-            kind = _OUTPUTS[kinds.get(wire["tool_call_id"], "function")]
-            return [{"type": kind, "call_id": wire["tool_call_id"], "output": _content(wire["content"], "tool")}]
+            call = calls.get(wire["tool_call_id"], {"type": "function_call", "call_id": wire["tool_call_id"]})
+            return [{"type": _OUTPUTS[call["type"]], "call_id": call["call_id"], "output": _content(wire["content"], "tool")}]
         case "function":
             return [{"role": "system", "content": f"{wire['name']} returned: {wire['content']}"}]
         case role:

@@ -21,7 +21,7 @@ from convo.errors import ConflictingArguments, RequestError
 from convo.models import Catalogue
 from convo.policy import Policy
 from convo.tokens import rough_tokens
-from tests.assembly.builders import asked, log, planned, responded, thought, wrote
+from tests.assembly.builders import asked, log, planned, responded, result, thought, wrote
 from tests.support.histories import Case, cases, family_of
 from tests.support.replies import ELSEWHERE
 from tests.support.validate import strict
@@ -73,6 +73,7 @@ def test_any_history_has_the_shape_that_the_types_of_the_api_have(case: Case, ap
 
 ASK: dict[str, Any] = {"model": "gpt-5.5", "api": "responses"}
 SECRET = thought(encrypted_content="gAAAA")
+LONG = "call_" + "x" * 50
 WORDS = {"role": "assistant", "content": "Yes."}
 
 
@@ -100,6 +101,23 @@ def test_a_response_goes_back_as_its_items_only_where_they_are_good(
     reasons = {message.position: reason for message, _, reason in made.rendered}
     reasons |= {message.position: reason for message, reason in made.omitted}
     assert reasons[2] == why
+
+
+def test_in_words_a_response_keeps_its_phases_and_its_calls() -> None:
+    reply = responded(
+        thought(),
+        wrote("Let me look.", phase="commentary"),
+        {"type": "function_call", "id": "fc_1", "call_id": LONG, "name": "look", "arguments": "{}", "status": "completed"},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed"},
+    )
+    found = log(asked("Is it?"), reply, result(LONG, "Yes."), asked("So?"))
+    assert fill(planned(found, **ASK, origin=ELSEWHERE), {})["input"][1:-1] == [
+        {"role": "assistant", "content": "Let me look.", "phase": "commentary"},
+        {"type": "function_call", "call_id": LONG, "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": LONG, "output": "Yes."},
+    ]
+    output = fill(planned(found, **ASK), {})["input"][-2]
+    assert output == {"type": "function_call_output", "call_id": LONG, "output": "Yes."}, "the id is the one that the API gave"
 
 
 @pytest.mark.parametrize(
