@@ -5,6 +5,7 @@ An assistant item that holds audio is refused, so that what was said goes as its
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ from convo.intake.seeds import seed_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+MAX_ID = 32
+"""Characters of an id that a session takes."""
 
 
 def seeds_of(wires: Sequence[dict[str, Any]], positions: Sequence[int]) -> list[list[dict[str, Any]]]:
@@ -37,7 +42,7 @@ def _items(wire: dict[str, Any]) -> list[dict[str, Any]]:
             return _reply(as_chat(wire))
         case "tool":
             output = plain_of(wire["content"]) or ""
-            return [{"type": "function_call_output", "call_id": wire["tool_call_id"], "output": output}]
+            return [{"type": "function_call_output", "call_id": _call_id(wire["tool_call_id"]), "output": output}]
         case "function":
             return [_message("system", [_text(f"{wire['name']} returned: {wire['content']}")])]
         case "user":
@@ -58,7 +63,12 @@ def _call(call: dict[str, Any]) -> dict[str, Any]:
     """A session has functions only: the text of a custom tool goes as the argument `input` of one."""
     inner = call[call["type"]]
     arguments = json.dumps({"input": inner["input"]}) if call["type"] == "custom" else inner["arguments"]
-    return {"type": "function_call", "call_id": call["id"], "name": inner["name"], "arguments": arguments}
+    return {"type": "function_call", "call_id": _call_id(call["id"]), "name": inner["name"], "arguments": arguments}
+
+
+def _call_id(identifier: str) -> str:
+    """Give the id of a call, or one made from its hash where it is longer than a session takes."""
+    return identifier if len(identifier) <= MAX_ID else f"call_{hashlib.sha256(identifier.encode()).hexdigest()}"[:MAX_ID]
 
 
 def _message(role: str, content: list[dict[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,6 +21,10 @@ from convo.assembly import Plan, Request, Seeds, fill, fill_seeds, plan
 from convo.errors import ConflictingArguments, RequestError
 from convo.models import Catalogue
 from convo.policy import Policy
+from convo.testing import FakeAPI
+from convo.testing.live_items import refusal_of_live_items
+from convo.testing.realtime_items import Conversation, item_of
+from convo.testing.realtime_rules import event_refusals
 from convo.tokens import rough_tokens
 from tests.assembly.builders import asked, log, planned, responded, result, thought, wrote
 from tests.support.histories import Case, cases, family_of
@@ -27,6 +32,8 @@ from tests.support.replies import ELSEWHERE
 from tests.support.validate import strict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convo.messages import Draft
 
 MODELS = {"responses": "gpt-5.5", "realtime": "gpt-realtime-2.1", "live": "gpt-live-1"}
@@ -46,9 +53,18 @@ def finished(made: Plan, blobs: dict[str, bytes]) -> Request | Seeds:
     return fill(made, blobs) if made.target.api == "responses" else fill_seeds(made, blobs)
 
 
+def refusals_of_seeds(items: Sequence[dict[str, Any]]) -> None:
+    """Assert that a session takes items one after the other."""
+    state: Any = SimpleNamespace(conversation=Conversation())
+    for item in items:
+        event: Any = {"type": "conversation.item.create", "item": item}
+        assert next(event_refusals(event, state), None) is None, item
+        state.conversation.add(item_of(item, item["id"], ""))
+
+
 @settings(max_examples=400, deadline=None)
 @given(cases(), st.sampled_from(sorted(MODELS)), st.sampled_from([None, 40, 400]))
-def test_any_history_has_the_shape_that_the_types_of_the_api_have(case: Case, api: str, window: int | None) -> None:
+def test_any_history_is_what_the_api_and_its_types_take(case: Case, api: str, window: int | None) -> None:
     model = Catalogue.default().lookup(MODELS[api])
     target = attrs.evolve(case.target, model=model, api=api, arguments={})
     policy = attrs.evolve(case.policy, window_tokens=window, missing_transcript="placeholder")
@@ -59,10 +75,16 @@ def test_any_history_has_the_shape_that_the_types_of_the_api_have(case: Case, ap
     ready = finished(made, dict(case.blobs))
     if isinstance(ready, Request):
         judge(api).validate_python(dict(ready))
+        with FakeAPI(models={ready["model"]: "text"}).client() as client:
+            client.responses.create(**ready)
     else:
         judge(api).validate_python(list(ready.items))
+    if api == "realtime":
+        assert isinstance(ready, Seeds)
+        refusals_of_seeds(ready.items)
     if api == "live":
         assert isinstance(ready, Seeds)
+        assert refusal_of_live_items(ready.items) is None
         assert len(ready.items) <= 128
         assert sum(rough_tokens(part["text"]) for item in ready.items for part in item["content"]) <= 8_192
     said = {message.position for message, _, _ in made.rendered} | {message.position for message, _ in made.omitted}
