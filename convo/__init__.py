@@ -6,7 +6,7 @@ assembles the request in the shape that the API expects now, and stores the answ
 
 import typing
 
-from convo.assembly import Estimate, Rendering, Request
+from convo.assembly import Estimate, Rendering, Request, Seeds
 from convo.audio import Audio
 from convo.edges import Event, Pending
 from convo.errors import (
@@ -179,6 +179,7 @@ __all__ = [
     "SchemaTooNew",
     "SchemaTooOld",
     "SearchUnavailable",
+    "Seeds",
     "SpendingUnknown",
     "StaleHead",
     "StorageFull",
