@@ -6,7 +6,7 @@ assembles the request in the shape that the API expects now, and stores the answ
 
 import typing
 
-from convo.assembly import Estimate, Rendering, Request
+from convo.assembly import Estimate, Rendering, Request, Seeds
 from convo.audio import Audio
 from convo.edges import Event, Pending
 from convo.errors import (
@@ -35,6 +35,7 @@ from convo.errors import (
     InvalidText,
     KeyMismatch,
     KeyTaken,
+    ListenerClosed,
     MessageNotFound,
     MissingDependency,
     ModelEndsSoon,
@@ -77,7 +78,7 @@ from convo.errors import (
     UsageError,
     WrongEventLoop,
 )
-from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
+from convo.events import AudioDelta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
 from convo.history import History
 from convo.intake import ChatFold
 from convo.media import File, Image
@@ -97,6 +98,7 @@ __all__ = [
     "AnswerError",
     "AsyncConversation",
     "AsyncExchange",
+    "AsyncListener",
     "AsyncStore",
     "AsyncStream",
     "Audio",
@@ -141,6 +143,8 @@ __all__ = [
     "InvalidText",
     "KeyMismatch",
     "KeyTaken",
+    "Listener",
+    "ListenerClosed",
     "Media",
     "Memory",
     "Message",
@@ -162,6 +166,7 @@ __all__ = [
     "Present",
     "ReadOnlyStore",
     "ReadOnlyView",
+    "ReasoningDelta",
     "RecordingNotFound",
     "Recovery",
     "RefusalDelta",
@@ -169,10 +174,12 @@ __all__ = [
     "Reply",
     "Request",
     "RequestError",
+    "ResponseFold",
     "SchemaMissing",
     "SchemaTooNew",
     "SchemaTooOld",
     "SearchUnavailable",
+    "Seeds",
     "SpendingUnknown",
     "StaleHead",
     "StorageFull",
@@ -209,6 +216,7 @@ __all__ = [
 _LATER = {
     "AsyncConversation": "async_api",
     "AsyncExchange": "async_api",
+    "AsyncListener": "async_listening",
     "AsyncStore": "async_api",
     "AsyncStream": "async_api",
     "Budget": "budget",
@@ -219,6 +227,8 @@ _LATER = {
     "Present": "filters",
     "Finding": "findings",
     "Hit": "hits",
+    "ResponseFold": "response_stream",
+    "Listener": "listening",
     "Transcribed": "transcribing",
     "TranscriptionFailure": "transcribing",
 }
@@ -226,11 +236,14 @@ _LATER = {
 
 if typing.TYPE_CHECKING:
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
+    from convo.async_api.listening import AsyncListener
     from convo.budget import Budget, BudgetWarning
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
     from convo.hits import Hit
+    from convo.intake.response_stream import ResponseFold
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
+    from convo.sync_api.listening import Listener
 else:
 
     def __getattr__(name: str) -> object:
@@ -238,6 +251,8 @@ else:
         match _LATER.get(name):
             case "async_api":
                 from convo import async_api as home
+            case "async_listening":
+                from convo.async_api import listening as home
             case "budget":
                 from convo import budget as home
             case "filters":
@@ -246,6 +261,10 @@ else:
                 from convo import findings as home
             case "hits":
                 from convo import hits as home
+            case "response_stream":
+                from convo.intake import response_stream as home
+            case "listening":
+                from convo.sync_api import listening as home
             case "transcribing":
                 from convo.steps import transcribing as home
             case _:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from convo.assembly.estimate import CHARACTERS_A_TOKEN, REPLY_AUDIO_RATE, estimate
+from convo.assembly.window import OUTPUT_ARGUMENTS
 from convo.checks import check_choice, check_type
 from convo.errors import BudgetExceeded, InputError, SpendingUnknown
 from convo.usage import Cost, Usage, price
@@ -158,7 +159,7 @@ def assumed(plan: Plan, text: int = 0, audio: int = 0) -> tuple[int, Cost]:
 def needed(plan: Plan) -> tuple[int, Cost]:
     """Give what a request needs: its input, and the most output where it says how much; all of it speech if it speaks."""
     arguments = plan.arguments
-    most = arguments.get("max_completion_tokens") or arguments.get("max_tokens")
+    most = next((arguments[name] for name in OUTPUT_ARGUMENTS if arguments.get(name)), None)
     if not isinstance(most, int) or isinstance(most, bool) or most < 0:
         return assumed(plan)
     return assumed(plan, audio=most) if "audio" in (arguments.get("modalities") or ()) else assumed(plan, text=most)

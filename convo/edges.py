@@ -14,7 +14,7 @@ import attrs
 from convo.audio.wave import wav_header
 from convo.checks import check_type
 from convo.errors import ConflictingArguments, InputError, NoReply
-from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
+from convo.events import Delta
 from convo.ids import cursor_of, uuid7
 from convo.reply import Reply
 from convo.steps.exchange import goes_on, key_of_round
@@ -35,7 +35,7 @@ MAX_OWNER = 255
 MOST_WARNINGS = 10_000
 """Warnings that are remembered as given: past that the oldest may be given once more."""
 
-Event = TextDelta | TranscriptDelta | AudioDelta | RefusalDelta | ToolCallDelta | Reply
+Event = Delta | Reply
 """What a stream yields: what is new as it comes, then the recorded reply."""
 
 

@@ -23,7 +23,7 @@
     │   ├── BudgetExceeded                 the call would pass a limit of tokens or money
     │   ├── SpendingUnknown                a budget cannot be held: a cost is not known
     │   ├── UnsupportedApi                 an API whose requests convo does not assemble
-    │   ├── UnsupportedMedia               the model does not take this kind of media
+    │   ├── UnsupportedMedia               the model, or the server, does not take this kind of media
     │   └── ModelShutDown                  the model is no longer there
     ├── AnswerError (ValueError)           an answer that cannot be recorded
     ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
@@ -41,6 +41,7 @@
     │   ├── KeyMismatch                    the key was used before, for other content
     │   ├── KeyTaken                       another conversation of the new owner has the key
     │   ├── ExchangeLost                   another worker took the exchange over
+    │   ├── ListenerClosed                 the listener of a session was closed
     │   └── CallClosed                     the exchange was already recorded, failed or left
     ├── UsageError (RuntimeError)          a call that is not allowed here
     │   ├── NoReply (LookupError)          a stream that has no reply, or not yet
@@ -353,20 +354,24 @@ class UnsupportedApi(RequestError):
 
 
 class AnswerError(ConvoError, ValueError):
-    """An answer that cannot be recorded as a reply."""
+    """An answer that cannot be recorded as a reply. `api_code` is the API's own, where it answered with an error."""
+
+    api_code: str | None = None
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(f"the answer cannot be recorded: {reason}; {remedy}")
 
 
 class UnsupportedMedia(RequestError):
-    """The turn to answer holds media that the model does not take."""
+    """The turn to answer holds media that the model does not take, or the `server`, where it is that one."""
 
-    def __init__(self, model: str, kind: str, position: int) -> None:
-        super().__init__(f"{model} takes no {kind}, and message {position} holds one; choose a model that does, or remove it")
+    def __init__(self, model: str, kind: str, position: int, server: str | None = None) -> None:
+        who, other = (model, "a model") if server is None else (f"the server {server}", "a server")
+        super().__init__(f"{who} takes no {kind}, and message {position} holds one; choose {other} that does, or remove it")
         self.model = model
         self.kind = kind
         self.position = position
+        self.server = server
 
 
 class ModelShutDown(RequestError):
@@ -543,6 +548,14 @@ class ExchangeLost(ConflictError):
         )
         self.exchange = exchange
         self.status = status
+
+
+class ListenerClosed(ConflictError):
+    """The listener of a Realtime session was closed."""
+
+    def __init__(self, session: str | None) -> None:
+        super().__init__(f"the listener of session {session} was closed; feed its events to a new one: chat.listen(model)")
+        self.session = session
 
 
 class CallClosed(ConflictError):

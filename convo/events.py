@@ -34,6 +34,16 @@ class RefusalDelta:
 
 
 @attrs.frozen
+class ReasoningDelta:
+    """A piece of what the model tells of its reasoning: its summary, or the reasoning itself where a server shows it.
+
+    Only Responses has it, and a reply's `text` does not hold it. Valid text, as that of a `TextDelta`.
+    """
+
+    text: str
+
+
+@attrs.frozen
 class ToolCallDelta:
     """A piece of a tool call. `index` tells parallel calls apart; `id` and `name` are None where this piece has none.
 
@@ -46,5 +56,5 @@ class ToolCallDelta:
     arguments: str
 
 
-Delta = TextDelta | TranscriptDelta | AudioDelta | RefusalDelta | ToolCallDelta
+Delta = TextDelta | TranscriptDelta | AudioDelta | RefusalDelta | ReasoningDelta | ToolCallDelta
 """Whatever a stream tells."""

@@ -49,6 +49,11 @@ def bytes_of(kind: Literal["image", "file"], mime: str, data: bytes, part: int) 
     if not data:
         raise EmptyContent(f"the {kind}")
     _check_size(data, f"the {kind}")
+    return described(kind, mime, data, part)
+
+
+def described(kind: Literal["image", "file"], mime: str | None, data: bytes, part: int) -> Media:
+    """Give the media of an image or a file, whatever the number of its bytes."""
     return Media(part=part, kind=kind, format=mime, digest=hashlib.sha256(data).hexdigest(), size=len(data), data=data)
 
 

@@ -51,8 +51,11 @@ def check_functions(functions: Functions | None, tools: object, *, asynchronous:
 
 
 def names_of(tools: object) -> frozenset[str]:
-    """Give the names of the tools of a request."""
-    found = [tool.get("function") or tool.get("custom") for tool in _list(tools) if isinstance(tool, Mapping)]
+    """Give the names of the tools of a request, of Chat Completions or of Responses, where a namespace may hold several."""
+    found = []
+    for tool in _list(tools):
+        if isinstance(tool, Mapping):
+            found += [tool.get("function") or tool.get("custom") or tool, *_list(tool.get("tools"))]
     return frozenset(inner["name"] for inner in found if isinstance(inner, Mapping) and isinstance(inner.get("name"), str))
 
 

@@ -15,6 +15,7 @@ from convo.audio.wave import cut_pcm16, cut_wav
 from convo.checks import check_seconds
 from convo.errors import ConvoError
 from convo.extract import decode_base64
+from convo.forms import is_response, items_of, joined
 from convo.messages import text_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _CUTTERS = {"pcm16": cut_pcm16, "wav": cut_wav}
 """Formats whose bytes are samples; others cannot be cut without decoding them."""
+_BESIDE = ("annotations", "logprobs")
+"""What refers to places in a text."""
 _WORD = re.compile("\\s*(?:[\u3040-\u30ff\u3400-\u9fff]|[^\\s\u3040-\u30ff\u3400-\u9fff]+)")
 """A word with the space before it; in Chinese and Japanese, which have no spaces, a character."""
 
@@ -51,9 +54,12 @@ def heard(answer: Mapping[str, Any], seconds: float, format: str | None, *, whol
 
     An answer that is `whole` and was heard to its end is given as it is. Of any other, speech is cut as `cut` does,
     and what was written by the usual rate of speech. It has no `finish_reason`, no tool calls (nobody waits for them
-    any more), and no audio id: that would stand for all of the sound, also for what was not heard.
+    any more), and no audio id: that would stand for all of the sound, also for what was not heard. Of a Response only its
+    messages stay, cut as what was written, and it is incomplete.
     """
     check_seconds(seconds)
+    if is_response(answer):
+        return _heard_of_response(answer, seconds, whole=whole)
     choice = answer["choices"][0]
     message = dict(choice["message"])
     if whole and seconds >= _length(message, format):
@@ -66,6 +72,44 @@ def heard(answer: Mapping[str, Any], seconds: float, format: str | None, *, whol
     _cut_audio(message, seconds, format, whole=whole)
     logprobs = {"logprobs": None} if "logprobs" in choice else {}
     return {**answer, "choices": [{**choice, "message": message, "finish_reason": None, **logprobs}]}
+
+
+def _heard_of_response(answer: Mapping[str, Any], seconds: float, *, whole: bool) -> dict[str, Any]:
+    said, refused = (joined(items_of(answer), key) for key in ("text", "refusal"))
+    if whole and seconds >= _length({"content": said, "refusal": refused}, None):
+        return dict(answer)
+    return shortened(answer, *(len(_words(text, seconds) or "") for text in (said, refused)))
+
+
+def shortened(answer: Mapping[str, Any], said: int, refused: int = 0) -> dict[str, Any]:
+    """Give a Response, or the body of a reply that was one, with the beginning of its texts, and nothing else in its output.
+
+    `said` and `refused` are characters of what `as_chat` gives as content and as refusal. What the API put beside a text,
+    such as citations, goes with the end of it.
+    """
+    left = {"text": said, "refusal": refused}
+    messages = [_shorter(item, left) for item in items_of(answer) if joined([item], "text") or joined([item], "refusal")]
+    ended = {"status": "incomplete", "incomplete_details": None} if "status" in answer else {}
+    return {**answer, **ended, "output": [item for item in messages if item["content"]]}
+
+
+def _shorter(item: dict[str, Any], left: dict[str, int]) -> dict[str, Any]:
+    """Give a message item with as much of its texts as is left, and take that off."""
+    parts: list[dict[str, Any]] = []
+    cut = False
+    for part in item["content"]:
+        key = next((key for key in left if isinstance(part, dict) and isinstance(part.get(key), str) and part[key]), None)
+        if key is None:
+            continue
+        text = part[key]
+        if left[key] >= len(text):
+            parts.append(part)
+        else:
+            cut = True
+            if left[key] > 0:
+                parts.append({**part, key: text[: left[key]], **{beside: [] for beside in _BESIDE if beside in part}})
+        left[key] -= len(text) + 1  # the line end that joins it to the next one
+    return {**item, "content": parts, **({"status": "incomplete"} if cut and "status" in item else {})}
 
 
 def _cut_audio(message: dict[str, Any], seconds: float, claimed: str | None, *, whole: bool) -> None:

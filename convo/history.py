@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
+from convo.forms import as_chat
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
@@ -97,9 +99,10 @@ class History(Sequence["Message"]):
         """Give the messages as Chat Completions writes them, instructions in their places, unknown fields kept.
 
         Audio, images and files are `{"$blob": digest}` where bytes were; `Conversation.to_chat()` has the bytes, and is
-        what `Store.create(messages=...)` takes. `Conversation.request()` gives what an API accepts, this what was said.
+        what `Store.create(messages=...)` takes. `Conversation.request()` gives what an API accepts, this what was said;
+        of a reply of another API, what has a place in Chat Completions.
         """
-        return [message.raw for message in self.messages if message.kind != "summary"]
+        return [as_chat(message.raw) for message in self.messages if message.kind != "summary"]
 
     def audio(self) -> tuple[Audio, ...]:
         """All first recordings and spoken replies of the messages, without their bytes."""

@@ -1,7 +1,8 @@
 """Messages of the log, and drafts that are to become messages: pure values.
 
 The body of either is the API's own JSON as canonical text, in which bytes are replaced by
-`{"$blob": "<sha-256 in hex>"}`; the bytes themselves travel beside it as `Media`.
+`{"$blob": "<sha-256 in hex>"}`; the bytes themselves travel beside it as `Media`. A reply of the Responses API is one
+message, whose body holds all of its output items (see `convo.forms`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import attrs
 
 from convo.audio import Audio
 from convo.canonical import decode
+from convo.forms import as_chat
 from convo.times import from_micros
 
 if TYPE_CHECKING:
@@ -28,9 +30,9 @@ COVERS = "covers"
 class Media:
     """One piece of media of a message, as stored. `data` is None where the bytes were not loaded.
 
-    `duration` is in seconds, `size` in bytes, `digest` the SHA-256 in hex; `part` is the index of the content
-    part that holds it, -1 for the audio of a reply. `made_by` is the model that made this speech of a reply's text, None
-    where it came with the message.
+    `duration` is in seconds, `size` in bytes, `digest` the SHA-256 in hex; `part` is the index of the content part that
+    holds it, or of the output item of a Response; -1 is the audio of a reply. `made_by` is the model that made this
+    speech of a reply's text, None where it came with the message.
     """
 
     part: int
@@ -187,6 +189,8 @@ def audio_of(piece: Media, message: Message | Draft) -> Audio:
 
 def text_of(body: Mapping[str, Any], media: tuple[Media, ...] = ()) -> str:
     """Give the text of a message body: content, what was said, and transcripts of what was recorded."""
+    if "output" in body:
+        body = as_chat(body)
     said = body.get("audio")
     pieces = [
         said.get("transcript") if isinstance(said, dict) else None,
@@ -209,6 +213,8 @@ def _content_texts(content: object, media: tuple[Media, ...]) -> list[object]:
 
 def calls_of(body: Mapping[str, Any]) -> list[ToolCall]:
     """Give the tool calls of a message body; a call whose shape is unknown is left out."""
+    if "output" in body:
+        body = as_chat(body)
     found = body.get("tool_calls")
     if not isinstance(found, list):
         return []

@@ -1,6 +1,7 @@
 """What each model takes, costs and when it ends: a catalogue read from `models.toml`, which a caller can extend.
 
-What is not known is None, and a model that is not known is sent what the caller asks for.
+What is not known is None, and a model that is not known is sent what the caller asks for. The catalogue holds the servers
+of `convo/servers.py` too, so that an application describes all it talks to in one file.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.entries import SAME_AS, base_of, document, made, merged, over, table, without
 from convo.errors import InvalidContent
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
+
+    from convo.entries import Shape
+    from convo.servers import Server
 
 _DATED = re.compile(r"(.+)-\d{4}-\d{2}-\d{2}")
 SOON = 60
@@ -150,10 +155,14 @@ def name_of(model: Model | None) -> str | None:
 
 @attrs.frozen
 class Catalogue:
-    """Models by name. `table` names the price table and its date, to be stored beside every cost."""
+    """Models by name, and servers. `table` names the price table and its date, to be stored beside every cost.
+
+    `servers` are those that the application describes, the first that fits; None for those that come with convo.
+    """
 
     models: Mapping[str, Model] = attrs.field(hash=False)
     table: str
+    servers: Mapping[str, Server] | None = attrs.field(default=None, hash=False, repr=False)
 
     @classmethod
     def default(cls) -> Catalogue:
@@ -164,16 +173,42 @@ class Catalogue:
     def load(cls, path: str | os.PathLike[str], *, extend: bool = True) -> Catalogue:
         """Give the default catalogue, extended by a TOML file of the same shape; what the file says wins.
 
-        A key of a model replaces that key only, but `prices` is replaced as a whole: it has one source and date. With
-        `extend=False` the file stands alone, and models that it does not name are not known.
-        Raises `InvalidContent` for a file of another shape, and `OSError` as Python does.
+        A key of a model replaces that key only, but `prices` is replaced as a whole: it has one source and date. A model
+        that is `same_as` another one takes from it what its entry does not say, its audio family too, but not when it ends:
+        so is an Azure deployment named. A table `servers` describes servers (see `Server`) in the same way.
+        With `extend=False` the file stands alone, and models that it does not name are not known; nor are servers, where it
+        describes any. Raises `InvalidContent` for a file of another shape, and `OSError` as Python does.
         """
         where = str(path)
-        document = _document(Path(path).read_bytes(), where)
-        models, title = document.get("models", {}), _title(document, Path(path).stem)
+        found = document(Path(path).read_bytes(), _DOCUMENT, where)
+        models, title = found.get("models", {}), _title(found, Path(path).stem)
+        servers = _servers(found["servers"], where, extend=extend) if "servers" in found else None
         if not extend:
-            return _catalogue(models, title, where)
-        return _catalogue(_merged(_packaged()["models"], models), f"{cls.default().table} + {title}", where)
+            return _catalogue(models, title, where, servers)
+        return _catalogue(merged(_packaged()["models"], models), f"{cls.default().table} + {title}", where, servers)
+
+    def with_servers(self, servers: Mapping[str, str | Server]) -> Catalogue:
+        """Give the catalogue with servers by their address: `{"http://llm.internal/v1": "vllm"}`.
+
+        An address is a base URL, a host, or a host with its port; what stands behind it is a `Server`, or the name of one.
+        Raises `InvalidContent` for a name that nobody has, `InputError` for what is no such dict.
+        """
+        from convo.servers import with_addresses
+
+        return attrs.evolve(self, servers=with_addresses(self.servers, servers))
+
+    def server_of(self, client_or_origin: Any, model: str | None = None) -> Server:
+        """Give what is known of the server that a client, or a base URL, leads to; nothing is asked of it.
+
+        At an address that nobody knows, a model of OpenAI's is taken to be reached through a gateway: the server is then the
+        API itself. For any other model it is `Server.unknown()`.
+        """
+        from convo.servers import API, server_of
+
+        found = server_of(client_or_origin, self.servers)
+        if found.known or model is None or not Catalogue.default().lookup(self.lookup(model).family).known:
+            return found
+        return server_of(API, self.servers)
 
     def lookup(self, name: str) -> Model:
         """Give the model of that name. `x-2026-01-31` is `x` unless it has its own entry; others are `known=False`."""
@@ -206,82 +241,73 @@ class Catalogue:
 
 _KINDS = ("text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write")
 _DATE = (dt.date,)
-_DOCUMENT = {"name": (str,), "date": _DATE, "models": (dict,)}
-_MODEL = {
+_DOCUMENT: Shape = {"name": (str,), "date": _DATE, "models": (dict,), "servers": (dict,)}
+_MODEL: Shape = {
     "family": (str,), "audio": (bool,), "images": (bool,), "structured": (bool,), "context": (int,),
     "max_output": (int,), "apis": (list,), "voices": (list,), "breakpoints": (bool,), "cache_minimum": (int,),
     "cache_write_rate": (Decimal, int), "cache_read_rate": (Decimal, int),
     "prices": (dict,), "shutdown": _DATE, "successor": (str,), "sources": (list,),
+    SAME_AS: (str,),
 }  # fmt: skip
-_PRICES = {**dict.fromkeys(_KINDS, (Decimal, int)), "currency": (str,), "source": (str,), "date": _DATE}
+_PRICES: Shape = {**dict.fromkeys(_KINDS, (Decimal, int)), "currency": (str,), "source": (str,), "date": _DATE}
 _PACKAGED = "convo/models.toml"
+_OWN = ("shutdown", "successor")
+"""What a model does not take from the one that it is `same_as`: who serves it under another name ends it on another day."""
 
 
 @functools.cache
 def _default() -> Catalogue:
-    document = _packaged()
-    return _catalogue(document["models"], _title(document, _PACKAGED), _PACKAGED)
+    found = _packaged()
+    return _catalogue(found["models"], _title(found, _PACKAGED), _PACKAGED)
 
 
 @functools.cache
 def _packaged() -> dict[str, Any]:
-    return _document(resources.files("convo").joinpath("models.toml").read_bytes(), _PACKAGED)
+    return document(resources.files("convo").joinpath("models.toml").read_bytes(), _DOCUMENT, _PACKAGED)
 
 
-def _document(data: bytes, where: str) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        found = tomllib.loads(data.decode(), parse_float=Decimal)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidContent(f"{where} is no TOML ({error})", "correct the file") from error
-    return _table(found, _DOCUMENT, where)
-
-
-def _title(document: Mapping[str, Any], name: str) -> str:
+def _title(found: Mapping[str, Any], name: str) -> str:
     """Give the name of a price table with its date, where it has one."""
-    return " ".join(str(part) for part in (document.get("name", name), document.get("date")) if part)
+    return " ".join(str(part) for part in (found.get("name", name), found.get("date")) if part)
 
 
-def _merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give our entries with theirs laid over, key by key. What is no table is kept, to be refused by name."""
-    return {**ours, **{name: _over(ours.get(name, {}), entry) for name, entry in theirs.items()}}
+def _servers(entries: Mapping[str, Any], where: str, *, extend: bool) -> Mapping[str, Server]:
+    from convo.servers import described
+
+    return described(entries, where, extend=extend)
 
 
-def _over(below: Mapping[str, Any], entry: object) -> object:
-    return {**below, **entry} if isinstance(entry, dict) else entry
+def _catalogue(
+    entries: Mapping[str, Any], title: str, where: str, servers: Mapping[str, Server] | None = None
+) -> Catalogue:  # fmt: skip
+    """Make models of entries."""
+    models = {name: _model(name, _facts(name, entries, where), where) for name in entries}
+    return Catalogue(models, title, servers)
 
 
-def _catalogue(entries: Mapping[str, Any], table: str, where: str) -> Catalogue:
-    """Make models of entries; a dated one stands on the one without its date."""
-    models = {}
-    for name, entry in entries.items():
-        below = entries.get(undated(name), {})
-        models[name] = _model(name, _over(below if isinstance(below, dict) else {}, entry), where)
-    return Catalogue(models, table)
+def _facts(name: str, entries: Mapping[str, Any], where: str) -> object:
+    """Give an entry with what it stands on: the model that it is `same_as`, and, where it is dated, the one without a date."""
+    below: object = {}
+    if name != undated(name) and undated(name) in entries:
+        below = _facts(undated(name), entries, where)
+    if (base := base_of(name, entries, where)) is not None and isinstance(found := _facts(base, entries, where), dict):
+        below = {**below, "family": undated(base), **without(found, _OWN)} if isinstance(below, dict) else found
+    return over(below, entries[name]) if isinstance(below, dict) else entries[name]
 
 
 def _model(name: str, entry: object, where: str) -> Model:
     where = f"{where}, model {name!r}"
-    table = _table(entry, _MODEL, where)
-    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    said = without(table(entry, _MODEL, where), (SAME_AS,))
+    facts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
     if "prices" in facts:
         facts["prices"] = _prices(facts["prices"], f"{where}, prices")
-    model: Model = _made(Model, {"name": name, "family": undated(name), **facts}, where)
+    model: Model = made(Model, {"name": name, "family": undated(name), **facts}, where)
     return attrs.evolve(model, prices=_with_cache(model.prices, model)) if model.prices is not None else model
 
 
 def _prices(entry: object, where: str) -> Prices:
-    made: Prices = _made(Prices, _table(entry, _PRICES, where), where)
-    return made
-
-
-def _made(kind: type, facts: Mapping[str, Any], where: str) -> Any:
-    """Make a value of the facts of a file. Raises `InvalidContent` that names the place."""
-    try:
-        return kind(**facts)
-    except InvalidContent as error:
-        raise InvalidContent(f"{where}: {error}", "correct the file") from error
+    prices: Prices = made(Prices, table(entry, _PRICES, where), where)
+    return prices
 
 
 def _with_cache(prices: Prices, model: Model) -> Prices:
@@ -295,29 +321,3 @@ def _with_cache(prices: Prices, model: Model) -> Prices:
 
 def _multiplied(price: Decimal | None, rate: Decimal | None) -> Decimal | None:
     return None if price is None or rate is None else round(price * rate, _DECIMALS)
-
-
-def _table(value: object, shape: Mapping[str, tuple[type, ...]], where: str) -> dict[str, Any]:
-    """Give a table whose keys are in `shape`, each with a value of its types. Raises `InvalidContent` for any other."""
-    if not isinstance(value, dict):
-        raise InvalidContent(f"{where} is {value!r}", "write a table")
-    for key, item in value.items():
-        if key not in shape:
-            raise InvalidContent(f"{where}: {key!r} is not known", f"use {', '.join(shape)}")
-        # The exact type: true is an int to Python, and a time is a date.
-        if type(item) not in shape[key] or not _filled(item):
-            raise InvalidContent(f"{where}: {key} is {item!r}", f"write {_words(shape[key])}")
-    return value
-
-
-def _filled(value: object) -> bool:
-    if isinstance(value, list):
-        return all(isinstance(item, str) and item for item in value)
-    if isinstance(value, str):
-        return bool(value)
-    return not isinstance(value, int) or value >= 0
-
-
-def _words(types: tuple[type, ...]) -> str:
-    words = {str: "a text", bool: "true or false", int: "a whole number", list: "a list of texts", dict: "a table"}
-    return " or ".join({**words, Decimal: "a number", dt.date: "a date such as 2027-01-20"}[type_] for type_ in types)

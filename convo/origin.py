@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -10,12 +11,32 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com", ".api.cognitive.microsoft.com")
+_DEPLOYMENT = re.compile(r"(?<=/openai)/deployments/[^/]+$")
+_VERSION = re.compile(r"(?<=/openai)/v1$")
+
+
+def _of_resource(url: str) -> str:
+    """Give the URL of the Azure resource where this one names a deployment of it, or its v1 API: both are one place."""
+    if "/openai/" not in url:
+        return url
+    on_azure = place_of(url).partition(":")[0].endswith(_AZURE)
+    return _VERSION.sub("", url) if on_azure and url.endswith("/v1") else _DEPLOYMENT.sub("", url)
+
+
+def place_of(url: str) -> str:
+    """Give the host of a URL with its port, in small letters and without user and password; what is no URL has none."""
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2].lower()
+
 
 @attrs.frozen
 class Origin:
-    """The API that a client talks to. None where neither the client nor an answer has said."""
+    """The API that a client talks to. None where neither the client nor an answer has said.
 
-    base_url: str
+    Azure clients have a URL for each deployment, and another one for the v1 API: the resource is the origin.
+    """
+
+    base_url: str = attrs.field(converter=_of_resource)
     organization: str | None = None
     project: str | None = None
 

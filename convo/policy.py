@@ -245,6 +245,19 @@ class Policy:
     budgets: tuple[Budget, ...] = attrs.field(default=(), converter=budgets_of)
     """Limits of money or tokens that a call has to keep to, beside those of the store; one alone is taken too. Default: none."""
 
+    response_items: bool = True
+    """Whether replies of the Responses API go back to it as the items that it gave, its reasoning among them, as it recommends;
+    False sends what was said and called in plain items. Default True.
+    """
+
+    previous_response: bool = False
+    """Whether a request of the Responses API refers to the last Response instead of sending what that has seen. Default False.
+
+    It is done only where the API holds exactly what would be sent: the Response was stored (`store=False` was not asked
+    for), less than 30 days ago, at this API, and nothing before it was redacted or other instructions given since. When the
+    API does not know it any more, everything is sent, within the same call.
+    """
+
     @classmethod
     def economical(cls, turns: int = 3, **choices: Any) -> Policy:
         """Give a policy for long voice conversations: sound for the last turns only, everything before as text.

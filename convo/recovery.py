@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 AUDIO_NOT_FOUND = "audio_not_found"
 CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
+PREVIOUS_RESPONSE_NOT_FOUND = "previous_response_not_found"
+ITEM_NOT_FOUND = "item_not_found"
+"""Ours: the API has words for it, and no code."""
+_ITEM = re.compile(r"Item (?:with id )?'(\w{1,100})' (?:not found|of type '\w+' was provided without its)")
 _INDEX = re.compile(r"messages\[(\d{1,9})\]\.audio\.id")
 
 
@@ -23,6 +27,8 @@ class Recovery:
 
     `audio_not_found`: the API refused the id of the message at `position`; those at `degraded` went as transcripts then.
     `context_length_exceeded`: the request was too long; it then began at `position`, and `audio_id` is empty.
+    `previous_response_not_found`: the API did not know the Response at `position` any more; everything was sent.
+    `item_not_found`: it did not know an item of a Response; those at `degraded` went as their words and calls.
     """
 
     code: str
@@ -31,23 +37,49 @@ class Recovery:
     degraded: tuple[int, ...]
 
 
-def recovered(plan: Plan, code: str | None, param: str | None) -> tuple[Plan, Recovery] | None:
+def recovered(plan: Plan, code: str | None, param: str | None, message: str = "") -> tuple[Plan, Recovery] | None:
     """Give the plan to try next and what was changed, None when this refusal is not one to recover from.
 
-    `code` and `param` are those of the API's error. The message is found by the index in `param`; where that names
-    none, every reference of the request is given up. A plan that comes back holds fewer references than the one
-    before, or fewer turns, so that trying again ends. Raises `TranscriptMissing` where the policy wants that.
+    `code`, `param` and `message` are those of the API's error. Whose audio id was refused is told by the index in `param`;
+    where that names none, every reference of the request is given up. A plan that comes back holds fewer references than
+    the one before, or fewer turns, so that trying again ends. Raises `TranscriptMissing` where the policy wants that.
     """
     if code == CONTEXT_LENGTH_EXCEEDED:
         return _shortened(plan)
+    if plan.target.api == "responses":
+        return _recovered_response(plan, code, message)
     found = refused(plan, code, param)
     if found is None:
         return None
-    message, memory = found
+    refusal, memory = found
     following = plan.after(memory)
     kept = {reference.position for reference in following.references}
     degraded = tuple(reference.position for reference in plan.references if reference.position not in kept)
-    return following, Recovery(AUDIO_NOT_FOUND, message.position, message.audio_id or "", degraded)
+    return following, Recovery(AUDIO_NOT_FOUND, refusal.position, refusal.audio_id or "", degraded)
+
+
+def _recovered_response(plan: Plan, code: str | None, message: str) -> tuple[Plan, Recovery] | None:
+    if code == PREVIOUS_RESPONSE_NOT_FOUND:
+        return _unchained(plan)
+    return _in_words(plan) if _ITEM.search(message) else None
+
+
+def _unchained(plan: Plan) -> tuple[Plan, Recovery] | None:
+    """Give the plan that refers to no Response, None when this one does not."""
+    if not plan.chained:
+        return None
+    position = plan.rendered[plan.chained - 1][0].position
+    following = plan.after(plan.memory, attrs.evolve(plan.policy, previous_response=False))
+    return following, Recovery(PREVIOUS_RESPONSE_NOT_FOUND, position, "", ())
+
+
+def _in_words(plan: Plan) -> tuple[Plan, Recovery] | None:
+    """Give the plan that holds no items as the API gave them, None when this one holds none."""
+    degraded = tuple(message.position for message, _, reason in plan.rendered if reason == "items")
+    if not degraded:
+        return None
+    following = plan.after(plan.memory, attrs.evolve(plan.policy, previous_response=False, response_items=False))
+    return following, Recovery(ITEM_NOT_FOUND, degraded[0], "", degraded)
 
 
 def _shortened(plan: Plan) -> tuple[Plan, Recovery] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.canonical import decode
+from convo.forms import as_chat, whole_answer
 from convo.recovery import Recovery
 from convo.usage import Cost, Usage
 
@@ -95,7 +96,7 @@ class Reply:
     @property
     def refusal(self) -> str | None:
         """The model's words when it refuses, else None."""
-        found = self.message.raw.get("refusal")
+        found = as_chat(self.message.raw).get("refusal")
         return found if isinstance(found, str) else None
 
     @property
@@ -106,10 +107,7 @@ class Reply:
     @property
     def raw(self) -> dict[str, Any]:
         """The API's answer, unknown fields included, bytes taken out."""
-        answer: dict[str, Any] = decode(self._answer)
-        for choice in answer.get("choices", ()):
-            choice["message"] = self.message.raw
-        return answer
+        return whole_answer(decode(self._answer), self.message.raw)
 
 
 def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool, estimate: Estimate | None = None) -> Reply:

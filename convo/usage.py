@@ -81,6 +81,31 @@ class Usage:
         )
 
     @classmethod
+    def from_response(cls, body: object) -> Usage:
+        """Read `usage` of a Response, by the same rules. There is no audio in it; what hosted tools used stands elsewhere."""
+        usage = _mapping(body)
+        into, out = _mapping(usage.get("input_tokens_details")), _mapping(usage.get("output_tokens_details"))
+        read, said = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+        heard, image, spoken = (
+            _count(part) for part in (into.get("audio_tokens"), into.get("image_tokens"), out.get("audio_tokens"))
+        )
+        heard = 0 if heard is None and read is not None else heard
+        spoken = 0 if spoken is None and said is not None else spoken
+        return cls(
+            input_tokens=read,
+            output_tokens=said,
+            total_tokens=_count(usage.get("total_tokens")),
+            input_text=_text(into, read, heard, image),
+            input_audio=heard,
+            input_image=image,
+            input_cached=_count(into.get("cached_tokens")),
+            input_cache_write=_count(into.get("cache_write_tokens")),
+            output_text=_text(out, said, spoken, 0),
+            output_audio=spoken,
+            output_reasoning=_count(out.get("reasoning_tokens")),
+        )
+
+    @classmethod
     def from_transcription(cls, body: object) -> Usage:
         """Read `usage` of a transcription, by the same rules; one that is billed by its length has no tokens."""
         usage = _mapping(body)
@@ -95,6 +120,28 @@ class Usage:
             input_audio=heard,
             output_text=said,
             output_audio=None if said is None else 0,
+        )
+
+    @classmethod
+    def from_realtime(cls, body: object) -> Usage:
+        """Read `usage` of a Realtime response, by the same rules."""
+        usage = _mapping(body)
+        into, out = _mapping(usage.get("input_token_details")), _mapping(usage.get("output_token_details"))
+        total, answered = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+        heard, image, said = (
+            _count(part) for part in (into.get("audio_tokens"), into.get("image_tokens"), out.get("audio_tokens"))
+        )
+        return cls(
+            input_tokens=total,
+            output_tokens=answered,
+            total_tokens=_count(usage.get("total_tokens")),
+            input_text=_text(into, total, heard, image),
+            input_audio=heard,
+            input_image=image,
+            input_cached=_count(into.get("cached_tokens")),
+            input_cached_audio=_count(_mapping(into.get("cached_tokens_details")).get("audio_tokens")),
+            output_text=_text(out, answered, said, 0),
+            output_audio=said,
         )
 
     def __add__(self, other: Usage) -> Usage:

@@ -16,7 +16,7 @@ import convo
 from convo.testing import CountedIds, FakeAPI, FixedClock
 from tests.support.both import Blocking
 from tests.support.postgres import server
-from tests.support.validate import validate_received
+from tests.support.validate import validate_received, validate_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,6 +90,7 @@ def fake(clock: FixedClock) -> Iterator[FakeAPI]:
     fake = FakeAPI(clock=clock)
     yield fake
     validate_received(fake.received)
+    validate_sessions(fake.sessions)
 
 
 @attrs.frozen

@@ -21,9 +21,22 @@ PAIRS = [
     (convo.Conversation, convo.AsyncConversation),
     (convo.Exchange, convo.AsyncExchange),
     (convo.Stream, convo.AsyncStream),
+    (convo.Listener, convo.AsyncListener),
 ]
 ENTRIES = {"__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__", "__next__": "__anext__"}
-NOT_AWAITED = {"__init__", "__iter__", "__repr__", "existing", "exchange", "stream", "owned_by", "everyone", "within"}
+NOT_AWAITED = {
+    "__init__",
+    "__iter__",
+    "__repr__",
+    "existing",
+    "exchange",
+    "stream",
+    "listen",
+    "position_of",
+    "owned_by",
+    "everyone",
+    "within",
+}
 """What an async edge has without `await`: what does no work by itself."""
 
 

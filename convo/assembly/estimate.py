@@ -45,6 +45,8 @@ PAGE_BYTES, PAGE_TOKENS = 50_000, 1_300
 """A page of a PDF, which the API reads as an image and as text: a guess, for nobody opens it here."""
 _DECLARED = ("tools", "functions", "response_format")
 """Arguments that the model reads, beside the messages."""
+_READ = ("content", "name", "arguments", "input")
+"""Of an item of the Responses API, where the model's words are; reasoning is not counted."""
 _UNREAD = ("role", "type", "id", "tool_call_id", "prompt_cache_breakpoint")
 
 
@@ -66,6 +68,9 @@ def message_tokens(message: Message, wire: Mapping[str, Any], how: How, count: C
     """Give the estimated (text, audio) tokens of one message as it is sent; `count` gives those of a text."""
     if how == "reference":
         return MESSAGE_TOKENS, message.audio_tokens or _spoken_tokens(message)
+    if "output" in wire:
+        said = [item.get(key) for item in wire["output"] if isinstance(item, dict) for key in _READ]
+        return MESSAGE_TOKENS + (message.text_tokens or sum(map(count, _texts(said)))), 0
     content = wire.get("content")
     if type(content) is str and len(wire) == 2:  # noqa: PLR2004 - role and content, as most messages
         return MESSAGE_TOKENS + (_billed(message, content) or count(content)), 0

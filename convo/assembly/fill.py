@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pybase64
 
-from convo.assembly.request import Request
+from convo.assembly.request import Request, Seeds
 from convo.errors import BlobNotFound
 
 if TYPE_CHECKING:
@@ -16,13 +16,22 @@ if TYPE_CHECKING:
 
 
 def fill(plan: Plan, blobs: Mapping[str, bytes]) -> Request:
-    """Put the bytes in. Raises `BlobNotFound` for bytes that `plan.blobs` names and `blobs` lacks."""
+    """Put the bytes into a request. Raises `BlobNotFound` for bytes that `plan.blobs` names and `blobs` lacks."""
+    return Request.of(plan, _wires(plan, blobs))
+
+
+def fill_seeds(plan: Plan, blobs: Mapping[str, bytes]) -> Seeds:
+    """Put the bytes into what a session begins with. Raises `BlobNotFound`."""
+    return Seeds.of(plan, _wires(plan, blobs))
+
+
+def _wires(plan: Plan, blobs: Mapping[str, bytes]) -> list[dict[str, Any]]:
     if missing := set(plan.blobs) - blobs.keys():
         raise BlobNotFound(min(missing))
     messages = list(plan.wires)
     for index in plan.with_media:
         messages[index] = _filled(messages[index], blobs)
-    return Request.of(plan, messages)
+    return messages
 
 
 def whole(body: Mapping[str, Any], blobs: Mapping[str, bytes]) -> dict[str, Any]:

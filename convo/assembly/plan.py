@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.assembly.apis import arguments_for
 from convo.assembly.breakpoints import with_breakpoints
+from convo.assembly.dialect import in_dialect
 from convo.assembly.estimate import declared_tokens, each_message, estimate, tokens_of
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import newest_turn, parts_of
 from convo.assembly.recordings import heard_from
 from convo.assembly.render import Scene, rendered
 from convo.assembly.repair import steps_of
-from convo.assembly.shape import shaped
 from convo.assembly.window import budget_of, first_kept, surely_fits, turn_starts
 from convo.errors import NothingToSend
 from convo.history import block_of_turns
@@ -49,7 +50,7 @@ class Plan:
     `with_media` are the indexes of messages that bytes may belong into, `audible` says whether a recording is sent
     inline. `now` is in microseconds since 1970. `remembered` is the memory that the store has, `memory` the one that it
     should have once this was sent. `kept` are positions of replies that stay references whatever the budget says.
-    `count` gives the tokens of a text.
+    `count` gives the tokens of a text. The first `chained` messages are behind the Response that the request refers to.
     """
 
     history: History
@@ -68,6 +69,7 @@ class Plan:
     arguments: Mapping[str, Any]
     notes: Sequence[str]
     count: Counter = rough_tokens
+    chained: int = 0
 
     @cached_property
     def tokens(self) -> Sequence[tuple[int, int]]:
@@ -111,7 +113,7 @@ class Plan:
 
     def reshaped(self, target: Target) -> Plan:
         """Give the same messages with the arguments of another target of the same model."""
-        arguments, notes = shaped(target, self.policy, has_audio=self.audible)
+        arguments, notes = arguments_for(target, self.policy, has_audio=self.audible)
         return attrs.evolve(self, target=target, arguments={"model": target.model.name, **arguments}, notes=notes)
 
     def half(self) -> int:
@@ -119,9 +121,9 @@ class Plan:
         tokens = tokens_of(self)
         return moved_begin(self, parts_of(self.history, self.memory, self.policy), tokens, sum(tokens) // 2)
 
-    def after(self, memory: Memory) -> Plan:
-        """Give the plan that the same inputs make with another memory."""
-        following = plan(self.history, memory, self.policy, self.target, self.now, self.family_of, self.count)
+    def after(self, memory: Memory, policy: Policy | None = None) -> Plan:
+        """Give the plan that the same inputs make with another memory, or another policy."""
+        following = plan(self.history, memory, policy or self.policy, self.target, self.now, self.family_of, self.count)
         return attrs.evolve(following, remembered=self.remembered)
 
 
@@ -168,23 +170,51 @@ def _planned(
         if wire is None:
             omitted.append((message, reason))
             continue
-        if message.pieces and message.role == "user":
+        if message.pieces and (message.role == "user" or "output" in wire):
             with_media.append(len(wires))
         wires.append(wire)
         sent.append((message, how, reason))
+    lead = len(parts.lead)
+    if target.api == "live":
+        lead, sent, wires = _fitting(sent, wires, lead, omitted, count)
+        with_media = []
     if not wires:
         raise NothingToSend
-    wires = with_breakpoints(wires, len(parts.lead), target)
+    wires = with_breakpoints(wires, lead, target)
+    wires, changes = in_dialect(wires, target) if target.api == "chat" else (wires, [])
     audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
-    arguments, notes = shaped(target, policy, has_audio=audible)
+    arguments, notes = arguments_for(target, policy, has_audio=audible)
+    notes = [*changes, *notes]
     if parts.begin > 1:
         notes = [*notes, f"messages before {parts.begin} are left out, but for those that every request holds"]
     later = memory if scene.horizon == memory.expired_through else attrs.evolve(memory, expired_through=scene.horizon)
+    if target.api != "chat" and any("name" in wire and wire["role"] != "function" for wire in wires):
+        notes = [*notes, "names of those who speak are not sent: this API has no place for them"]
     arguments = {"model": target.model.name, **arguments}
     return Plan(
         history, target, policy, now, family_of, memory, later, scene.kept, wires, sent, omitted, with_media, audible,
-        arguments, notes, count,
+        arguments, notes, count, _chained(target, policy, sent, history, now),
     )  # fmt: skip
+
+
+def _fitting(
+    sent: list[tuple[Message, How, str]], wires: list[dict[str, Any]], lead: int, omitted: list[tuple[Message, str]],
+    count: Counter,
+) -> tuple[int, list[tuple[Message, How, str]], list[dict[str, Any]]]:  # fmt: skip
+    """Give the messages that a Live session can begin with; the others are left out."""
+    from convo.assembly.live import fitting
+
+    kept, why = fitting(sent, wires, lead, count)
+    omitted += [(sent[index][0], reason) for index, reason in sorted(why.items())]
+    return sum(index < lead for index in kept), [sent[index] for index in kept], [wires[index] for index in kept]
+
+
+def _chained(target: Target, policy: Policy, sent: Sequence[tuple[Message, How, str]], history: History, now: int) -> int:
+    if target.api != "responses" or not policy.previous_response:
+        return 0
+    from convo.assembly.responses import chained
+
+    return chained(sent, history.messages, now)
 
 
 def _with_voice(scene: Scene, messages: Sequence[Message], spoken_from: int) -> Scene:
@@ -202,6 +232,8 @@ def _with_voice(scene: Scene, messages: Sequence[Message], spoken_from: int) -> 
 
 def _begin(made: Plan, parts: Parts) -> int:
     """Give the position at which the window of a plan begins; that of its parts for as long as all of them fit."""
+    if made.target.api == "live":
+        return parts.begin
     budget = budget_of(made.policy, made.target) - declared_tokens(made.arguments, made.count)
     messages = [message for message, _, _ in made.rendered]
     if surely_fits(messages, budget):
@@ -209,7 +241,7 @@ def _begin(made: Plan, parts: Parts) -> int:
     tokens = tokens_of(made)
     if sum(tokens) <= budget:
         return parts.begin
-    return moved_begin(made, parts, tokens, budget // 2)
+    return moved_begin(made, parts, tokens, budget if made.target.api == "realtime" else budget // 2)
 
 
 def moved_begin(made: Plan, parts: Parts, tokens: Sequence[int], room: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convo.audio.formats import PCM16_RATE
 from convo.history import block_of_turns
 
 if TYPE_CHECKING:
@@ -14,17 +15,34 @@ if TYPE_CHECKING:
     from convo.policy import Policy
 
 
-def why_as_text(piece: Media, position: int, policy: Policy, *, takes_audio: bool, heard_from: int) -> str:
+SAMPLE_BYTES, HEADER = 2, 8_192
+"""Bytes of a sample of pcm16, and what a wav may hold beside its sound to be taken for it."""
+
+
+def why_as_text(piece: Media, position: int, policy: Policy, target: Target, heard_from: int) -> str:
     """Give the key of the reason why a recording goes as text, "" when it goes inline.
 
     `heard_from` is the position from which recordings may be heard.
     """
-    if not takes_audio:
-        return "text model"
+    if not target.takes_audio:
+        return target.why_deaf
+    if target.api == "realtime":
+        return "" if is_pcm16(piece) else "samples"
+    if target.server.input_audio is not None and piece.format not in target.server.input_audio:
+        return "format"
     if position < heard_from:
         return "older" if policy.user_audio_turns else "policy"
     readable = piece.transcript is not None or policy.missing_transcript == "transcribe"
     return "policy" if policy.user_audio == "transcript" and readable else ""
+
+
+def is_pcm16(piece: Media) -> bool:
+    """Say whether a recording is what a Realtime session takes: 24 kHz, mono, 16 bits a sample, raw or as a wav."""
+    if piece.format == "pcm16":
+        return True
+    if piece.format != "wav" or (piece.sample_rate, piece.channels) != (PCM16_RATE, 1) or piece.duration is None:
+        return False
+    return 0 <= piece.size - piece.duration * PCM16_RATE * SAMPLE_BYTES < HEADER
 
 
 def heard_from(messages: Sequence[Message], policy: Policy) -> int:
@@ -41,14 +59,10 @@ def text_of_recording(piece: Media, policy: Policy) -> str | None:
 
 def untranscribed(messages: Sequence[Message], policy: Policy, target: Target) -> Iterator[tuple[Message, Media]]:
     """Give the recordings that a request holds as text and that have no transcript, each with its message."""
-    takes_audio, begin = target.takes_audio, heard_from(messages, policy)
+    begin = heard_from(messages, policy)
     for message in messages:
         if not message.pieces or message.role != "user":
             continue
         for piece in message.media:
-            if (
-                piece.kind == "audio"
-                and piece.transcript is None
-                and why_as_text(piece, message.position, policy, takes_audio=takes_audio, heard_from=begin)
-            ):
+            if piece.kind == "audio" and piece.transcript is None and why_as_text(piece, message.position, policy, target, begin):
                 yield message, piece

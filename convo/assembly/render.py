@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convo.messages import Media, Message
     from convo.policy import Policy
 
-How = Literal["reference", "transcript", "inline", "text", "repaired", "omitted", "reminder"]
+How = Literal["reference", "transcript", "inline", "text", "repaired", "omitted", "reminder", "chained"]
 Wire = dict[str, Any] | None
 Rendered = tuple[Wire, How, str]
 
@@ -41,7 +41,19 @@ REASONS = {
     "origin": "its id was issued by another API ({origin})",
     "no origin": "whose API is asked is not known: pass client= or origin=",
     "family": "its id belongs to another model ({model})",
+    "no ids": "its server is not known to take back the ids that it gives",
     "text model": "the model takes no audio",
+    "no audio": "this API has no audio",
+    "no words": "this API takes text only",
+    "no part": "this API takes no such part",
+    "chained": "the API has it: it stands behind the Response that is referred to",
+    "no references": "this API knows no ids of past audio",
+    "samples": "this API takes pcm16 only",
+    "items": "as the items that this API gave",
+    "in words": "in words: the policy asks for it, or the API did not know its items any more",
+    "forgotten": "in words: the API does not keep its items any more",
+    "text server": "the server takes no audio",
+    "format": "the server takes no recording of its format",
     "policy": "the policy asks for transcripts",
     "older": "it is older than the last {turns}, as the policy wants",
     "older reply": "it is older than the {replies} before, as the policy wants",
@@ -53,7 +65,9 @@ REASONS = {
     "cut": "the reply was interrupted before any words of it came",
     MOVED: "it came late, and stands behind its call",
     "no transcript": "it has no transcript",
-    "media": "the model takes no {kind}",
+    "media": "the model takes no image",
+    "no images": "the server takes no image",
+    "no files": "the server takes no file",
     "redacted": "it was redacted",
     "stands": "it stands for the messages up to {covers}",
     "superseded": "newer instructions are in force",
@@ -61,8 +75,13 @@ REASONS = {
     "window": "it is older than what fits",
     "summary": "the summary stands for it",
 }
-_TELLING = ("", "media", "no transcript", "policy", "older", "text model", "inline")
+_TELLING = (
+    "", "media", "no images", "no files", "no part", "no transcript", "policy", "older", "text model", "text server", "no audio",
+    "format", "samples", "inline",
+)  # fmt: skip
 """Reasons of the parts of a user's message, the one that is told last."""
+_KINDS = {"image_url": "image", "file": "file"}
+"""Parts that not every model or server takes, and for which no text stands."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
 
@@ -84,7 +103,7 @@ class Scene:
     now: int
     soon: int
     cutoff: int
-    takes_audio: bool
+    refers: bool
     open_from: int
     heard_from: int
     spoken_from: int = 0
@@ -102,26 +121,37 @@ class Scene:
         soon, cutoff = (skewed + margin // timedelta(microseconds=1) for margin in (min(policy.margin, MARGIN), policy.margin))
         horizon = memory.expired_through
         return cls(
-            target, policy, memory, family_of, now, soon, cutoff, target.takes_audio, open_from, heard_from, horizon=horizon
+            target,
+            policy,
+            memory,
+            family_of,
+            now,
+            soon,
+            cutoff,
+            target.api == "chat" and target.takes_audio,
+            open_from,
+            heard_from,
+            horizon=horizon,
         )
 
     def replies(self, messages: Sequence[Message]) -> list[Message]:
         """Give the spoken replies whose ids are good for the target, but for their age and what a policy wants."""
-        if not self.takes_audio:
+        if not self.refers:
             return []
-        return [message for message in messages if message.audio_id and message.audio_expires and not self._strange(message)]
+        return [message for message in messages if message.audio_id and message.audio_expires and not self.strange(message)]
 
     def why_no_reference(self, message: Message) -> str:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
-        if not self.takes_audio:
-            return "text model"
+        if not self.refers:
+            return "no references" if self.target.api == "realtime" else self.target.why_deaf
         if message.audio_expires is None:
             return "no expiry"
         if message.audio_expires <= self.cutoff:
             return self._why_too_old(message.audio_expires)
-        return self._strange(message) or self._why_given_up(message.audio_expires) or self._why_unwanted(message)
+        return self.strange(message) or self._why_given_up(message.audio_expires) or self._why_unwanted(message)
 
-    def _strange(self, message: Message) -> str:
+    def strange(self, message: Message) -> str:
+        """Give the reason why ids of a message are not known to the target, "" when they are."""
         source = (message.audio_origin, message.model)
         strange = self._strangers.get(source)
         if strange is None:
@@ -140,6 +170,8 @@ class Scene:
     def _why_strange(self, origin: str | None, model: str | None) -> str:
         if not self.target.origin:
             return "no origin"
+        if not self.target.server.references:
+            return "no ids"
         if origin is None or not Origin.parse(origin).may_be(Origin.parse(self.target.origin)):
             return "origin"
         return "" if model is not None and self.family_of(model) == self.target.model.family else "family"
@@ -166,7 +198,7 @@ def rendered(message: Message, body: dict[str, Any], repair: str, scene: Scene) 
     if message.status == "redacted" and role != "tool":
         return None, "omitted", "redacted"
     if role == "assistant":
-        found = _usual_reply(message, body, scene) or _any_reply(message, body, scene)
+        found = _response(message, body, scene) or _usual_reply(message, body, scene) or _any_reply(message, body, scene)
         return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
     if role == "user":
         return _user(message, body, scene)
@@ -200,6 +232,23 @@ def _plain(role: str, body: dict[str, Any]) -> Rendered:
 def _named(wire: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     name = body.get("name")
     return {**wire, "name": name} if name and isinstance(name, str) else wire
+
+
+def _response(message: Message, body: dict[str, Any], scene: Scene) -> Rendered | None:
+    """Give a reply of the Responses API to that API: as the items that it gave, or in words and why; None for any other."""
+    if message.api != "responses" or scene.target.api != "responses":
+        return None
+    from convo.assembly.responses import in_words, replayable
+
+    raw = message.raw
+    why = "" if scene.policy.response_items else "in words"
+    why = why or scene.strange(message) or ("" if replayable(message, raw, scene.now) else "forgotten")
+    if not why:
+        return {"role": "assistant", "output": raw["output"]}, "text", "items"
+    wire, how, reason = _any_reply(message, body, scene)
+    if wire is not None and message.status == "complete" and (plain := in_words(raw["output"])):
+        wire = {"role": "assistant", "output": plain}
+    return wire, how, reason or why
 
 
 # --- replies ---------------------------------------------------------------------------------------
@@ -310,17 +359,20 @@ def _user_parts(message: Message, body: dict[str, Any], scene: Scene) -> Rendere
 
 
 def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scene: Scene) -> Rendered:
-    if part["type"] == "image_url" and scene.target.model.images is False:
-        if message.position >= scene.open_from:
-            raise UnsupportedMedia(scene.target.model.name, "image", message.position)
-        return {"type": "text", "text": "[image]"}, "text", "media"
+    kind = _KINDS.get(part["type"])
+    if kind is not None and (why := scene.target.why_not(kind)):
+        if message.position >= scene.open_from and why != "no part":
+            raise UnsupportedMedia(
+                scene.target.model.name, kind, message.position, None if why == "media" else scene.target.server.name
+            )
+        return {"type": "text", "text": f"[{kind}]"}, "text", why
     if piece is None:
         return part, "text", ""
     return _recording(part, piece, message, scene) if piece.kind == "audio" else (part, "inline", "")
 
 
 def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> Rendered:
-    why = why_as_text(piece, message.position, scene.policy, takes_audio=scene.takes_audio, heard_from=scene.heard_from)
+    why = why_as_text(piece, message.position, scene.policy, scene.target, scene.heard_from)
     if not why:
         return part, "inline", "inline"
     said = text_of_recording(piece, scene.policy)
@@ -338,7 +390,6 @@ def sentence(reason: str, message: Message, policy: Policy) -> str:
         "expires": expires,
         "origin": message.audio_origin or "unknown",
         "model": message.model or "unknown",
-        "kind": "image",
         "covers": message.covers,
         "turns": "turn" if policy.user_audio_turns == 1 else f"{policy.user_audio_turns} turns",
         "replies": "turn" if policy.reference_turns == 1 else f"{policy.reference_turns} turns",

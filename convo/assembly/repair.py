@@ -10,6 +10,7 @@ import attrs
 from convo.assembly.chat import call_ids, short_id
 from convo.canonical import decode_all
 from convo.errors import ToolOutputMissing
+from convo.forms import as_chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,9 +45,13 @@ def steps_of(messages: Sequence[Message]) -> tuple[Iterable[Step], list[tuple[Me
     """
     bodies = decode_all([message.body for message in messages])
     steps = zip(messages, bodies, repeat(""))
-    if not [body for message, body in zip(messages, bodies, strict=True) if message.role == "tool" or "tool_calls" in body]:
+    if not [
+        body
+        for message, body in zip(messages, bodies, strict=True)
+        if message.role == "tool" or "tool_calls" in body or "output" in body
+    ]:
         return steps, []
-    units, omitted = _grouped(steps)
+    units, omitted = _grouped([(message, as_chat(body), repair) for message, body, repair in steps])
     ordered = [step for index, unit in enumerate(units) for step in _emitted(unit, last=index == len(units) - 1)]
     return ordered, omitted
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.assembly.apis import items_for
 from convo.assembly.estimate import reminder_tokens, tokens_of
 from convo.assembly.render import How, sentence
 from convo.models import name_of
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from convo.assembly.estimate import Estimate
     from convo.assembly.plan import Plan
     from convo.memory import Memory
+    from convo.servers import Server
 
 
 @attrs.frozen
@@ -36,32 +39,10 @@ class Rendering:
     tokens: int = 0
 
 
-@attrs.frozen(eq=False, repr=False)
-class Request(Mapping[str, Any]):
-    """The arguments of `client.chat.completions.create(**request)`, as a mapping, with what is known about them."""
+class Assembled:
+    """What is known of anything that was assembled from a conversation; `plan` says how it came to be."""
 
-    arguments: Mapping[str, Any]
     plan: Plan
-
-    @classmethod
-    def of(cls, plan: Plan, messages: Sequence[dict[str, Any]]) -> Request:
-        """Make the request of a plan whose messages have their bytes; a reminder stands behind them."""
-        reminder = plan.reminder
-        sent = [*messages, reminder.wire] if reminder is not None else messages
-        return cls({**plan.arguments, "messages": sent}, plan)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.arguments[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.arguments)
-
-    def __len__(self) -> int:
-        return len(self.arguments)
-
-    def __repr__(self) -> str:
-        """Name the model and count the messages; what was said is not shown."""
-        return f"<Request {self.plan.target.model.name}, {len(self.arguments['messages'])} messages>"
 
     @property
     def instead_of(self) -> str | None:
@@ -88,28 +69,97 @@ class Request(Mapping[str, Any]):
         """What has to be remembered for the next request; stored with the exchange, never by a preview."""
         return self.plan.memory
 
-    def evolve(self, **arguments: Any) -> Request:
-        """Give the same messages with other arguments, such as `temperature=0`; an argument of None is taken out."""
-        plan = self.plan.reshaped(attrs.evolve(self.plan.target, arguments={**self.plan.target.arguments, **arguments}))
-        return Request.of(plan, self.arguments["messages"][: len(plan.wires)])
-
     def explain(self) -> str:
         """Give a readable table: what is sent how and why, estimated tokens and cost, and the next expiry."""
         return explained(self)
 
 
+@attrs.frozen(eq=False, repr=False)
+class Request(Assembled, Mapping[str, Any]):
+    """The arguments of a call, as a mapping, with what is known about them.
+
+    They are those of `client.chat.completions.create(**request)`, with `api="responses"` those of
+    `client.responses.create(**request)`.
+    """
+
+    arguments: Mapping[str, Any]
+    plan: Plan
+    _wires: Sequence[dict[str, Any]]
+
+    @classmethod
+    def of(cls, plan: Plan, wires: Sequence[dict[str, Any]]) -> Request:
+        """Make the request of a plan whose messages have their bytes; a reminder stands behind them."""
+        if plan.target.api == "chat":
+            reminder = plan.reminder
+            sent = [*wires, reminder.wire] if reminder is not None else wires
+            return cls({**plan.arguments, "messages": sent}, plan, wires)
+        arguments = {**plan.arguments, "input": _flat(plan, wires)}
+        if plan.chained:
+            arguments["previous_response_id"] = plan.rendered[plan.chained - 1][0].raw["id"]
+        return cls(arguments, plan, wires)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arguments)
+
+    def __len__(self) -> int:
+        return len(self.arguments)
+
+    def __repr__(self) -> str:
+        """Name the model and count the messages; what was said is not shown."""
+        messages = self.arguments["messages" if self.plan.target.api == "chat" else "input"]
+        return f"<Request {self.plan.target.model.name}, {len(messages)} messages>"
+
+    def evolve(self, **arguments: Any) -> Request:
+        """Give the same messages with other arguments, such as `temperature=0`; an argument of None is taken out."""
+        plan = self.plan.reshaped(attrs.evolve(self.plan.target, arguments={**self.plan.target.arguments, **arguments}))
+        return Request.of(plan, self._wires)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Seeds(Assembled):
+    """What a new session begins with that has no memory of its own: a Realtime or a Live session.
+
+    `items` are those of `conversation.item.create`, one call each, or the initial items of a Live session.
+    """
+
+    plan: Plan
+    items: Sequence[dict[str, Any]]
+
+    @classmethod
+    def of(cls, plan: Plan, wires: Sequence[dict[str, Any]]) -> Seeds:
+        """Make the items of a plan whose messages have their bytes."""
+        return cls(plan, _flat(plan, wires))
+
+    @property
+    def model(self) -> str:
+        """The model of the session."""
+        return self.plan.target.model.name
+
+    def __repr__(self) -> str:
+        """Name the model and count the items; what was said is not shown."""
+        return f"<Seeds {self.model}, {len(self.items)} items>"
+
+
+def _flat(plan: Plan, wires: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [item for items in items_for(plan, wires)[plan.chained :] for item in items]
+
+
 def renderings_of(plan: Plan) -> tuple[Rendering, ...]:
     """Give the renderings of a plan, with estimated tokens."""
+    places = _places(plan)
     sent = [
         Rendering(
             message.position,
             message.role if how != "repaired" else "tool",
-            how,
-            sentence(reason, message, plan.policy),
-            index,
+            "chained" if place is None else how,
+            sentence("chained" if place is None else reason, message, plan.policy),
+            place,
             tokens,
         )
-        for index, ((message, how, reason), tokens) in enumerate(zip(plan.rendered, tokens_of(plan), strict=True))
+        for place, (message, how, reason), tokens in zip(places, plan.rendered, tokens_of(plan), strict=True)
     ]
     left = [
         Rendering(message.position, message.role, "omitted", sentence(reason, message, plan.policy), None)
@@ -121,7 +171,16 @@ def renderings_of(plan: Plan) -> tuple[Rendering, ...]:
     return (*sent, *left)
 
 
-def explained(request: Request) -> str:
+def _places(plan: Plan) -> list[int | None]:
+    """Give the index of the first item of each message, None for those that the API has already."""
+    if plan.target.api == "chat":
+        return list(range(len(plan.wires)))
+    sizes = [len(items) for items in items_for(plan, plan.wires)]
+    skipped = sum(sizes[: plan.chained])
+    return [None if index < plan.chained else first - skipped for index, first in enumerate(accumulate(sizes[:-1], initial=0))]
+
+
+def explained(request: Assembled) -> str:
     """Write the table of `Request.explain`."""
     rows = [("#", "message", "role", "sent as", "tokens", "because")]
     for one in request.renderings:
@@ -132,15 +191,20 @@ def explained(request: Request) -> str:
     return "\n".join([*lines, *_summary(request)])
 
 
-def _summary(request: Request) -> list[str]:
+def _summary(request: Assembled) -> list[str]:
     plan, guess = request.plan, request.estimate
     expiry = request.next_expiry
     how = "by its length" if plan.count is rough_tokens else "by a tokenizer"
     lines = [
         (
-            f"model {plan.target.model.name}; estimated input: "
+            f"model {plan.target.model.name}{_at(plan.target.server)}; estimated input: "
             f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (text {how})"
         ),
         f"next expiry: {expiry:%Y-%m-%d %H:%M:%S} UTC" if expiry else "next expiry: none, no reference is sent",
     ]
     return [*lines, *(f"note: {note}" for note in plan.notes)]
+
+
+def _at(server: Server) -> str:
+    """Name the server, unless it is the API itself."""
+    return "" if server.name == "openai" else f" at {server.title}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from convo.assembly.dialect import accepted
 from convo.assembly.target import AUDIO_ARGUMENTS
 from convo.errors import AudioRequired, ConflictingArguments
 
@@ -32,15 +33,24 @@ def shaped(target: Target, policy: Policy, *, has_audio: bool) -> tuple[dict[str
     contradict each other or that the API refuses, `AudioRequired` for an audio model without audio anywhere.
     """
     given = dict(target.arguments)
-    _check_limits(given)
+    check_limits(given)
     _check_response_format(given.get("response_format"), target)
     if "prompt_cache_options" in given and target.model.breakpoints is False:
         raise ConflictingArguments(f"{target.model.name} refuses prompt_cache_options; leave it out")
     arguments, notes = _with_or_without_audio(given, target, policy, has_audio=has_audio)
-    return arguments, [*_moved_on(target), *notes]
+    arguments, left_out = accepted(arguments, target.server)
+    return arguments, [*notes_of_move(target), *_unknown(target), *notes, *left_out]
 
 
-def _moved_on(target: Target) -> list[str]:
+def _unknown(target: Target) -> list[str]:
+    """Give the note that says what follows from nothing being known of the server."""
+    if target.server.known or not target.origin:
+        return []
+    where = target.origin.partition(" ")[0]
+    return [f"the server at {where} is not known: it gets what every server takes; see Catalogue.with_servers()"]
+
+
+def notes_of_move(target: Target) -> list[str]:
     """Give the note that says why another model is asked than the one that was asked for."""
     if (asked := target.instead_of) is None:
         return []
@@ -52,7 +62,8 @@ def _with_or_without_audio(
 ) -> tuple[dict[str, Any], list[str]]:
     audio = {name: given.pop(name) for name in AUDIO_ARGUMENTS if name in given}
     if not target.takes_audio:
-        return given, [f"{target.model.name} takes no audio: {', '.join(audio)} not sent"] if audio else []
+        who = target.server.name if target.why_deaf == "text server" else target.model.name
+        return given, [f"{who} takes no audio: {', '.join(audio)} not sent"] if audio else []
     return _with_audio(given, audio, target, policy, has_audio=has_audio)
 
 
@@ -61,7 +72,7 @@ def _with_audio(
 ) -> tuple[dict[str, Any], list[str]]:
     wanted = _wanted(audio, stream=bool(given.get("stream")), policy=policy)
     notes = []
-    if wanted is None and not has_audio and target.model.audio:
+    if wanted is None and not has_audio and target.model.audio and target.server.references:
         if "modalities" in audio:
             raise AudioRequired(target.model.name)
         wanted = _voice(policy.voice, STREAM_FORMAT if given.get("stream") else policy.format)
@@ -118,7 +129,8 @@ def _check_format(format_: Any, *, stream: bool) -> None:
         raise ConflictingArguments(f"format={format_!r} cannot be streamed; with stream=True the API speaks {STREAM_FORMAT} only")
 
 
-def _check_limits(given: Mapping[str, Any]) -> None:
+def check_limits(given: Mapping[str, Any]) -> None:
+    """Raise `ConflictingArguments` for what is convo's to assemble, and for what is past the limits of the API."""
     for name in _OWN:
         if name in given:
             raise ConflictingArguments(

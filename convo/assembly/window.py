@@ -21,7 +21,7 @@ CONTEXT = 128_000
 """Tokens of context of a model that the catalogue knows no other number of: what chat models of today have at least."""
 OUTPUT = 16_384
 """Tokens kept free for the answer of a model whose longest answer is not known: that of gpt-audio."""
-_OUTPUT_ARGUMENTS = ("max_completion_tokens", "max_tokens")
+OUTPUT_ARGUMENTS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _BODY = 30
 """Characters of a stored body beside its text: `{"content":"","role":"user"}`, and a little more for other roles."""
 _SPOKEN_BODY = 130
@@ -34,7 +34,7 @@ def budget_of(policy: Policy, target: Target) -> int:
     """Give the input tokens that a request may hold: by the policy, and never more than the model is known to take."""
     model = target.model
     context = model.context or CONTEXT
-    asked = [target.arguments[name] for name in _OUTPUT_ARGUMENTS if isinstance(target.arguments.get(name), int)]
+    asked = [target.arguments[name] for name in OUTPUT_ARGUMENTS if isinstance(target.arguments.get(name), int)]
     output = max(asked, default=model.max_output or OUTPUT)
     room = max(context - output, context // 2)
     if policy.window_tokens is None:

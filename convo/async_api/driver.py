@@ -102,7 +102,7 @@ class AsyncDriver:
             return await self._shield.run(self._perform_all(effect.steps))
         if isinstance(effect, Together):
             return await _together([self._perform_all(steps) for steps in effect.steps])
-        raw = await effect.client.chat.completions.with_raw_response.create(**effect.request)
+        raw = await attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.request)
         return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
 
     async def _renew(self, lease: Lease) -> object:

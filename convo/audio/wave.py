@@ -62,6 +62,12 @@ def cut_wav(data: bytes, seconds: float) -> bytes:
     return _wav(layout.fmt, len(kept)) + kept if kept else b""
 
 
+def pcm16_of(data: bytes) -> bytes:
+    """Give the sound of a wav without its header, which is the API's pcm16 where it is 24 kHz, mono and 16 bits."""
+    _, start, end = _found(data)
+    return data[start:end]
+
+
 def cut_pcm16(data: bytes, seconds: float) -> bytes:
     """Give the first seconds of the API's pcm16, whole samples."""
     return data if seconds >= len(data) / 2 / PCM16_RATE else data[: int(seconds * PCM16_RATE) * 2]
@@ -124,9 +130,9 @@ def wav_header(size: int | None = None) -> bytes:
     return _wav(_FMT.pack(1, 1, PCM16_RATE, PCM16_RATE * 2, 2, 16), size)
 
 
-def wav_of_pcm16(data: bytes) -> bytes:
-    """Give pcm16 of the API (24 kHz, mono) as a wav that players know."""
-    return wav_header(len(data)) + data
+def wav_of_pcm16(data: bytes, rate: int = PCM16_RATE) -> bytes:
+    """Give 16-bit samples of one channel, as the API has them at 24 kHz, as a wav that players know."""
+    return _wav(_FMT.pack(1, 1, rate, rate * 2, 2, 16), len(data)) + data
 
 
 def _wav(fmt: bytes, size: int | None) -> bytes:

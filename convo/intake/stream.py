@@ -13,8 +13,10 @@ import pybase64
 
 from convo.errors import AnswerError
 from convo.events import AudioDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
+from convo.forms import is_response
+from convo.intake.answer import as_dict
 from convo.intake.calls import Calls
-from convo.intake.chat import as_dict
+from convo.intake.fold import Fold
 from convo.intake.pieces import Sound, Text, is_json, merge, plain
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ SAMPLE = 2
 _FRAME = ("id", "created", "model")
 
 
-class ChatFold:
+class ChatFold(Fold):
     """Folds the chunks of one streamed answer. It does no I/O: feed it from any loop, then pass `answer()` to `record`.
 
         fold = convo.ChatFold()
@@ -186,8 +188,10 @@ class ChatFold:
 
 
 def rebuilt(skeleton: Mapping[str, Any], audio: bytes) -> dict[str, Any]:
-    """Give the answer whose `skeleton()` and sound were kept."""
+    """Give the answer whose `skeleton()` and sound were kept; a Response has no sound."""
     answer: dict[str, Any] = plain(skeleton)
+    if is_response(answer):
+        return answer
     message = answer["choices"][0]["message"]
     if isinstance(message.get("audio"), dict):
         message["audio"]["data"] = pybase64.b64encode(audio).decode("ascii")

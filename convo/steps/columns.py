@@ -9,10 +9,11 @@ import attrs
 
 from convo.assembly.estimate import estimate
 from convo.canonical import decode, encode, printable
-from convo.intake import Answer, read_chat
+from convo.forms import whole_answer
 from convo.memory import with_skew
 from convo.models import name_of
 from convo.origin import Origin
+from convo.steps.answers import read_reply
 from convo.store.totals import usage_columns
 from convo.times import to_micros
 from convo.usage import price
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convo.assembly import Plan, Target
+    from convo.intake import Answer
     from convo.messages import Draft
     from convo.models import Model
     from convo.recovery import Recovery
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 def answer_of(plan: Plan, answer: object, told: Told | None) -> Answer:
     """Read an answer to a plan. Raises `AnswerError`."""
     origin = origin_of(plan.target)
-    return read_chat(answer, asked=plan.arguments, origin=origin.told(told.headers) if origin and told else origin)
+    origin = origin.told(told.headers) if origin and told else origin
+    return read_reply(answer, asked=plan.arguments, origin=origin, seen=plan.history.head)
 
 
 def origin_of(target: Target | None) -> Origin | None:
@@ -82,7 +85,7 @@ def as_interrupted(answer: Answer) -> Answer:
 def answer_columns(answer: Answer, model: Model, table: str, now: int) -> dict[str, Any]:
     """Give the columns that say what an answer was, used and cost."""
     cost = price(answer.usage, model.prices, table=table)
-    audio = answer.draft.media[0] if answer.draft.media else None
+    audio = next((piece for piece in answer.draft.media if piece.kind == "audio"), None)
     return {
         "answered_by": answer.model and printable(answer.model, 200),
         "status": "interrupted" if answer.draft.status == "interrupted" else "done",
@@ -117,6 +120,4 @@ def _skew(told: Told) -> float:
 
 def whole_raw(raw: str, body: str) -> str:
     """Give the text of a whole answer again: `raw` has it without its message, `body` is the message."""
-    answer = decode(raw)
-    answer["choices"][0]["message"] = decode(body)
-    return encode(answer)
+    return encode(whole_answer(decode(raw), decode(body)))

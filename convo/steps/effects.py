@@ -40,9 +40,13 @@ class Lease:
 
 @attrs.frozen
 class Ask:
-    """Send a request to the API, with no connection held, and keep the lease alive meanwhile."""
+    """Send a request to the API, with no connection held, and keep the lease alive meanwhile.
+
+    `endpoint` is its resource by the client's names.
+    """
 
     client: Any
+    endpoint: str
     request: Request
     lease: Lease
 
@@ -169,9 +173,9 @@ def pause(seconds: float) -> Steps[None]:
     yield Pause(seconds)
 
 
-def ask(client: Any, request: Request, lease: Lease) -> Steps[Told]:
+def ask(client: Any, endpoint: str, request: Request, lease: Lease) -> Steps[Told]:
     """Send a request; the API's errors are raised as the client raises them."""
-    told: Told = yield Ask(client, request, lease)
+    told: Told = yield Ask(client, endpoint, request, lease)
     return told
 
 

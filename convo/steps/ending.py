@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from convo.assembly import Request
 from convo.canonical import encode, printable
+from convo.checks import check_type
 from convo.errors import AnswerError, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
 from convo.ids import as_uuid
-from convo.intake import read_chat, unreadable
-from convo.intake.stream import ChatFold
+from convo.intake import Fold, unreadable
 from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
+from convo.steps.answers import read_reply
 from convo.steps.columns import (
     answer_columns,
     answer_of,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from convo.assembly import Estimate, Plan, Request
+    from convo.assembly import Estimate, Plan
     from convo.recovery import Recovery
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
@@ -91,7 +93,7 @@ def completed(
     Raises `AnswerError`, and `ExchangeLost` when it came too late. While the store may work later it is tried again;
     an error that is raised after all carries the answer.
     """
-    if isinstance(answer, ChatFold):
+    if isinstance(answer, Fold):
         answer, interrupted = folded(answer)
     try:
         return (yield from persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
@@ -191,7 +193,7 @@ def abandon(place: Place, exchange: Any) -> Steps[None]:
     yield from write(checkpoints.give_up, place.owner, place.found.id, identifier, place.tools.now())
 
 
-def folded(fold: ChatFold) -> tuple[dict[str, Any], bool]:
+def folded(fold: Fold) -> tuple[dict[str, Any], bool]:
     """Give the answer that a fold holds, and whether it was cut off. Raises `AnswerError` when it holds nothing."""
     if fold.empty:
         raise AnswerError("the stream ended before anything came", "send again: the same key tries again")
@@ -204,13 +206,15 @@ def folded(fold: ChatFold) -> tuple[dict[str, Any], bool]:
 def record(place: Place, answer: object, request: Request | None) -> Steps[Reply]:
     """Record an answer whose exchange was not begun, once; the same answer again gives the recorded reply."""
     place.tools.check_writable()
+    check_type(request, (Request, type(None)), "record()", "the request that chat.request() gave, which a session has not")
     now = place.tools.now()
     target = request.plan.target if request is not None else None
     interrupted = False
-    if isinstance(answer, ChatFold):
+    if isinstance(answer, Fold):
         answer, interrupted = folded(answer)
-    found = read_chat(answer, asked=dict(request) if request is not None else {}, origin=origin_of(target))
     seen = request.plan.history.head if request is not None else None
+    asked = dict(request) if request is not None else {}
+    found = read_reply(answer, asked=asked, origin=origin_of(target), seen=seen)
     guess = request.estimate if request is not None else None
     if interrupted:
         found = as_interrupted(found)
@@ -221,7 +225,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     catalogue = place.tools.catalogue
     draft, key = found.draft, f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
     row = {
-        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "attempt": 1, "api": "chat",
+        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "attempt": 1, "api": draft.api,
         "model": draft.model or "", "instead_of": name_of(target.instead_of) if target else None,
         "origin": target.origin if target else "", "started_at": now,
         "asked_first": 1, "asked_last": 0,

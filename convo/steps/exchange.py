@@ -18,6 +18,7 @@ from convo.models import name_of
 from convo.policy import Policy
 from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
+from convo.steps.answers import ENDPOINTS, check_called
 from convo.steps.calling import answered_calls
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
@@ -71,6 +72,7 @@ def turn_of(
 ) -> Turn:  # fmt: skip
     """Give the turn that arguments of a call ask for."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
+    check_called(api)
     turn = Turn(client, target_of(place, model, api, client, None, arguments), policy or Policy(), functions)
     if turn.policy.speak == "never":
         return turn
@@ -269,7 +271,7 @@ def _entry(
 def _new_row(place: Place, target: Target, drafts: Sequence[Draft], key: str | None, now: int) -> dict[str, Any]:
     return {
         "conversation": place.found.id, "key": key, "hash": hash_of(drafts), "status": "pending", "attempt": 1,
-        "api": "chat", "model": target.model.name, "instead_of": name_of(target.instead_of), "origin": target.origin,
+        "api": target.api, "model": target.model.name, "instead_of": name_of(target.instead_of), "origin": target.origin,
         "started_at": now,
     }  # fmt: skip
 
@@ -309,7 +311,7 @@ def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> S
         while True:
             request = yield from filled(place, current.plan, drafts)
             try:
-                return (yield from ask(turn.client, request, current.lease(place)))
+                return (yield from ask(turn.client, ENDPOINTS[current.plan.target.api], request, current.lease(place)))
             except Exception as error:
                 if not try_again(current, error):
                     raise
@@ -322,13 +324,13 @@ def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> S
 
 def try_again(current: Open, error: BaseException) -> bool:
     """Change the plan of an open exchange so that it may be sent again after `error`; False when it may not."""
-    told = getattr(error, "code", None), getattr(error, "param", None)
+    told = getattr(error, "code", None), getattr(error, "param", None), str(getattr(error, "message", ""))
     if told[0] == CONTEXT_LENGTH_EXCEEDED and any(step.code == told[0] for step in current.recovered):
         return False
     try:
         found = recovered(current.plan, *told)
     except RequestError:
-        if (given_up := refused(current.plan, *told)) is not None:
+        if (given_up := refused(current.plan, *told[:2])) is not None:
             current.plan = attrs.evolve(current.plan, memory=given_up[1])
         raise
     if found is None:

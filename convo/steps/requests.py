@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly import Plan, Request, Target, fill, plan, whole
+from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan, whole
 from convo.assembly.window import budget_of
 from convo.audio import Audio
 from convo.checks import check_type
-from convo.errors import InputError, UnsupportedApi
+from convo.errors import InputError
+from convo.forms import as_chat
 from convo.origin import Origin
 from convo.policy import Policy
+from convo.steps.answers import ENDPOINTS, check_api
 from convo.steps.effects import read
 from convo.steps.log import followed, history
 from convo.steps.successors import check_alive, moved_on
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 
     from convo.history import History
     from convo.memory import Memory
-    from convo.messages import Draft, Media
+    from convo.messages import Draft, Media, Message
     from convo.protocol import Known
     from convo.steps.effects import Steps
     from convo.steps.place import Place
 
-APIS = ("chat",)
+ITEM = "item"
+"""The key under which the body of a message from a Realtime session says which item it was."""
 CACHE_KEY = "prompt_cache_key"
 """The argument by which requests that begin alike find the same cache."""
 
@@ -56,12 +59,11 @@ def open_turn(
 
 
 def target_of(place: Place, model: str, api: str, client: Any, origin: str | None, arguments: Mapping[str, Any]) -> Target:
-    """Give the target of a call; a model that is known gets the conversation as the key of its prompt cache.
+    """Give the target of a call; a model that is known gets the conversation as the key of its prompt cache, where there is one.
 
     Raises `UnsupportedApi`, `InputError` for a model or an origin that is no plain text.
     """
-    if api not in APIS:
-        raise UnsupportedApi(api, APIS)
+    check_api(api)
     for name, value in (("model", model), ("origin", origin or "")):
         check_type(value, str, name, "text")
         if not value.isprintable():
@@ -69,7 +71,10 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
             raise InputError(reason)
     where = str(Origin.of(client)) if client is not None else origin or ""
     found = place.tools.catalogue.lookup(model)
-    return Target(found, where, {CACHE_KEY: str(place.found.id), **arguments} if found.known else arguments)
+    server = place.tools.catalogue.server_of(where if client is None else client, model)
+    if found.known and server.prompt_cache and api in ENDPOINTS:
+        arguments = {CACHE_KEY: str(place.found.id), **arguments}
+    return Target(found, where, arguments, server=server, api=api)
 
 
 def opened(
@@ -92,23 +97,30 @@ def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target
 
 def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Request]:
     """Fetch the bytes that a plan needs, beside those that the drafts carry, and put them in."""
+    return fill(ready, (yield from _bytes(place, ready, drafts)))
+
+
+def _bytes(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[dict[str, bytes]]:
     known = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.data is not None}
     missing = [digest for digest in ready.blobs if digest not in known]
     if missing:
         known |= yield from read(blobs.get_all, place.owner, missing)
-    return fill(ready, known)
+    return known
 
 
 def request(
     place: Place, model: str, *, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any]
-) -> Steps[Request]:
-    """Assemble a request and write nothing."""
+) -> Steps[Request | Seeds]:
+    """Assemble a request, or what a session begins with, and write nothing."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     policy = policy or Policy()
     target = moved_on(place.tools, target_of(place, model, api, client, origin, arguments), policy)
     check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target, policy)
-    return (yield from filled(place, planned(place, start, (), target, policy, place.tools.now())))
+    ready = planned(place, start, (), target, policy, place.tools.now())
+    if api in ENDPOINTS:
+        return (yield from filled(place, ready))
+    return fill_seeds(ready, (yield from _bytes(place, ready)))
 
 
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
@@ -117,7 +129,13 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     pieces = {piece.digest: piece for message in found for piece in message.media if piece.made_by is None}
     stored: dict[str, bytes] = (yield from read(blobs.get_all, place.owner, list(pieces))) if pieces else {}
     known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
-    return [whole(message.raw, known) for message in found if message.kind != "summary"]
+    return [whole(_as_chat(message), known) for message in found if message.kind != "summary"]
+
+
+def _as_chat(message: Message) -> dict[str, Any]:
+    """Give the body of a message as Chat Completions writes it, without what only a Realtime session knows of it."""
+    body = as_chat(message.raw)
+    return {key: value for key, value in body.items() if key != ITEM} if message.api == "realtime" else body
 
 
 def _told_by_its_bytes(piece: Media, data: bytes) -> bytes:

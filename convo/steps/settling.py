@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convo.canonical import decode
 from convo.errors import AnswerError, ConvoError
-from convo.intake import read_chat, unreadable
+from convo.intake import read_answer, unreadable
 from convo.intake.stream import rebuilt
 from convo.origin import Origin
 from convo.protocol import LEASE
@@ -65,7 +65,7 @@ def settled_if_left(place: Place) -> Steps[bool]:
 def _received(tools: Tools, left: Left, now: int) -> tuple[Answer, dict[str, Any]]:
     saved = decode(left.body)
     origin = Origin.parse(left.row["origin"]) if left.row["origin"] else None
-    found = read_chat(rebuilt(saved["answer"], left.audio), asked=saved["asked"], origin=origin)
+    found = read_answer(rebuilt(saved["answer"], left.audio), asked=saved["asked"], origin=origin)
     found = as_interrupted(found)
     columns = answer_columns(found, tools.catalogue.lookup(left.row["model"]), tools.catalogue.table, now)
     return found, {**columns, **{name: value for name, value in saved["row"].items() if name in left.row}}

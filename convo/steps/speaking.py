@@ -12,6 +12,7 @@ from convo.canonical import printable, well_formed
 from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, ConvoError
 from convo.extract import REPLY, spoken
+from convo.forms import as_chat
 from convo.origin import Origin
 from convo.speech import pieces_of
 from convo.steps.effects import read, speak, write
@@ -55,7 +56,8 @@ def _is_mute(reply: Reply) -> bool:
     message = reply.message
     if message.status != "complete" or message.media or not message.text.strip():
         return False
-    return not (reply.refusal or message.raw.get("tool_calls") or message.raw.get("function_call"))
+    body = as_chat(message.raw)
+    return not (reply.refusal or body.get("tool_calls") or body.get("function_call"))
 
 
 def _spoken(place: Place, client: Any, wish: Wish, reply: Reply) -> Steps[Reply]:

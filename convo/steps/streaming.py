@@ -11,7 +11,8 @@ from convo.assembly.shape import STREAM_FORMAT
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
-from convo.intake.stream import ChatFold
+from convo.forms import as_chat
+from convo.intake import fold_of
 from convo.protocol import LEASE
 from convo.steps.columns import asked_columns, assumed_columns
 from convo.steps.effects import finish, write
@@ -21,8 +22,6 @@ from convo.store.checkpoints import Checkpoint
 from convo.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from convo.assembly import Plan
     from convo.events import Delta
     from convo.reply import Reply
@@ -31,14 +30,6 @@ if TYPE_CHECKING:
     from convo.steps.place import Place
 
 T = TypeVar("T")
-
-USAGE: Mapping[str, Any] = {"include_usage": True}
-"""What a stream is asked for unless the caller says otherwise: without it nobody knows what it cost."""
-
-
-def streamed(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the arguments of a call whose answer comes in pieces."""
-    return {"stream_options": USAGE, **arguments, "stream": True}
 
 
 class Incoming:
@@ -52,7 +43,7 @@ class Incoming:
         self.place = place
         self.current = current
         self.told = told
-        self.fold = ChatFold()
+        self.fold = fold_of(current.plan.target.api)
         self.forsaken = False
         self.over = False
         self.reply: Reply | None = None
@@ -90,7 +81,7 @@ class Incoming:
                 return None
             answer, data = self.fold.skeleton(), self.fold.audio(start)
             reached = (self._fed, start + len(data))
-        asked = {name: self.plan.arguments[name] for name in ("model", "audio") if name in self.plan.arguments}
+        asked = {name: self.plan.arguments[name] for name in ("model", "audio", "store") if name in self.plan.arguments}
         row = {**asked_columns(self.plan, self.told, self.current.recovered), **assumed_columns(self.plan, Usage())}
         return Checkpoint(encode({"answer": answer, "asked": asked, "row": row}), data, start, now, now + LEASE), reached
 
@@ -174,7 +165,7 @@ def made_for(reply: Reply) -> list[Delta]:
 def events_of(reply: Reply) -> list[Delta]:
     """Give a recorded reply as the pieces of a stream, for a key that has its answer already."""
     found: list[Delta] = []
-    message = reply.message.raw
+    message = as_chat(reply.message.raw)
     if isinstance(text := message.get("content"), str) and text:
         found.append(TextDelta(text))
     if reply.transcript:

@@ -13,7 +13,8 @@ from convo.checks import check_seconds
 from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, MessageNotFound, NotAReply
 from convo.extract import spoken
-from convo.intake import read_chat
+from convo.forms import has_items
+from convo.intake import read_answer
 from convo.origin import Origin
 from convo.steps.branches import check_position
 from convo.steps.effects import read, write
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from convo.steps.place import Place
 
 
-def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
+def truncated(place: Place, position: int, seconds: float, *, branch: UUID | None = None) -> Steps[Message]:
     """Cut the reply at a position to what was heard in so many seconds, and give it as it is now.
 
-    One that is redacted stays so. Raises `MessageNotFound`, and `NotAReply` for a message of anyone but the model.
+    The position is in the line of `branch`, without one in the line that is shown. One that is redacted stays so.
+    Raises `MessageNotFound`, and `NotAReply` for a message of anyone but the model.
     """
     from convo.store import rewriting
 
@@ -42,7 +44,7 @@ def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
     check_position(position)
     check_seconds(seconds)
     for _ in range(branches.TRIES):
-        branch, message, data = yield from read(_at, place.owner, place.found.id, position)
+        source, message, data = yield from read(_at, place.owner, place.found.id, position, branch)
         if message.role != "assistant":
             raise NotAReply(position, message.role)
         if message.status == "redacted":
@@ -51,51 +53,67 @@ def truncated(place: Place, position: int, seconds: float) -> Steps[Message]:
         if draft is None:
             return message
         yield from put_media(place, [draft], place.tools.now())
-        if (yield from write(rewriting.rewrite, place.owner, branch, position, draft, message.body)):
+        if (yield from write(rewriting.rewrite, place.owner, source, position, draft, message.body)):
             return draft.at(position, message.created)
     raise ConflictError(AGAIN)
 
 
-def _at(connection: Connection, owner: str, conversation: UUID, position: int) -> tuple[UUID, Message, bytes | None]:
-    """Give the branch that holds the row of a message of the line that is shown, the message, and a reply's bytes."""
-    branch, _ = branches.shown(connection, owner, conversation)
+def _at(
+    connection: Connection, owner: str, conversation: UUID, position: int, branch: UUID | None
+) -> tuple[UUID, Message, bytes | None]:  # fmt: skip
+    """Give the branch that holds the row of a message of a line, the message, and a reply's bytes."""
+    shown, _ = branches.shown(connection, owner, conversation)
+    branch = branch or shown
     source = log.source_of(connection, owner, branch, position)
     message = None if source is None else log.one(connection, owner, branch, position)
     if message is None or source is None:
         raise MessageNotFound(position)
-    sounds = message.role == "assistant" and message.media
-    return source, message, blobs.get(connection, owner, message.media[0].digest) if sounds else None
+    sound = _sound(message) if message.role == "assistant" else None
+    return source, message, blobs.get(connection, owner, sound.digest) if sound else None
+
+
+def _sound(message: Message) -> Media | None:
+    return next((piece for piece in message.media if piece.kind == "audio"), None)
 
 
 def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     """Give what was heard, None when all of it was."""
     from convo.heard import heard
 
-    piece = message.media[0] if message.media else None
+    piece = _sound(message)
     if piece is not None and piece.made_by is not None and data is not None:
         return _cut_made(message, piece, data, seconds)
     body: dict[str, Any] = dict(message.raw)
     if data is not None:
         body["audio"] = {**body["audio"], "data": pybase64.b64encode_as_string(data)}
-    answer = {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
+    answer = _answer(body)
     cut = heard(answer, seconds, piece.format if piece else None, whole=message.status == "complete" or _was_cut(body))
     if cut == answer:
         return None
     asked = {"model": message.model, "audio": {"format": piece.format, "voice": piece.voice} if piece else None}
     origin = Origin.parse(message.audio_origin) if message.audio_origin else None
-    return _as_cut(message, read_chat(cut, asked=asked, origin=origin).draft)
+    return _as_cut(message, read_answer(cut, asked=asked, origin=origin).draft)
+
+
+def _answer(body: dict[str, Any]) -> dict[str, Any]:
+    """Give the answer that a body was of; the body of a Response holds what there is to cut."""
+    return body if has_items(body) else {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
 
 
 def _cut_made(message: Message, piece: Media, data: bytes, seconds: float) -> Draft | None:
     """Give what was heard of a reply that came as text, by the speech that was made of it; None when all of it was."""
-    from convo.heard import cut
+    from convo.heard import cut, shortened
 
     said, left = cut(message.text, data, piece.format, seconds)
     if said == message.text:
         return None
-    body = {name: value for name, value in message.raw.items() if name != "audio"} | {"content": said or None}
-    answer = {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
-    draft = read_chat(answer, asked={"model": message.model}).draft
+    body = message.raw
+    if has_items(body):
+        body = shortened(body, len(said or ""))
+    else:
+        body = {name: value for name, value in body.items() if name != "audio"} | {"content": said or None}
+    origin = Origin.parse(message.audio_origin) if message.audio_origin else None
+    draft = read_answer(_answer(body), asked={"model": message.model}, origin=origin).draft
     return _as_cut(message, attrs.evolve(draft, media=(_shorter(piece, left, said or ""),) if left else ()))
 
 
@@ -108,7 +126,7 @@ def _shorter(piece: Media, data: bytes, said: str) -> Media:
 def _as_cut(message: Message, draft: Draft) -> Draft:
     """Give what is left of a message as interrupted, with what the message has beside its content."""
     return attrs.evolve(
-        draft, status="interrupted", pinned=message.pinned, metadata=message.labels, created=message.created,
+        draft, status="interrupted", api=message.api, pinned=message.pinned, metadata=message.labels, created=message.created,
         text_tokens=message.text_tokens, audio_tokens=message.audio_tokens,
     )  # fmt: skip
 

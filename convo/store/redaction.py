@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from convo.canonical import decode, digest, encode
 from convo.errors import MessageNotFound
+from convo.forms import is_response
 from convo.messages import COVERS
 from convo.store import blobs, branches, checkpoints, conversations, deletion, log, summaries, tables
 from convo.store.rewriting import delete_of_message
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _M, _A, _X = tables.message.c, tables.attachment.c, tables.exchange.c
 REDACTED = "[redacted]"
 """What stands in the body of a message for what it said."""
-_KEPT_OF_ANSWERS = ("id", "object", "created", "model", "usage", "service_tier", "system_fingerprint")
+_KEPT_OF_ANSWERS = ("id", "object", "created", "created_at", "status", "model", "usage", "service_tier", "system_fingerprint")
 """Of the record of an answer: facts about it, nothing that it said."""
 _KEPT_OF_CHOICES = ("index", "finish_reason")
 
@@ -156,5 +157,7 @@ def _facts(answer: Any) -> dict[str, Any]:
         return {}
     choices = answer.get("choices")
     kept = {key: value for key, value in answer.items() if key in _KEPT_OF_ANSWERS}
+    if is_response(answer):
+        return {**kept, "output": None}
     found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
     return {**kept, "choices": [{key: choice.get(key) for key in _KEPT_OF_CHOICES} for choice in found]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from convo.edges import Seen, check_client, check_owner, check_whole, pending_of
 from convo.functions import check_functions
@@ -13,10 +13,10 @@ from convo.steps import log as log_steps
 from convo.steps import requests as request_steps
 from convo.steps import stores as store_steps
 from convo.steps import truncating
+from convo.steps.answers import streamed
 from convo.steps.effects import read
 from convo.steps.log import UNSET
 from convo.steps.place import Place
-from convo.steps.streaming import streamed
 from convo.store import exchanges
 from convo.sync_api.exchange import Exchange
 from convo.sync_api.stream import Stream
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from convo.assembly import Request
+    from convo.assembly import Request, Seeds
     from convo.audio import Audio
     from convo.edges import Pending
     from convo.functions import Functions
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from convo.store.branches import Branch
     from convo.store.totals import Totals
     from convo.sync_api.driver import Driver
+    from convo.sync_api.listening import Listener
 
 
 class Conversation(Seen):
@@ -147,6 +148,19 @@ class Conversation(Seen):
         writer = compacting.writer_of(self._place, client, model, summarize, prompt, Policy(), arguments)
         return self._driver.do(compacting.compact(self._place, writer, keep))
 
+    @overload
+    def request(
+        self,
+        model: str,
+        *,
+        api: Literal["realtime", "live"],
+        client: Any = None,
+        origin: str | None = None,
+        policy: Policy | None = None,
+        **arguments: Any,
+    ) -> Seeds: ...
+
+    @overload
     def request(
         self,
         model: str,
@@ -156,16 +170,40 @@ class Conversation(Seen):
         origin: str | None = None,
         policy: Policy | None = None,
         **arguments: Any,
-    ) -> Request:
+    ) -> Request: ...
+
+    def request(
+        self,
+        model: str,
+        *,
+        api: str = "chat",
+        client: Any = None,
+        origin: str | None = None,
+        policy: Policy | None = None,
+        **arguments: Any,
+    ) -> Request | Seeds:
         """Assemble a request and write nothing. `client` or `origin` says whose audio ids are valid: without, none is sent.
 
         `voice=` and `format=` are short for `audio={...}` and the modalities; other arguments go to the API as they are.
+        `api` is "chat", "responses", for `client.responses.create(**request)`, or "realtime" and "live", for the `items` with
+        which a session begins.
         Raises `RequestError` where no request can be made, `ModelShutDown` among them; warns by `ModelEndsSoon`.
         """
         steps = request_steps.request(
             self._place, model, api=api, client=client, origin=origin, policy=policy, arguments=arguments
         )
         return self._driver.do(steps)
+
+    def seed(self, connection: Any, model: str, *, policy: Policy | None = None, **arguments: Any) -> Seeds:
+        """Give a new Realtime session what was said before: `connection` is what `client.realtime.connect()` gave.
+
+        So a session that was dropped goes on in another. It creates the `items` of `request(model, api="realtime")`, one
+        after the other, before the session is asked for its first response, and gives them.
+        """
+        seeds: Seeds = self.request(model, api="realtime", policy=policy, **arguments)
+        for item in seeds.items:
+            connection.conversation.item.create(item=item)
+        return seeds
 
     def exchange(self, request: Request) -> Exchange:
         """Begin an exchange for a call of your own: `with chat.exchange(request) as call: ...`."""
@@ -228,9 +266,31 @@ class Conversation(Seen):
         """
         check_client(client, asynchronous=False)
         check_functions(tool_functions, arguments.get("tools"), asynchronous=False)
-        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(arguments))
+        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(api, arguments))
         drafts = exchange_steps.checked(self._place, content, key, expected_head, "stream()")
         return Stream(self._driver, self._place, turn, drafts, key, expected_head)
+
+    def listen(
+        self,
+        model: str,
+        *,
+        client: Any = None,
+        origin: str | None = None,
+        session: str | None = None,
+    ) -> Listener:
+        """Record a Realtime session of `model` as it goes, in a block: `with chat.listen(model) as heard`.
+
+        Then `heard.feed(event)` for each event. What is final is in the log at once, in the order of the conversation, on
+        the branch that is shown when it begins; what a response used and cost is recorded with it. Items that seed the
+        session are not recorded again. `client` or `origin` says where the session is; `session` is its id for somebody who
+        joins it after it has begun.
+        """
+        from convo.steps.listening import Listening
+        from convo.sync_api.listening import Listener
+
+        if client is not None:
+            check_client(client, asynchronous=False)
+        return Listener(self._driver, Listening(self._place, model, client, origin, session))
 
     def truncate(self, position: int, *, heard_until: float) -> Message:
         """Cut a recorded reply to what was heard of it, in seconds of its audio, and give it as it is now.

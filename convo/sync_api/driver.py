@@ -97,7 +97,7 @@ class Driver:
             return self._perform_all(effect.steps)
         if isinstance(effect, Together):
             return [self._perform_all(steps) for steps in effect.steps]
-        raw = effect.client.chat.completions.with_raw_response.create(**effect.request)
+        raw = attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.request)
         return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
 
     def _renew(self, lease: Lease) -> object:

@@ -7,15 +7,18 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from convo.testing.hold import Hold
+from convo.testing.realtime_app import converse
 from convo.testing.wire import Call
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
+    from starlette.websockets import WebSocket
 
+    from convo.testing.realtime_app import Opening
     from convo.testing.wire import Answering, Wire
 
 Cut = Callable[["Scope"], None]
@@ -30,15 +33,19 @@ def cannot_cut(scope: Scope) -> None:
     raise ConnectionResetError(message)
 
 
-def application(answering: Answering, cut: Cut = cannot_cut) -> Starlette:
-    """Give an application whose requests `answering` answers and whose connections `cut` breaks."""
+def application(answering: Answering, opening: Opening, cut: Cut = cannot_cut) -> Starlette:
+    """Give an application: `answering` answers its requests, `opening` begins its sessions, `cut` breaks its connections."""
 
     async def respond(request: Request) -> _Response:
         path = "/" + request.path_params["path"]
         call = Call(request.method, path, dict(request.headers), await request.body())
         return _Response(answering(call), cut)
 
-    return Starlette(routes=[Route("/{path:path}", respond, methods=_METHODS)])
+    async def talk(socket: WebSocket) -> None:
+        await converse(socket, opening, cut)
+
+    routes = [WebSocketRoute("/v1/realtime", talk), Route("/{path:path}", respond, methods=_METHODS)]
+    return Starlette(routes=routes)
 
 
 class _Response:

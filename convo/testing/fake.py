@@ -6,8 +6,9 @@ import threading
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -18,7 +19,11 @@ from convo.testing.hold import Hold
 from convo.testing.models import models_with
 from convo.testing.names import Names
 from convo.testing.optional import needs_testing_extra
+from convo.testing.realtime import Talk
+from convo.testing.realtime_script import Heard, UserScript
+from convo.testing.realtime_stage import RealtimeSession, Stage
 from convo.testing.refusals import ApiRefusal
+from convo.testing.responses_endpoint import RESPONSES, ResponsesEndpoint
 from convo.testing.script import Break, Failure, Saying, Script, usual_error
 from convo.testing.shape import StreamShape
 from convo.testing.speech import Voicing, refusal_of_speech, shown, spoken
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
     from convo.testing.asked import Json
     from convo.testing.models import ModelKind
+    from convo.testing.realtime_script import Arrival
     from convo.testing.script import ToolCall
 
 _ORGANIZATION = "org-fake"
@@ -62,14 +68,17 @@ class Received:
 
 
 class FakeAPI:
-    """A stateful fake of the OpenAI API: Chat Completions with audio and streams, transcriptions, speech, all refusals.
+    """A stateful fake of the OpenAI API: Chat Completions, Responses, both as streams too, Realtime, transcriptions, speech.
 
     It accepts what the API accepts and refuses the rest with the API's words. Audio is real sound whose ids it
-    remembers and forgets, by `clock`, after `audio_lifetime`. Nothing is random: the same calls get the same answers.
-    Use it in-process through `client()` and `async_client()`, over HTTP through `serve()`, or mount `asgi()`.
+    remembers and forgets, by `clock`, after `audio_lifetime`; responses are kept for thirty days. Nothing is random: the
+    same calls get the same answers.
+    Use it in-process through `client()` and `async_client()`, over HTTP through `serve()`, or mount `asgi()`. Realtime needs
+    a WebSocket, and so one of the latter two.
 
     Without a `clock` it is the first of November 2026 for ever: give it the clock of your store, or the system's.
-    `models` adds names, as in `{"gpt-audio-2": "audio"}`. Fakes with different `seed`s give out different ids.
+    `models` adds names, as in `{"gpt-audio-2": "audio", "gpt-7": "reasoning", "gpt-realtime-3": "realtime"}`. Fakes with
+    different `seed`s give out different ids.
     """
 
     def __init__(
@@ -86,10 +95,22 @@ class FakeAPI:
         self._names = Names(seed)
         self._script = Script()
         self._holds: deque[Hold] = deque()
+        self._responses = ResponsesEndpoint(self._models, self._names)
         self._audio: dict[str, IssuedAudio] = {}
         self._transcripts: dict[str, str] = {}
         self._received: list[Received] = []
         self._lock = threading.Lock()
+        self._answers: Mapping[str, Callable[[Call, Json, datetime], Given]] = {
+            "/v1/chat/completions": self._completion,
+            RESPONSES: self._response,
+            _TRANSCRIPTIONS: self._transcription,
+            _SPEECH: self._speech,
+        }
+        self._user = UserScript()
+        self._talks: list[Talk] = []
+        self._stage = Stage(
+            self._clock, self._names, self._script, self._user, self._holds, MappingProxyType(self._models), self._lock
+        )
 
     # --- ways in -----------------------------------------------------------------------------------
 
@@ -112,7 +133,7 @@ class FakeAPI:
         """Serve the fake over HTTP until the block ends: `with fake.serve() as base_url`. Port 0 is any free one."""
         with needs_testing_extra("FakeAPI.serve()"):
             from convo.testing.serve import serving
-        return serving(self.answer, host, port)
+        return serving(self.answer, self.talk, host, port)
 
     def asgi(self) -> Starlette:
         """Give the fake as an ASGI application, to mount or to serve elsewhere.
@@ -121,7 +142,7 @@ class FakeAPI:
         """
         with needs_testing_extra("FakeAPI.asgi()"):
             from convo.testing.app import application
-        return application(self.answer)
+        return application(self.answer, self.talk)
 
     # --- what it shall do --------------------------------------------------------------------------
 
@@ -137,13 +158,20 @@ class FakeAPI:
         usage: Mapping[str, Any] | None = None,
         extra: Mapping[str, Any] | None = None,
         stream: StreamShape | None = None,
+        reasoning: str | None = None,
+        phase: Literal["commentary", "final_answer"] | None = None,
+        output: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        """Queue what the next chat request that is accepted is answered.
+        """Queue what the next request for a chat completion or a response is answered, once one is accepted.
 
         `text` is spoken when audio was asked for, unless `spoken` is False; `content` is written in any case.
         `tool_calls` are `(name, arguments)`, `(name, arguments, id)`, or the API's objects, custom tools among them.
         `usage` replaces keys of the usage that is counted; `extra` adds fields to the message that no client knows yet.
         `stream` says in which shape the answer goes when a stream is asked for.
+
+        For responses alone: `reasoning` is thought before by a model that reasons, and told where a summary was asked for;
+        `phase` is that of the message; `output` are all items, raw, in the place of everything else that is said. There a
+        `finish_reason` of `"length"` or `"content_filter"` makes the response incomplete, and `"failed"` failed.
         """
         saying = Saying(
             text=text,
@@ -155,6 +183,9 @@ class FakeAPI:
             usage=dict(usage or {}),
             extra=dict(extra or {}),
             stream=stream or StreamShape(),
+            reasoning=reasoning,
+            phase=phase,
+            output=None if output is None else tuple(output),
         )
         with self._lock:
             self._script.add(saying)
@@ -188,29 +219,58 @@ class FakeAPI:
     ) -> None:
         """Queue an error for the next `times` requests, good or bad; what is not given is as usual for the status.
 
-        Requests are those to chat, to transcribe and to speak, whichever comes. What is queued after a reply, a transcript
-        or a speech waits until that was given: `will_reply("Yes.", spoken=False)` and then this lets the speech of it fail.
+        Requests are those to chat, to respond, to transcribe and to speak, whichever comes. What is queued after a reply, a
+        transcript or a speech waits until that was given: `will_reply("Yes.", spoken=False)` and then this lets the speech
+        of it fail.
         """
         usual = usual_error(status, code)
         error = ApiRefusal(status, message or usual.message, type or usual.type, param or usual.param, usual.code)
         with self._lock:
             self._script.add(Failure(error, {key.lower(): value for key, value in (headers or {}).items()}), times)
 
-    def will_drop(self, times: int = 1, *, after: bool = False, chunks: int = 0, inside: bool = False) -> None:
-        """Queue a broken connection for the next `times` requests, to chat, to transcribe or to speak.
+    def will_hear(self, text: str | None, *, appends: int = 1, arrives: Arrival = "at_once") -> None:
+        """Queue what the user of a Realtime session says next; None is said so that it cannot be transcribed.
+
+        Where the session detects turns, the next `appends` events with sound are these words, and all other sound is
+        silence; where it does not, they are what is committed next. The transcription `arrives` before, during or after
+        the response that follows: the API promises no order.
+        """
+        with self._lock:
+            self._user.heard.append(Heard(text, appends, arrives))
+
+    def will_interrupt(self, after: int = 1) -> None:
+        """Queue that the user of a Realtime session, which detects turns, begins to speak in the midst of a response.
+
+        That is once `after` chunks of its sound, or of its text, were sent; a response that has fewer is not interrupted.
+        What the user then says comes with the next event with sound.
+        """
+        with self._lock:
+            self._user.interruptions.append(after)
+
+    def will_drop(
+        self, times: int = 1, *, after: bool = False, chunks: int = 0, inside: bool = False, events: int | None = None
+    ) -> None:
+        """Queue a broken connection for the next `times` requests, to chat, to respond, to transcribe or to speak.
 
         It breaks before the request is looked at; with `after`, once it was answered, and the answer is lost; with
         `chunks`, once so many chunks of a stream have arrived; with `inside`, in the middle of the next one: of its
         base64, or of the bytes of its first character beyond ASCII.
+
+        In a Realtime session the next response is the request, and its chunks are its events, which break whole. With
+        `events`, the next session that speaks breaks after so many events of whatever kind.
         """
         with self._lock:
-            self._script.add(Break(after=after, chunks=chunks, inside=inside), times)
+            if events is not None:
+                self._user.breaks.extend([events] * times)
+            else:
+                self._script.add(Break(after=after, chunks=chunks, inside=inside), times)
 
     def hold(self, after: int = 0) -> Hold:
-        """Hold the next chat answer once `after` of its chunks were taken, until the test calls `release()`.
+        """Hold the next chat answer or response once `after` of its chunks were taken, until the test calls `release()`.
 
         It needs no sleeping: `wait_until_held()` tells when the caller stands before the next chunk. It works for
-        streams and other answers, in every client, and over HTTP, where it ends when the caller goes away.
+        streams and other answers, in every client, and over HTTP, where it ends when the caller goes away. Of a Realtime
+        response the chunks are its events, and while it is held the session hears what its client sends.
         """
         hold = Hold(after)
         with self._lock:
@@ -226,6 +286,11 @@ class FakeAPI:
         """Forget all audio ids that were given out so far."""
         with self._lock:
             self._audio = {audio_id: attrs.evolve(audio, revoked=True) for audio_id, audio in self._audio.items()}
+
+    def forget_response(self, response_id: str) -> None:
+        """Forget a response and the ids of its items before their time; an unknown one is a `KeyError`."""
+        with self._lock:
+            self._responses.kept.forget(response_id)
 
     # --- what it saw -------------------------------------------------------------------------------
 
@@ -250,6 +315,17 @@ class FakeAPI:
         with self._lock:
             return MappingProxyType(dict(self._audio))
 
+    @property
+    def sessions(self) -> list[RealtimeSession]:
+        """All Realtime sessions so far, oldest first, as they are now. Look once the server has answered."""
+        with self._lock:
+            return [talk.record() for talk in self._talks]
+
+    @property
+    def received_events(self) -> list[Json]:
+        """All events that clients sent in Realtime sessions, one session after the other."""
+        return [event for session in self.sessions for event in session.received]
+
     # --- the exchange ------------------------------------------------------------------------------
 
     def answer(self, call: Call) -> Wire:
@@ -261,18 +337,24 @@ class FakeAPI:
             self._received.append(_received(call, body, given))
             return wire_of(given, usual_headers(call, self._names.make("req_", 32), now, _ORGANIZATION))
 
+    def talk(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Talk:
+        """Begin a Realtime session. The ways in all end here, and it may be called from any thread."""
+        talk = Talk(self._stage, query, headers)
+        with self._lock:
+            self._talks.append(talk)
+        return talk
+
     def _given(self, call: Call, body: Json | ApiRefusal, now: datetime) -> Given:
         refusal = key_refusal(call)
         if refusal is not None:
             return refused(refusal)
         if (call.method, call.path) == ("GET", "/v1/models"):
             return Given(200, self._model_list(now))
-        if (call.method, call.path) == ("POST", "/v1/chat/completions"):
-            return self._unless_fault(self._completion, call, body, now)
-        if (call.method, call.path) == ("POST", _TRANSCRIPTIONS):
-            return self._unless_fault(self._transcription, call, body, now)
-        if (call.method, call.path) == ("POST", _SPEECH):
-            return self._unless_fault(self._speech, call, body, now)
+        answer = self._answers.get(call.path) if call.method == "POST" else None
+        if answer is not None:
+            return self._unless_fault(answer, call, body, now)
+        if call.path.startswith(f"{RESPONSES}/"):
+            return self._responses.stored(call, _origin(call), now)
         return refused(no_such_url(call))
 
     def _unless_fault(
@@ -288,7 +370,7 @@ class FakeAPI:
         return given if fault is None else attrs.evolve(given, arrives=fault.chunks, inside=fault.inside)
 
     def _completion(self, call: Call, body: Json, now: datetime) -> Given:
-        origin = Origin(call.headers.get("openai-organization", ""), call.headers.get("openai-project", ""))
+        origin = _origin(call)
         refusal = refusal_of(body, now=now, audio=self._audio, origin=origin, models=self._models)
         if refusal is not None:
             return refused(refusal)
@@ -301,6 +383,11 @@ class FakeAPI:
             200, answer.body, stream=bool(body.get("stream")), include_usage=include_usage,
             shape=saying.stream, hold=self._holds.popleft() if self._holds else None,
         )  # fmt: skip
+
+    def _response(self, call: Call, body: Json, now: datetime) -> Given:
+        given = self._responses.create(_origin(call), body, now, self._script.next_saying)
+        held = given.status == HTTPStatus.OK and self._holds
+        return attrs.evolve(given, hold=self._holds.popleft()) if held else given
 
     def _transcription(self, call: Call, body: Json, now: datetime) -> Given:
         if (refusal := refusal_of_recording(call, now)) is not None:
@@ -322,6 +409,10 @@ class FakeAPI:
         names = (name for name, model in models_with(self._models).items() if not model.gone(now))
         data = [{"id": name, "object": "model", "created": 1_735_689_600, "owned_by": "openai"} for name in names]
         return {"object": "list", "data": data}
+
+
+def _origin(call: Call) -> Origin:
+    return Origin(call.headers.get("openai-organization", ""), call.headers.get("openai-project", ""))
 
 
 def _received(call: Call, body: Json | ApiRefusal, given: Given) -> Received:

@@ -65,6 +65,11 @@ class Hold:
         """Whether the answer has come to where it is held."""
         return self._held.is_set()
 
+    @property
+    def released(self) -> bool:
+        """Whether the answer may go on."""
+        return self._released.is_set()
+
     def wait_until_held(self, timeout: float = _PATIENCE) -> None:
         """Wait until the chunks before the hold were taken and the next one is wanted; a `TimeoutError` if they are not."""
         self._held.wait(timeout, _NOT_HELD)

@@ -144,18 +144,20 @@ class TextOr:
 
 @attrs.frozen
 class Record:
-    """An object with these keys and no others."""
+    """An object with these keys and no others. Unknown keys are told first, unless `missing_first`."""
 
     fields: Mapping[str, Kind]
     required: tuple[str, ...] = ()
+    missing_first: bool = False
 
     def misfits(self, value: object, path: str) -> Iterator[ApiRefusal]:
-        """Give unknown keys, then missing ones, then the refusals of the values."""
+        """Give unknown and missing keys, then the refusals of the values."""
         if not isinstance(value, dict):
             yield wrong_type(path, "an object", value)
             return
-        yield from (unknown_parameter(_join(path, key)) for key in value if key not in self.fields)
-        yield from (missing_parameter(_join(path, key)) for key in self.required if key not in value)
+        unknown = (unknown_parameter(_join(path, key)) for key in value if key not in self.fields)
+        missing = (missing_parameter(_join(path, key)) for key in self.required if key not in value)
+        yield from (*missing, *unknown) if self.missing_first else (*unknown, *missing)
         for key in (key for key in value if key in self.fields):
             yield from self.fields[key].misfits(value[key], _join(path, key))
 
@@ -165,7 +167,7 @@ class Tagged:
     """An object whose keys depend on the value of one of them."""
 
     tag: str
-    cases: Mapping[str, Record]
+    cases: Mapping[str, Kind]
 
     def misfits(self, value: object, path: str) -> Iterator[ApiRefusal]:
         """Give the refusals of the case that the tag names."""

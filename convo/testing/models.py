@@ -14,7 +14,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ModelKind = Literal["audio", "text"]
+ModelKind = Literal["audio", "text", "reasoning", "realtime"]
+"""What a model does: it hears and speaks, it writes, it thinks and then writes, or it holds a Realtime session."""
 
 
 @attrs.frozen
@@ -46,7 +47,9 @@ def _audio(family: str, year: int, month: int, day: int) -> FakeModel:
 
 
 _TEXT = FakeModel("text", "text")
-_CACHING = attrs.evolve(_TEXT, cache_options=True)
+_REASONING = FakeModel("reasoning", "text")
+_CACHING = attrs.evolve(_REASONING, cache_options=True)
+_REASONING_NAMES = ("gpt-5", "o1", "o3", "o4")
 
 _AUDIO_MODELS: Mapping[str, FakeModel] = {
     "gpt-audio-1.5": FakeModel("audio", "gpt-audio-1.5", images=False, structured=False),
@@ -77,11 +80,18 @@ MODELS: Mapping[str, FakeModel] = MappingProxyType(
     {
         **_AUDIO_MODELS,
         **dict.fromkeys(_CACHING_MODELS.split(), _CACHING),
-        **{name: attrs.evolve(_TEXT, shutdown=day) for day, names in _TEXT_MODELS.items() for name in names.split()},
+        **{
+            name: attrs.evolve(_REASONING if name.startswith(_REASONING_NAMES) else _TEXT, shutdown=day)
+            for day, names in _TEXT_MODELS.items()
+            for name in names.split()
+        },
     }
 )
 
 
 def models_with(added: Mapping[str, ModelKind] | None) -> Mapping[str, FakeModel]:
-    """Give the table and `added`, names with what they are; an added audio model takes only its own ids."""
-    return {**MODELS, **{name: FakeModel(kind, name) for name, kind in (added or {}).items()}}
+    """Give the table and `added`, names with what they are; an added audio model takes only its own ids.
+
+    Models of the Realtime API are not among them: no other API has them.
+    """
+    return {**MODELS, **{name: FakeModel(kind, name) for name, kind in (added or {}).items() if kind != "realtime"}}

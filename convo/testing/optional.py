@@ -10,7 +10,7 @@ from convo.errors import MissingDependency
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PACKAGES = frozenset({"openai", "httpx2", "starlette", "uvicorn"})
+_PACKAGES = frozenset({"openai", "httpx2", "starlette", "uvicorn", "websockets"})
 
 
 @contextmanager

@@ -15,7 +15,10 @@ from convo.testing.speech import Voicing
 from convo.testing.transcription import Hearing
 
 ToolCall = tuple[str, str] | tuple[str, str, str] | Mapping[str, Any]
-"""A call: name and arguments; name, arguments and id; or the API's own object, for custom tools."""
+"""A call: name and arguments; name, arguments and id; or the API's own object, for custom tools.
+
+Either API's object will do for a Response.
+"""
 
 
 @attrs.frozen
@@ -31,6 +34,9 @@ class Saying:
     usage: Mapping[str, Any] = attrs.field(factory=dict)
     extra: Mapping[str, Any] = attrs.field(factory=dict)
     stream: StreamShape = attrs.field(factory=StreamShape)
+    reasoning: str | None = None
+    phase: str | None = None
+    output: tuple[Mapping[str, Any], ...] | None = None
 
 
 @attrs.frozen

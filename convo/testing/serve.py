@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from convo.testing.app import application
 
@@ -22,16 +23,21 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
+    from convo.testing.realtime_app import Opening
     from convo.testing.wire import Answering
 
+_LARGEST = 32 * 1024 * 1024
+"""Bytes of a message on a WebSocket: room for the most sound that one may hold, in base64."""
 _LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
 @contextmanager
-def serving(answering: Answering, host: str, port: int) -> Iterator[str]:
+def serving(answering: Answering, opening: Opening, host: str, port: int) -> Iterator[str]:
     """Serve until the block ends; give the base URL for a client."""
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    server = _Server(answering)
+    # Connections inherit it; without it the second of two small messages waits 40 ms for the first to be acknowledged.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    server = _Server(answering, opening)
     thread = threading.Thread(target=server.run, args=([listener],), name="convo-fake-api", daemon=True)
     with _silent():
         thread.start()
@@ -61,12 +67,14 @@ def _silent() -> Iterator[None]:
 class _Server(uvicorn.Server):
     """A server that waits to be stopped where uvicorn's looks ten times a second."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, opening: Opening) -> None:
         super().__init__(
             uvicorn.Config(
-                application(answering, self._cut),
+                application(answering, opening, self._cut),
                 http="h11",
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=_LARGEST,
+                ws_ping_interval=None,
                 loop="asyncio",
                 lifespan="off",
                 log_config=None,
@@ -110,5 +118,5 @@ class _Server(uvicorn.Server):
     def _cut(self, scope: Scope) -> None:
         """Close the connection of a request once what was sent has left."""
         for connection in self.server_state.connections:
-            if isinstance(connection, H11Protocol) and connection.client == scope["client"]:
+            if isinstance(connection, H11Protocol | WebSocketsSansIOProtocol) and connection.client == scope["client"]:
                 connection.transport.close()

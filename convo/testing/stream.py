@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 DONE = b"data: [DONE]\n\n"
 OBSERVED = StreamShape()
 _KNOWN = frozenset({"role", "content", "refusal", "annotations", "audio", "tool_calls"})
-_KEEP_ALIVE = b": keep-alive\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
+SORRY = "The server had an error while processing your request. Sorry about that!"
 _ERROR = {
     "error": {
-        "message": "The server had an error while processing your request. Sorry about that!",
+        "message": SORRY,
         "type": "server_error",
         "param": None,
         "code": None,
@@ -40,12 +41,12 @@ _FILTERS = {
 
 def events(completion: Json, *, include_usage: bool, shape: StreamShape = OBSERVED) -> tuple[bytes, ...]:
     """Give the server-sent events of a stream, `[DONE]` last; a comment goes with the event that follows it."""
-    told = [_event(chunk) for chunk in chunks(completion, include_usage=include_usage, shape=shape)]
+    told = [event(chunk) for chunk in chunks(completion, include_usage=include_usage, shape=shape)]
     if shape.error_after is not None:
-        told = [*told[: shape.error_after], _event(_ERROR)]
+        told = [*told[: shape.error_after], event(_ERROR)]
     elif shape.end != "cut":
         told.append(DONE)
-    return tuple(_KEEP_ALIVE + event if shape.keep_alives else event for event in told)
+    return tuple(KEEP_ALIVE + one if shape.keep_alives else one for one in told)
 
 
 def half(event: bytes) -> bytes:
@@ -68,12 +69,13 @@ def chunks(completion: Json, *, include_usage: bool, shape: StreamShape = OBSERV
         yield {**frame, "choices": [], "usage": completion["usage"]}
 
 
-def _event(chunk: Json) -> bytes:
+def event(data: Json, name: str = "") -> bytes:
+    """Give one server-sent event, without a name unless it has one."""
     try:
-        text = json.dumps(chunk, separators=(",", ":"), ensure_ascii=False).encode()
+        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:  # half a character can only be written as an escape
-        text = json.dumps(chunk, separators=(",", ":")).encode()
-    return b"data: " + text + b"\n\n"
+        text = json.dumps(data, separators=(",", ":")).encode()
+    return (f"event: {name}\n".encode() if name else b"") + b"data: " + text + b"\n\n"
 
 
 def _choices(choice: Json, shape: StreamShape) -> Iterator[Json]:
@@ -100,7 +102,7 @@ def _deltas(message: Json, shape: StreamShape) -> Iterator[Json]:
     unknown = {key: value for key, value in message.items() if key not in _KNOWN}
     yield {"role": "assistant", "content": None if message["content"] is None else "", "refusal": None, **unknown}
     for key in ("content", "refusal"):
-        yield from ({key: piece} for piece in _words(message[key] or ""))
+        yield from ({key: piece} for piece in in_words(message[key] or ""))
     calls = [
         [{"index": index, **piece} for piece in _call_pieces(call)] for index, call in enumerate(message.get("tool_calls", ()))
     ]
@@ -110,7 +112,7 @@ def _deltas(message: Json, shape: StreamShape) -> Iterator[Json]:
         yield from ({"audio": piece} for piece in _audio_pieces(message["audio"], shape))
 
 
-def _words(text: str) -> list[str]:
+def in_words(text: str) -> list[str]:
     """Split a text so that its pieces join to it again."""
     return re.findall(r"\s*\S+|\s+", text)
 
@@ -125,11 +127,11 @@ def _call_pieces(call: Json) -> Iterator[Json]:
     kind = call["type"]
     argument = "arguments" if kind == "function" else "input"
     yield {**call, kind: {**call[kind], argument: ""}}
-    yield from ({kind: {argument: piece}} for piece in _words(call[kind][argument]))
+    yield from ({kind: {argument: piece}} for piece in in_words(call[kind][argument]))
 
 
 def _audio_pieces(audio: Json, shape: StreamShape) -> Iterator[Json]:
-    words = [{"transcript": piece} for piece in _words(audio["transcript"]) or [""]]
+    words = [{"transcript": piece} for piece in in_words(audio["transcript"]) or [""]]
     sound = [{"data": piece} for piece in _sound_pieces(audio["data"], shape)]
     orders = {"first": [*words, *sound], "mixed": list(_mixed([words, sound])), "last": [*sound, *words]}
     for at, piece in enumerate(orders[shape.words]):

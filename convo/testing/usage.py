@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from convo.testing.asked import IssuedAudio, Json
 
 USER_TOKENS_PER_SECOND = 10
-_CHARACTERS_PER_TOKEN = 4
-_TOKENS_PER_MESSAGE = 4
-_TOKENS_PER_IMAGE = 85
+CHARACTERS_PER_TOKEN = 4
+TOKENS_PER_MESSAGE = 4
+TOKENS_PER_IMAGE = 85
 
 
 @attrs.frozen
@@ -46,16 +46,16 @@ def prompt_tokens(body: Json, audio: Mapping[str, IssuedAudio]) -> Tokens:
     declared = [json.dumps(body["tools"])] if "tools" in body else []
     parts = [part for message in messages for part in parts_of(message)]
     return Tokens(
-        text=_TOKENS_PER_MESSAGE * len(messages) + sum(_tokens_in(text) for text in texts + declared),
+        text=TOKENS_PER_MESSAGE * len(messages) + sum(tokens_in(text) for text in texts + declared),
         audio=sum(_recording_tokens(part) for part in parts) + sum(_reference_tokens(m, audio) for m in messages),
-        image=_TOKENS_PER_IMAGE * sum(part["type"] == "image_url" for part in parts),
+        image=TOKENS_PER_IMAGE * sum(part["type"] == "image_url" for part in parts),
     )
 
 
 def completion_tokens(message: Json, audio_tokens: int) -> Tokens:
     """Count what comes out: the words, spoken or not, the calls, and `audio_tokens` of sound."""
     spoken = [message["audio"]["transcript"]] if message.get("audio") else []
-    return Tokens(text=sum(map(_tokens_in, [*spoken, *_texts(message)])), audio=audio_tokens)
+    return Tokens(text=sum(map(tokens_in, [*spoken, *_texts(message)])), audio=audio_tokens)
 
 
 def usage_of(prompt: Tokens, completion: Tokens) -> dict[str, Any]:
@@ -80,8 +80,9 @@ def usage_of(prompt: Tokens, completion: Tokens) -> dict[str, Any]:
     }
 
 
-def _tokens_in(text: str) -> int:
-    return math.ceil(len(text) / _CHARACTERS_PER_TOKEN)
+def tokens_in(text: str) -> int:
+    """Count the tokens of a text."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
 def _texts(message: Json) -> Iterator[str]:

@@ -49,7 +49,8 @@ class Call:
 class Given:
     """What a call was answered. `arrives` is how many chunks of a stream arrive; 0: nothing at all; None: everything.
 
-    With `inside`, half of the chunk after those arrives too. An answer that is no JSON has its bytes in `data`.
+    With `inside`, half of the chunk after those arrives too. An answer that is no JSON has its bytes in `data`; one whose
+    stream is not that of a ChatCompletion has its events in `told`.
     """
 
     status: int | None
@@ -62,6 +63,7 @@ class Given:
     shape: StreamShape = OBSERVED
     hold: Hold | None = None
     data: bytes | None = attrs.field(default=None, repr=False)
+    told: tuple[bytes, ...] | None = attrs.field(default=None, repr=False)
 
     @property
     def dropped(self) -> bool:
@@ -134,7 +136,8 @@ def wire_of(given: Given, headers: Mapping[str, str]) -> Wire:
     if given.status is None or given.body is None or lost:
         return Wire(None, {}, (), broken=True)
     if given.stream:
-        pieces = _arriving(events(given.body, include_usage=given.include_usage, shape=given.shape), given)
+        told = given.told or events(given.body, include_usage=given.include_usage, shape=given.shape)
+        pieces = _arriving(told, given)
         kind: dict[str, str] = {"content-type": "text/event-stream; charset=utf-8"}
     else:
         pieces = (json.dumps(given.body).encode() if given.data is None else given.data,)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly import Plan, Request, Target, fill, plan
+from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan
 from convo.content import message_draft, tool_draft
 from convo.history import History
 from convo.intake import read_chat
 from convo.memory import Memory
 from convo.origin import Origin
 from convo.policy import Policy
+from convo.steps.answers import read_reply
 from tests.support.histories import CATALOGUE, family_of
 from tests.support.replies import HERE, HOUR, START, WAV
 
@@ -70,10 +71,10 @@ def log(*drafts: Draft) -> History:
 
 def planned(
     history: History, model: str = "gpt-audio-1.5", *, after: timedelta | None = None, memory: Memory | None = None,
-    policy: Policy | None = None, origin: str = HERE, **arguments: Any,
+    policy: Policy | None = None, origin: str = HERE, api: str = "chat", **arguments: Any,
 ) -> Plan:  # fmt: skip
     """Plan a request for a model, `after` some time."""
-    target = Target(CATALOGUE.lookup(model), origin, arguments)
+    target = Target(CATALOGUE.lookup(model), origin, arguments, api=api)
     now = NOW + (after.days * 86_400 + after.seconds) * 1_000_000 if after else NOW
     return plan(history, memory or Memory(), policy or Policy(), target, now, family_of)
 
@@ -85,8 +86,36 @@ def request_of(history: History, model: str = "gpt-audio-1.5", **facts: Any) -> 
 
 def filled(made: Plan) -> Request:
     """Put the bytes in that the messages of a log carry."""
+    return fill(made, _bytes(made))
+
+
+def seeded(made: Plan) -> Seeds:
+    """Put the bytes into what a session begins with."""
+    return fill_seeds(made, _bytes(made))
+
+
+def _bytes(made: Plan) -> dict[str, bytes]:
     pieces = [piece for message in made.history for piece in message.media]
-    return fill(made, {piece.digest: piece.data for piece in pieces if piece.data is not None})
+    return {piece.digest: piece.data for piece in pieces if piece.data is not None}
+
+
+def responded(
+    *output: dict[str, Any], model: str = "gpt-5.5", origin: str = HERE, seen: int | None = None, **facts: Any
+) -> Draft:  # fmt: skip
+    """Give the reply that a Response with this output makes."""
+    answer = {"id": "resp_1", "object": "response", "status": "completed", "store": True, "output": [*output], **facts}
+    return read_reply(answer, asked={"model": model}, origin=Origin.parse(origin), seen=seen).draft
+
+
+def thought(text: str = "Dogs are loyal.", **facts: Any) -> dict[str, Any]:
+    """Give an item of reasoning."""
+    return {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": text}], **facts}
+
+
+def wrote(text: str, **facts: Any) -> dict[str, Any]:
+    """Give an item of text."""
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    return {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content, **facts}
 
 
 def sent(*drafts: Draft, model: str = "gpt-audio-1.5", **facts: Any) -> list[dict[str, Any]]:

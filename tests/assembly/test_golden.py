@@ -17,15 +17,32 @@ import pytest
 
 import convo
 from convo.errors import RequestError
+from convo.policy import Policy
 from convo.recovery import recovered
-from tests.assembly.builders import NOW, answered, asked, called, filled, instructions, log, planned, result, spoke
+from tests.assembly.builders import (
+    NOW,
+    answered,
+    asked,
+    called,
+    filled,
+    instructions,
+    log,
+    planned,
+    responded,
+    result,
+    seeded,
+    spoke,
+    thought,
+    wrote,
+)  # fmt: skip
+from tests.support.builders import wav
 from tests.support.histories import PNG
 from tests.support.replies import ELSEWHERE, START, WAV
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convo.assembly import Plan
+    from convo.assembly import Plan, Request, Seeds
     from convo.messages import Draft
 
 FOLDER = Path(__file__).parent / "golden"
@@ -36,6 +53,14 @@ QUESTION = convo.Audio.from_bytes(WAV, transcript="Is a golden retriever a good 
 PICTURE = convo.Image(data=PNG)
 TALK = [instructions(), asked(QUESTION), spoke("Yes, very good ones."), asked("Why?")]
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
+
+
+HEARD = convo.Audio.from_bytes(wav(0.2, rate=24_000), transcript="Is it loyal?")
+MIXED = [
+    instructions(), asked(HEARD), spoke("Yes."), asked("Rain in Oslo?"), called("call_1"), result("call_1", "none"),
+    answered(content="No rain."), asked("Why loyal?"), responded(thought(), wrote("They are bred so."), seen=8),
+    asked("Sure?"),
+]  # fmt: skip
 
 
 @attrs.frozen
@@ -152,6 +177,30 @@ STORIES = {
         {"voice": "alloy"},
     ),
     "image_now": Story("A picture in the turn to answer is an error.", [asked("What is it?", PICTURE)], {"voice": "alloy"}),
+    "mixed_to_chat": Story("Speech, tools and a Response, in Chat Completions.", MIXED, {"voice": "alloy"}),
+    "mixed_to_responses": Story(
+        "The same in the Responses API: speech as its words, the Response as the items that the API gave.",
+        MIXED,
+        {"model": "gpt-5.5", "api": "responses"},
+    ),
+    "mixed_to_another_api": Story(
+        "Another API knows nothing of these items: it is told what was said.",
+        MIXED,
+        {"model": "gpt-5.5", "api": "responses", "origin": ELSEWHERE},
+    ),
+    "chained": Story(
+        "The policy refers to the last Response, behind which the API holds the rest.",
+        MIXED,
+        {"model": "gpt-5.5", "api": "responses", "policy": Policy(previous_response=True)},
+    ),
+    "mixed_to_realtime": Story(
+        "The same as seeds of a Realtime session: the recording as pcm16, replies as their words.",
+        MIXED,
+        {"model": "gpt-realtime-2.1", "api": "realtime"},
+    ),
+    "mixed_to_live": Story(
+        "The same as initial items of a Live session: words only.", MIXED, {"model": "gpt-live-1", "api": "live"}
+    ),
     "silence": Story("An audio model speaks where no audio is in the input.", [asked("Hello")]),
 }
 
@@ -195,9 +244,16 @@ def _refused(made: Plan) -> tuple[Plan, list[str]]:
 
 
 def _sent(made: Plan) -> list[str]:
-    request = filled(made)
-    arguments = [f"  {name}: {_json(value)}" for name, value in request.items() if name != "messages"]
-    messages = [f"  {index} {_json(message)}" for index, message in enumerate(request["messages"])]
+    request: Request | Seeds
+    if made.target.api in {"realtime", "live"}:
+        request = seeded(made)
+        arguments, items = [f"  model: {request.model}"], request.items
+    else:
+        request = filled(made)
+        name = "messages" if made.target.api == "chat" else "input"
+        arguments = [f"  {key}: {_json(value)}" for key, value in request.items() if key != name]
+        items = request[name]
+    messages = [f"  {index} {_json(message)}" for index, message in enumerate(items)]
     remembered = [] if made.memory == made.remembered else ["", "to be remembered", f"  {made.memory}"]
     clock = (made.now - NOW) // 60_000_000
     return [

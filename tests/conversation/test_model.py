@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 import convo
-from convo.testing import FakeAPI
+from convo.testing import FakeAPI, Received
 from tests.conversation.test_interruptions import die, save_now
 from tests.support.both import Blocking
 from tests.support.validate import validate_received
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy"}
 TEXT: dict[str, Any] = {"model": "gpt-5.5"}
 """One without a last day: the clock goes on from example to example, for months."""
+RESPONSES: dict[str, Any] = {**TEXT, "api": "responses"}
+CHAINED: dict[str, Any] = {**RESPONSES, "policy": convo.Policy(previous_response=True)}
+ALONE: dict[str, Any] = {**RESPONSES, "store": False}
+WAYS = st.sampled_from([VOICE, VOICE, TEXT, RESPONSES, CHAINED, ALONE])
 TOOLS: dict[str, Any] = {"tools": [{"type": "function", "function": {"name": "look", "parameters": {}}}]}
 WORDS = st.sampled_from(["Hello?", "Is it loyal?", "Sí, mañana 🐕", "a\0b"])
 
@@ -102,10 +106,12 @@ class Conversations(RuleBasedStateMachine):
         chat.line.append(Entry("user", words))
 
     @precondition(lambda self: self.chats)
-    @rule(number=st.integers(0), words=WORDS, voice=st.booleans(), keyed=st.booleans())
-    def send(self, number: int, words: str, voice: bool, keyed: bool) -> None:
+    @rule(number=st.integers(0), words=WORDS, way=WAYS, keyed=st.booleans(), thinks=st.booleans())
+    def send(self, number: int, words: str, way: dict[str, Any], keyed: bool, thinks: bool) -> None:
         chat = self.chat(number)
-        arguments = {**(VOICE if voice else TEXT), **({"key": f"press-{next(self.keys)}"} if keyed else {})}
+        arguments = {**way, **({"key": f"press-{next(self.keys)}"} if keyed else {})}
+        if thinks and "api" in way:
+            self.fake.will_reply(reasoning="Let me think.")
         chat.line.append(Entry("user", words))
         reply = chat.handle.send(self.world.client, words, **arguments)
         self._was_asked(chat)
@@ -118,13 +124,13 @@ class Conversations(RuleBasedStateMachine):
             assert len(self.fake.received) == asked
 
     @precondition(lambda self: self.chats)
-    @rule(number=st.integers(0), words=WORDS)
-    def send_with_a_function(self, number: int, words: str) -> None:
+    @rule(number=st.integers(0), words=WORDS, way=st.sampled_from([TEXT, RESPONSES, CHAINED]))
+    def send_with_a_function(self, number: int, words: str, way: dict[str, Any]) -> None:
         chat = self.chat(number)
         call = f"call_{next(self.keys)}"
         self.fake.will_reply(tool_calls=[("look", "{}", call)])
         chat.line.append(Entry("user", words))
-        reply = chat.handle.send(self.world.client, words, tool_functions={"look": lambda: "found"}, **TOOLS, **TEXT)
+        reply = chat.handle.send(self.world.client, words, tool_functions={"look": lambda: "found"}, **TOOLS, **way)
         chat.line.extend([Entry("assistant", "", calls=True), Entry("tool", "found")])
         self._was_asked(chat)
         self._answered(chat, reply)
@@ -132,10 +138,10 @@ class Conversations(RuleBasedStateMachine):
     # --- streams -----------------------------------------------------------------------------------
 
     @precondition(lambda self: self.chats)
-    @rule(number=st.integers(0), words=WORDS, voice=st.booleans())
-    def stream(self, number: int, words: str, voice: bool) -> None:
+    @rule(number=st.integers(0), words=WORDS, way=WAYS)
+    def stream(self, number: int, words: str, way: dict[str, Any]) -> None:
         chat = self.chat(number)
-        stream = chat.handle.stream(self.world.client, words, **(VOICE if voice else TEXT))
+        stream = chat.handle.stream(self.world.client, words, **way)
         chat.line.append(Entry("user", words))
         with stream:
             list(stream)
@@ -299,11 +305,26 @@ class Conversations(RuleBasedStateMachine):
             if entry.calls and (following is None or following.role != "tool"):
                 yield Entry("tool", "")
 
+    def _messages(self, received: Received) -> list[dict[str, Any]]:
+        """Give what a request says, that to which it refers included, as messages of Chat Completions."""
+        if received.path == "/v1/chat/completions":
+            messages: list[dict[str, Any]] = received.body["messages"]
+            return messages
+        return [message for item in self._items(received) if (message := _message_of(item)) is not None]
+
+    def _items(self, received: Received) -> list[dict[str, Any]]:
+        before: list[dict[str, Any]] = []
+        if previous := received.body.get("previous_response_id"):
+            [other] = [one for one in self.fake.received if one.response and one.response.get("id") == previous]
+            assert other.response is not None
+            before = [*self._items(other), *other.response["output"]]
+        return [*before, *received.body["input"]]
+
     def _was_asked(self, chat: Chat) -> None:
         """Every message of the line was in the last request, in its place, and no transcript became a reference again."""
         received = self.fake.received[-1]
         assert received.status == 200
-        messages = received.body["messages"]
+        messages = self._messages(received)
         instructions = [message for message in messages if message["role"] == "system"]
         asked = [entry for entry in chat.line if entry.role == "system"]
         assert [message["content"] for message in instructions] == [entry.text for entry in asked[-1:]]
@@ -321,6 +342,19 @@ class Conversations(RuleBasedStateMachine):
                     flipped.add(entry.audio_id)
 
 
+def _message_of(item: dict[str, Any]) -> dict[str, Any] | None:
+    """Give an input item as a message, None for reasoning."""
+    match item.get("type", "message"):
+        case "reasoning":
+            return None
+        case "function_call":
+            return {"role": "assistant", "content": ""}
+        case "function_call_output":
+            return {"role": "tool", "content": item["output"]}
+    content = item["content"]
+    return {"role": item["role"], "content": content if isinstance(content, str) else "\n".join(part["text"] for part in content)}
+
+
 def test_whatever_happens_the_store_is_what_the_model_says(world: World, clock: FixedClock) -> None:
     fake = FakeAPI(clock=clock)
     client: Any = fake.async_client() if world.asynchronous else fake.client()
@@ -334,3 +368,5 @@ def test_whatever_happens_the_store_is_what_the_model_says(world: World, clock: 
         ),
     )  # fmt: skip
     validate_received(fake.received)
+    assert {one.path for one in fake.received} == {"/v1/chat/completions", "/v1/responses"}
+    assert any("previous_response_id" in one.body for one in fake.received)

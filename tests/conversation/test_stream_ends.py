@@ -266,11 +266,11 @@ def test_an_interrupt_while_the_end_is_written_loses_nothing(
         chat = store.create()
         stream = chat.stream(client, "Good dogs?", **VOICE)
         until(stream, AudioDelta, 1)
-        run, left = store._driver.runner.run, [number]
+        run, left, mine = store._driver.runner.run, [number], threading.get_ident()
 
         def interrupted(*args: Any, **named: Any) -> Any:
-            left[0] -= 1
-            if left[0] == 0:
+            left[0] -= threading.get_ident() == mine  # the heart beats in a thread of its own, which nobody interrupts
+            if left[0] == 0 and threading.get_ident() == mine:
                 raise _Ended
             return run(*args, **named)
 

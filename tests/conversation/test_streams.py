@@ -167,7 +167,7 @@ def test_an_error_of_the_api_is_raised_and_the_key_tries_again(store: Any, clien
     [
         ({"format": "mp3"}, convo.ConflictingArguments),
         ({"n": 2}, convo.ConflictingArguments),
-        ({"api": "responses"}, convo.UnsupportedApi),
+        ({"api": "telepathy"}, convo.UnsupportedApi),
         ({"key": "\x1f"}, convo.InputError),
         ({"expected_head": "3"}, convo.InputError),
         ({"tool_functions": {"look_up": len}}, convo.ConflictingArguments),

@@ -264,7 +264,7 @@ def test_a_request_that_was_made_while_its_model_lived_may_be_sent_after_the_day
         chat = store.create()
         chat.add("Hello?")
         with pytest.warns(convo.ModelEndsSoon):
-            request = chat.request(**OLD, client=client)  # type: ignore[arg-type]
+            request = chat.request(**OLD, client=client)  # type: ignore[call-overload]
         clock.set(NOVEMBER)
         with pytest.raises(openai.NotFoundError, match="has been deprecated"), chat.exchange(request) as call:
             call.record(client.chat.completions.create(**request))

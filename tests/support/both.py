@@ -10,7 +10,7 @@ import convo
 if TYPE_CHECKING:
     import asyncio
 
-_ASYNC = (convo.AsyncStore, convo.AsyncConversation, convo.AsyncExchange, convo.AsyncStream)
+_ASYNC = (convo.AsyncStore, convo.AsyncConversation, convo.AsyncExchange, convo.AsyncStream, convo.AsyncListener)
 
 
 def resolved(chat: Any, value: Any) -> Any:

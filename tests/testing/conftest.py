@@ -11,12 +11,14 @@ import openai
 import pytest
 
 from convo.testing import FakeAPI, FixedClock
+from tests.support.line import Line, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from openai import OpenAI
     from openai.types.chat import ChatCompletion
+    from openai.types.responses import Response
 
 SPEAK: dict[str, Any] = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
 
@@ -38,6 +40,21 @@ def client(fake: FakeAPI) -> Iterator[OpenAI]:
     """Give a real client of the fake."""
     with fake.client() as client:
         yield client
+
+
+@pytest.fixture
+def base_url(fake: FakeAPI) -> Iterator[str]:
+    """Serve the fake on a socket."""
+    with fake.serve() as url:
+        yield url
+
+
+@pytest.fixture(params=["sync", "async"])
+def talk(base_url: str, request: pytest.FixtureRequest) -> Iterator[Line]:
+    """Give a connection to a new Realtime session, whose first event was read."""
+    with line(base_url, asynchronous=request.param == "async") as opened:
+        assert opened.next()["type"] == "session.created"
+        yield opened
 
 
 @pytest.fixture
@@ -81,6 +98,32 @@ def error_aloud(error: Callable[..., dict[str, Any]]) -> Callable[..., dict[str,
 
     def failing(*messages: Any, **arguments: Any) -> dict[str, Any]:
         return error(*messages, **{"model": "gpt-audio-1.5", **SPEAK, **arguments})
+
+    return failing
+
+
+@pytest.fixture
+def respond(client: OpenAI) -> Callable[..., Response]:
+    """Ask a model that reasons, or another, for a response; items as given, or one that says hello."""
+
+    def asking(*items: Any, model: str = "gpt-5.5", **arguments: Any) -> Response:
+        given: Any = list(items) or [HELLO]
+        response: Response = client.responses.create(**{"model": model, "input": given, **arguments})
+        return response
+
+    return asking
+
+
+@pytest.fixture
+def response_error(client: OpenAI) -> Callable[..., dict[str, Any]]:
+    """Send a request for a response as it is, without what is `...`; give the error of the answer with its status."""
+
+    def failing(*items: Any, **arguments: Any) -> dict[str, Any]:
+        body = {"model": "gpt-5.5", "input": list(items) or [HELLO], **arguments}
+        sent = {key: value for key, value in body.items() if value is not ...}
+        with pytest.raises(openai.APIStatusError) as caught:
+            client.post("/responses", body=sent, cast_to=object)
+        return {"status": caught.value.status_code, **caught.value.response.json()["error"]}
 
     return failing
 

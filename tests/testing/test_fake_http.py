@@ -30,12 +30,6 @@ SPEAK: dict[str, Any] = {"modalities": ["text", "audio"], "audio": {"voice": "al
 
 
 @pytest.fixture
-def base_url(fake: FakeAPI) -> Iterator[str]:
-    with fake.serve() as url:
-        yield url
-
-
-@pytest.fixture
 def remote(base_url: str) -> Iterator[OpenAI]:
     with OpenAI(base_url=base_url, api_key="test-key", max_retries=0) as client:
         yield client

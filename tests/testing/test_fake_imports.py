@@ -14,7 +14,7 @@ from convo.errors import MissingDependency
 from convo.testing import FakeAPI
 
 SOURCES = sorted(Path(convo.testing.__file__).parent.glob("*.py"))
-OPTIONAL = ("openai", "starlette", "uvicorn", "httpx2")
+OPTIONAL = ("openai", "starlette", "uvicorn", "httpx2", "websockets")
 
 
 def imported(source: Path) -> set[str]:
@@ -57,6 +57,7 @@ def test_the_public_names_are_all_there() -> None:
         ("httpx2", "client()"),
         ("openai", "async_client()"),
         ("uvicorn", "serve()"),
+        ("websockets", "serve()"),
         ("starlette", "serve()"),
         ("starlette", "asgi()"),
     ],
