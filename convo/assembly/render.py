@@ -35,6 +35,7 @@ REASONS = {
     "expiring": "its id expires at {expires:%Y-%m-%d %H:%M:%S}, too soon to be sent",
     "margin": "its id expires at {expires:%Y-%m-%d %H:%M:%S}, and the policy wants a longer margin",
     "no expiry": "the API gave no usable expiry with its id",
+    "no id": "it was said in a session, which gives its audio no id",
     "flipped": "ids of its age went as transcripts before",
     "together": "its id expires at {expires:%H:%M:%S}, soon after others that go as transcripts now",
     "refused": "the API refused its id, or one of its age, before its time",
@@ -310,7 +311,7 @@ def _why_spoken_as_text(message: Message, content: object, beside: dict[str, Any
     if message.status == "interrupted":
         return "interrupted"
     if message.audio_id is None:
-        return "no expiry"
+        return "no id" if message.api == "realtime" else "no expiry"
     if "tool_calls" in beside or "function_call" in beside:
         return "calls"
     return "content" if content or beside else ""

@@ -125,6 +125,27 @@ def test_a_call_of_your_own_is_recorded(store: Any, client: Any, world: Any, fak
     assert chat.history()[-1].text == reply.text
 
 
+def test_a_stream_of_your_own_is_recorded(store: Any, client: Any, fake: FakeAPI) -> None:
+    from tests.support.both import resolved
+
+    fake.will_reply("Yes, they are.", reasoning="Dogs.")
+    chat = store.create()
+    chat.add("Are they loyal?")
+    request = chat.request("gpt-5.5", api="responses", client=client, stream=True)
+    fold = convo.ResponseFold()
+    with chat.exchange(request) as call:
+        stream = resolved(chat, client.responses.create(**request))
+        for event in list(stream) if hasattr(stream, "__iter__") else resolved(chat, _all(stream)):
+            fold.feed(event)
+        reply = call.record(fold)
+    assert (reply.text, reply.interrupted) == ("Yes, they are.", False)
+    assert reply.raw["output"] == (fake.last.response or {})["output"]
+
+
+async def _all(stream: Any) -> list[Any]:
+    return [event async for event in stream]
+
+
 def test_a_key_is_one_turn(store: Any, client: Any, fake: FakeAPI) -> None:
     chat = store.create()
     first = chat.send(client, "Are they?", key="k", **ASK)

@@ -83,6 +83,8 @@ def test_one_history_goes_from_chat_into_a_call_and_on_in_responses(
         assert chat.load(spoken_of).data
         assert chat.usage().usage.output_audio
         assert not any("item" in message for message in chat.to_chat()), "items are the session's"
+        ways = {one.position: one.reason for one in chat.request("gpt-audio-1.5", client=client).renderings}
+        assert ways[5] == "it was said in a session, which gives its audio no id"
         chat.send(client, "And clever?", model="gpt-5.5", api="responses")
         said = [item["content"] for item in fake.last.body["input"] if isinstance(item["content"], str)]
         assert said == ["Be brief.", "What is a golden retriever?", spoken.transcript, "Very loyal.", "And clever?"]
