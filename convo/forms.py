@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_CALLS = ("function_call", "custom_tool_call")
+
 
 def items_of(body: Mapping[str, Any]) -> list[Any]:
     """Give the output items of a reply of the Responses API, `[]` for any other body."""
@@ -73,7 +75,14 @@ def _parts(items: list[Any]) -> Iterator[dict[str, Any]]:
                 yield from (part for part in parts if isinstance(part, dict))
 
 
+def is_cut(item: object) -> bool:
+    """Say whether an item is a call that the limit of tokens has cut off: nobody may act on it."""
+    return isinstance(item, dict) and item.get("status") == "incomplete" and item.get("type") in _CALLS
+
+
 def _call(item: object) -> dict[str, Any] | None:
+    if is_cut(item):
+        return None
     match item:
         case {"type": "function_call", "call_id": str(id), "name": str(name), "arguments": str(arguments)}:
             return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 AUDIO_NOT_FOUND = "audio_not_found"
 CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
 PREVIOUS_RESPONSE_NOT_FOUND = "previous_response_not_found"
+INVALID_ENCRYPTED_CONTENT = "invalid_encrypted_content"
 ITEM_NOT_FOUND = "item_not_found"
 """Ours: the API has words for it, and no code."""
 _ITEM = re.compile(r"Item (?:with id )?'(\w{1,100})' (?:not found|of type '\w+' was provided without its)")
@@ -61,7 +62,7 @@ def recovered(plan: Plan, code: str | None, param: str | None, message: str = ""
 def _recovered_response(plan: Plan, code: str | None, message: str) -> tuple[Plan, Recovery] | None:
     if code == PREVIOUS_RESPONSE_NOT_FOUND:
         return _unchained(plan)
-    return _in_words(plan) if _ITEM.search(message) else None
+    return _in_words(plan) if code == INVALID_ENCRYPTED_CONTENT or _ITEM.search(message) else None
 
 
 def _unchained(plan: Plan) -> tuple[Plan, Recovery] | None:

@@ -129,6 +129,8 @@ def with_addresses(servers: Mapping[str, Server] | None, found_at: Mapping[str, 
             known = ", ".join(sorted(below))
             raise InvalidContent(f"{server!r} at {address} is no server", f"pass a Server, or use one of {known}")
         host = _address(address)
+        if not host:
+            raise InvalidContent("a server has no address", "pass the base URL of the client, or its host")
         added[host] = attrs.evolve(found, hosts=(host,))
     return {**added, **{name: server for name, server in below.items() if name not in added}}
 

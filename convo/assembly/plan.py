@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly.apis import arguments_for
+from convo.assembly.apis import CALLED, arguments_for
 from convo.assembly.breakpoints import with_breakpoints
 from convo.assembly.dialect import in_dialect
 from convo.assembly.estimate import declared_tokens, each_message, estimate, tokens_of
@@ -157,7 +157,7 @@ def _planned(
     family_of: Callable[[str], str], count: Counter,
 ) -> Plan:  # fmt: skip
     """Plan with a window that begins where the parts do."""
-    steps, orphans = steps_of(parts.messages)
+    steps, orphans = steps_of(parts.messages, may_wait=target.api not in CALLED)
     begin = heard_from(history.messages, policy)
     scene = Scene.of(target, policy, memory, now, _turn_to_answer(parts.messages), begin, family_of)
     scene = _with_voice(scene, parts.messages, block_of_turns(history.messages, policy.reference_turns, before=1))
@@ -193,7 +193,7 @@ def _planned(
     arguments = {"model": target.model.name, **arguments}
     return Plan(
         history, target, policy, now, family_of, memory, later, scene.kept, wires, sent, omitted, with_media, audible,
-        arguments, notes, count, _chained(target, policy, sent, history, now),
+        arguments, notes, count, _chained(target, policy, sent, wires, now),
     )  # fmt: skip
 
 
@@ -209,12 +209,14 @@ def _fitting(
     return sum(index < lead for index in kept), [sent[index] for index in kept], [wires[index] for index in kept]
 
 
-def _chained(target: Target, policy: Policy, sent: Sequence[tuple[Message, How, str]], history: History, now: int) -> int:
+def _chained(
+    target: Target, policy: Policy, sent: Sequence[tuple[Message, How, str]], wires: Sequence[dict[str, Any]], now: int
+) -> int:  # fmt: skip
     if target.api != "responses" or not policy.previous_response:
         return 0
     from convo.assembly.responses import chained
 
-    return chained(sent, history.messages, now)
+    return chained(sent, wires, now)
 
 
 def _with_voice(scene: Scene, messages: Sequence[Message], spoken_from: int) -> Scene:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from convo.policy import Policy
 
 
-SAMPLE_BYTES, HEADER = 2, 8_192
-"""Bytes of a sample of pcm16, and what a wav may hold beside its sound to be taken for it."""
+SAMPLE_BYTES = 2
+"""Bytes of a sample of pcm16."""
+HEADER = 44
+"""Bytes of the header of a wav. Beside it and the sound there may be a quarter as much: wider samples take half as much more."""
 
 
 def why_as_text(piece: Media, position: int, policy: Policy, target: Target, heard_from: int) -> str:
@@ -42,7 +44,8 @@ def is_pcm16(piece: Media) -> bool:
         return True
     if piece.format != "wav" or (piece.sample_rate, piece.channels) != (PCM16_RATE, 1) or piece.duration is None:
         return False
-    return 0 <= piece.size - piece.duration * PCM16_RATE * SAMPLE_BYTES < HEADER
+    sound = piece.duration * PCM16_RATE * SAMPLE_BYTES
+    return sound + HEADER <= piece.size < sound * 1.25 + HEADER
 
 
 def heard_from(messages: Sequence[Message], policy: Policy) -> int:

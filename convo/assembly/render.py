@@ -83,6 +83,7 @@ _TELLING = (
 """Reasons of the parts of a user's message, the one that is told last."""
 _KINDS = {"image_url": "image", "file": "file"}
 """Parts that not every model or server takes, and for which no text stands."""
+_SESSION_IMAGES = ("image/png", "image/jpeg")
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
 
@@ -361,7 +362,7 @@ def _user_parts(message: Message, body: dict[str, Any], scene: Scene) -> Rendere
 
 def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scene: Scene) -> Rendered:
     kind = _KINDS.get(part["type"])
-    if kind is not None and (why := scene.target.why_not(kind)):
+    if kind is not None and (why := scene.target.why_not(kind) or _why_no_item(kind, piece, scene)):
         if message.position >= scene.open_from and why != "no part":
             raise UnsupportedMedia(
                 scene.target.model.name, kind, message.position, None if why == "media" else scene.target.server.name
@@ -370,6 +371,12 @@ def _user_part(part: dict[str, Any], piece: Media | None, message: Message, scen
     if piece is None:
         return part, "text", ""
     return _recording(part, piece, message, scene) if piece.kind == "audio" else (part, "inline", "")
+
+
+def _why_no_item(kind: str, piece: Media | None, scene: Scene) -> str:
+    """A session takes images with their bytes only, in two formats."""
+    taken = kind != "image" or scene.target.api != "realtime" or (piece is not None and piece.format in _SESSION_IMAGES)
+    return "" if taken else "no part"
 
 
 def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> Rendered:

@@ -38,10 +38,10 @@ class _Group:
     results: dict[str, Step | None]
 
 
-def steps_of(messages: Sequence[Message]) -> tuple[Iterable[Step], list[tuple[Message, str]]]:
+def steps_of(messages: Sequence[Message], *, may_wait: bool = False) -> tuple[Iterable[Step], list[tuple[Message, str]]]:
     """Give the messages in the order in which the API wants them, and those left out with the reason.
 
-    Raises `ToolOutputMissing` when calls at the end have no result yet.
+    Raises `ToolOutputMissing` when calls at the end have no result yet, unless these `may_wait` for it.
     """
     bodies = decode_all([message.body for message in messages])
     steps = zip(messages, bodies, repeat(""))
@@ -52,7 +52,8 @@ def steps_of(messages: Sequence[Message]) -> tuple[Iterable[Step], list[tuple[Me
     ]:
         return steps, []
     units, omitted = _grouped([(message, as_chat(body), repair) for message, body, repair in steps])
-    ordered = [step for index, unit in enumerate(units) for step in _emitted(unit, last=index == len(units) - 1)]
+    last = len(units) - 1
+    ordered = [step for index, unit in enumerate(units) for step in _emitted(unit, last=index == last, may_wait=may_wait)]
     return ordered, omitted
 
 
@@ -91,10 +92,12 @@ def _answered(step: Step, asked: dict[str, _Group], units: list[Step | _Group]) 
     return ""
 
 
-def _emitted(unit: Step | _Group, *, last: bool) -> list[Step]:
+def _emitted(unit: Step | _Group, *, last: bool, may_wait: bool) -> list[Step]:
     if not isinstance(unit, _Group):
         return [unit]
     missing = [identifier for identifier, result in unit.results.items() if result is None]
+    if missing and last and may_wait:
+        return [unit.step, *(result for result in unit.results.values() if result)]
     if missing and last:
         raise ToolOutputMissing(missing)
     return [unit.step, *(result or _marked(unit.step, identifier) for identifier, result in unit.results.items())]

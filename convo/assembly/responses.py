@@ -12,20 +12,30 @@ from typing import TYPE_CHECKING, Any
 from convo.assembly.chat import short_id
 from convo.assembly.shape import check_limits, notes_of_move
 from convo.assembly.target import AUDIO_ARGUMENTS
+from convo.canonical import digest, encode
 from convo.errors import ConflictingArguments
-from convo.forms import items_of
+from convo.forms import is_cut, items_of
 
 if TYPE_CHECKING:
     from convo.assembly.render import How
     from convo.assembly.target import Target
     from convo.messages import Message
 
+INPUT = "input"
+"""The key under which the body of a Response has the digest of what it answered."""
 RETENTION = timedelta(days=30)
 """How long the API keeps a stored Response, by its guide on conversation state."""
 ENCRYPTED = "reasoning.encrypted_content"
 """What has to be asked for so that reasoning may be sent back that the API does not keep."""
 PREVIOUS = "previous_response_id"
 _OWN = (PREVIOUS, "conversation", "input", "messages")
+_CHAT_ONLY = {
+    "response_format": "text", "verbosity": "text", "reasoning_effort": "reasoning", "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens", "functions": "tools", "function_call": "tool_choice", "stop": "", "seed": "",
+    "n": "", "logit_bias": "", "logprobs": "", "presence_penalty": "", "frequency_penalty": "", "prediction": "",
+    "web_search_options": "tools",
+}  # fmt: skip
+"""Arguments of Chat Completions alone, and what says the same here."""
 _PARTS = {"user": "input_text", "system": "input_text", "developer": "input_text", "tool": "input_text"}
 _OUTPUTS = {"function_call": "function_call_output", "custom_tool_call": "custom_tool_call_output"}
 _SAID = {"function_call": "arguments", "custom_tool_call": "input"}
@@ -57,6 +67,11 @@ def arguments_of(target: Target) -> tuple[dict[str, Any], list[str]]:
         given["tools"] = [flat_tool(tool) for tool in tools]
     if isinstance(choice := given.get("tool_choice"), Mapping):
         given["tool_choice"] = flat_choice(choice)
+    for name, known_as in _CHAT_ONLY.items():
+        if name in given:
+            raise ConflictingArguments(f"the Responses API has no {name}=; {f'pass {known_as}=' if known_as else 'leave it out'}")
+    if not isinstance(given.get("include", []), list | tuple):
+        raise ConflictingArguments(f"include={given['include']!r} is no list; pass the names of what to include")
     if given.get("store") is False and ENCRYPTED not in (included := list(given.get("include") or ())):
         given["include"] = [*included, ENCRYPTED]
     return given, notes_of_move(target)
@@ -77,6 +92,8 @@ def flat_choice(choice: Any) -> Any:
     match choice:
         case {"type": "function" | "custom" as kind} if isinstance(inner := choice.get(kind), Mapping):
             return {"type": kind, **inner}
+        case {"type": "allowed_tools", "allowed_tools": {"tools": list(tools)} as allowed}:
+            return {"type": "allowed_tools", **allowed, "tools": [flat_choice(tool) for tool in tools]}
     return choice
 
 
@@ -91,7 +108,7 @@ def replayable(message: Message, body: Mapping[str, Any], now: int) -> bool:
     since 1970.
     """
     output = items_of(body)
-    if message.status != "complete" or not output or _is_thought(output[-1]):
+    if message.status != "complete" or not output or _is_thought(output[-1]) or any(map(is_cut, output)):
         return False
     thoughts = [item for item in output if _is_thought(item)]
     kept = body.get("store") is not False and now - message.created < RETENTION // timedelta(microseconds=1)
@@ -102,11 +119,11 @@ def _is_thought(item: object) -> bool:
     return isinstance(item, dict) and item.get("type") == "reasoning"
 
 
-def chained(rendered: Sequence[tuple[Message, How, str]], history: Sequence[Message], now: int) -> int:
+def chained(rendered: Sequence[tuple[Message, How, str]], wires: Sequence[dict[str, Any]], now: int) -> int:
     """Give how many of the messages of a request the API holds behind its last Response; 0 where it cannot be referred to.
 
-    It must have been stored, lately enough, as the answer to all that stands before it and is not redacted since; and the
-    instructions in force must be those that it was given.
+    It must have been stored, lately enough, as the answer to just what would be sent before it now, by the digest that it
+    has of its input: no window has moved, nothing was redacted, transcribed, summarised or put in between.
     """
     last = max((index for index, (message, _, _) in enumerate(rendered) if message.role == "assistant"), default=-1)
     if last < 0 or rendered[last][2] != "items":
@@ -114,11 +131,8 @@ def chained(rendered: Sequence[tuple[Message, How, str]], history: Sequence[Mess
     message = rendered[last][0]
     body = message.raw
     fresh = body.get("store") is True and now - message.created < RETENTION // timedelta(microseconds=1)
-    if not fresh or not isinstance(body.get("id"), str) or body.get("seen") != message.position - 1:
-        return 0
-    changed = any(one.kind != "message" and one.position > message.position for one in history)
-    redacted = any(one.status == "redacted" and one.position < message.position for one in history)
-    return 0 if changed or redacted else last + 1
+    same = isinstance(body.get(INPUT), str) and body[INPUT] == input_digest(wires[:last])
+    return last + 1 if fresh and isinstance(body.get("id"), str) and same else 0
 
 
 # --- items -----------------------------------------------------------------------------------------
@@ -135,6 +149,11 @@ def input_of(wires: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return found
 
 
+def input_digest(wires: Sequence[dict[str, Any]]) -> str:
+    """Give the SHA-256, in hex, of the input items of messages, with digests in the place of bytes."""
+    return digest(encode(input_of(wires))).hex()
+
+
 def in_words(output: Sequence[Any]) -> list[dict[str, Any]]:
     """Give items that the API gave as items that it knows nothing of: what was said, with its phase, and what was called."""
     return [plain for item in output if (plain := _in_words(item)) is not None]
@@ -146,9 +165,9 @@ def _in_words(item: Any) -> dict[str, Any] | None:
             text = "\n".join(str(part.get("text") or part.get("refusal") or "") for part in parts if isinstance(part, dict))
             phase = {"phase": item["phase"]} if item.get("phase") else {}
             return {"role": "assistant", "content": text, **phase} if text else None
-        case {"type": "function_call" | "custom_tool_call" as kind, "call_id": str(id), "name": str(name)}:
+        case {"type": "function_call" | "custom_tool_call" as kind, "call_id": str(id), "name": str(name)} if not is_cut(item):
             said = _SAID[kind]
-            return {"type": kind, "call_id": id, "name": name, said: str(item.get(said) or "")}
+            return {"type": kind, "call_id": short_id(id), "name": name, said: str(item.get(said) or "")}
     return None
 
 

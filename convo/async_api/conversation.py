@@ -8,6 +8,7 @@ from convo.async_api.exchange import AsyncExchange
 from convo.async_api.stream import AsyncStream
 from convo.edges import Seen, check_client, check_owner, check_whole, pending_of
 from convo.functions import check_functions
+from convo.gathering import gathered_async
 from convo.steps import branches as branch_steps
 from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
@@ -210,8 +211,15 @@ class AsyncConversation(Seen):
         return AsyncExchange(self._driver, self._place, request)
 
     async def record(self, answer: object, request: Request | None = None) -> Reply:
-        """Store an answer, or the `ChatFold` of a stream, once. It was not protected while it ran: see `exchange`."""
-        return await self._driver.do(ending_steps.record(self._place, answer, request))
+        """Store an answer, a stream, or the fold of one, once. It was not protected while it ran: see `exchange`.
+
+        A stream is read to its end; one that breaks is recorded as interrupted, and its error raised.
+        """
+        whole, broken = await gathered_async(answer)
+        reply = await self._driver.do(ending_steps.record(self._place, whole, request))
+        if broken is not None:
+            raise broken
+        return reply
 
     async def send(
         self,

@@ -8,6 +8,8 @@ import attrs
 import pybase64
 
 from convo.audio import Audio
+from convo.audio.formats import PCM16_RATE
+from convo.audio.telephony import RATE as G711_RATE
 from convo.audio.telephony import wav_of_g711
 from convo.audio.wave import wav_of_pcm16
 from convo.canonical import encode, printable
@@ -68,10 +70,18 @@ def said_by_model(item: Mapping[str, Any], reply: Reply, status: Status, model: 
     format_ = "wav" if reply.format in LAWS else "pcm16"
     answer = whole = {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
     if reply.heard is not None and "audio" in body:
+        if _seconds(reply) >= reply.heard:  # what comes later was not heard
+            body["item"].pop("status", None)
         answer = heard(whole, reply.heard, format_, whole=True)
     asked = {"model": model, "audio": {"format": format_, "voice": reply.voice}}
     draft = read_chat(answer, asked=asked).draft
     return attrs.evolve(draft, api="realtime", status="complete" if status == "complete" and answer == whole else "interrupted")
+
+
+def _seconds(reply: Reply) -> float:
+    """Give how long the sound is that has come of a reply."""
+    rate = G711_RATE if reply.format in LAWS else 2 * PCM16_RATE
+    return len(reply.sound) / rate
 
 
 def called_by_model(item: Mapping[str, Any], arguments: str, status: Status, model: str | None) -> Draft:

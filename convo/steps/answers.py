@@ -13,6 +13,7 @@ from convo.intake import read_answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from convo.assembly import Plan
     from convo.intake import Answer
     from convo.origin import Origin
 
@@ -44,13 +45,15 @@ def streamed(api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**({"stream_options": USAGE} if api == "chat" else {}), **arguments, "stream": True}
 
 
-def read_reply(answer: object, *, asked: Mapping[str, Any], origin: Origin | None, seen: int | None) -> Answer:
-    """Read an answer of any API; a Response remembers in its body the last position that the model was shown (`seen`).
+def read_reply(answer: object, *, asked: Mapping[str, Any], origin: Origin | None, plan: Plan | None) -> Answer:
+    """Read an answer of any API; a Response, to which later requests may refer, has in its body a digest of what it answered.
 
-    Raises `AnswerError`.
+    `plan` is that of the request, where it is known. Raises `AnswerError`.
     """
     found = read_answer(answer, asked=asked, origin=origin)
-    if seen is None or found.draft.api != "responses":
+    if plan is None or found.draft.api != "responses":
         return found
-    body = encode({**decode(found.draft.body), "seen": seen})
+    from convo.assembly.responses import INPUT, input_digest
+
+    body = encode({**decode(found.draft.body), INPUT: input_digest(plan.wires)})
     return attrs.evolve(found, draft=attrs.evolve(found.draft, body=body))

@@ -35,7 +35,7 @@ def answer_of(plan: Plan, answer: object, told: Told | None) -> Answer:
     """Read an answer to a plan. Raises `AnswerError`."""
     origin = origin_of(plan.target)
     origin = origin.told(told.headers) if origin and told else origin
-    return read_reply(answer, asked=plan.arguments, origin=origin, seen=plan.history.head)
+    return read_reply(answer, asked=plan.arguments, origin=origin, plan=plan)
 
 
 def origin_of(target: Target | None) -> Origin | None:

@@ -214,7 +214,7 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         answer, interrupted = folded(answer)
     seen = request.plan.history.head if request is not None else None
     asked = dict(request) if request is not None else {}
-    found = read_reply(answer, asked=asked, origin=origin_of(target), seen=seen)
+    found = read_reply(answer, asked=asked, origin=origin_of(target), plan=request.plan if request is not None else None)
     guess = request.estimate if request is not None else None
     if interrupted:
         found = as_interrupted(found)

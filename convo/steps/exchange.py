@@ -107,7 +107,8 @@ def checked(place: Place, content: Sequence[object], key: str | None, expected_h
 
 def goes_on(turn: Turn, reply: Reply, rounds: int) -> bool:
     """Say whether functions answer what a reply asks for, and another round follows."""
-    return rounds < turn.policy.tool_rounds and not reply.interrupted and turn.runs(reply.tool_calls)
+    whole = not reply.interrupted and reply.finish_reason != "length"  # what is cut off may call what nobody meant
+    return rounds < turn.policy.tool_rounds and whole and turn.runs(reply.tool_calls)
 
 
 def key_of_round(key: str | None, number: int) -> str | None:

@@ -57,6 +57,8 @@ class Listening:
         self.places: dict[tuple[str, str], Place_] = {}
         self.messages: dict[str, Message] = {}
         """The last message of each response that goes on, with its bytes."""
+        self.found: list[Message | Reply] = []
+        """What was made of the log and not given yet."""
         self.over = False
 
     def position_of(self, item_id: str) -> int | None:
@@ -74,9 +76,10 @@ def fed(listening: Listening, event: object) -> Steps[list[Message | Reply]]:
     """
     if listening.over:
         raise ListenerClosed(listening.fold.session)
-    earlier = yield from _stored(listening)
+    yield from _stored(listening)
     listening.waiting.extend(listening.fold.feed(event))
-    return [*earlier, *(yield from _stored(listening))]
+    yield from _stored(listening)
+    return _given(listening)
 
 
 def closed(listening: Listening) -> Steps[list[Message | Reply]]:
@@ -84,17 +87,21 @@ def closed(listening: Listening) -> Steps[list[Message | Reply]]:
     if not listening.over:
         listening.waiting.extend(listening.fold.close())
         listening.over = True
-    return (yield from _stored(listening))
+    yield from _stored(listening)
+    return _given(listening)
 
 
-def _stored(listening: Listening) -> Steps[list[Message | Reply]]:
-    found: list[Message | Reply] = []
+def _given(listening: Listening) -> list[Message | Reply]:
+    found, listening.found = listening.found, []
+    return found
+
+
+def _stored(listening: Listening) -> Steps[None]:
     while listening.waiting:
         outcome = listening.waiting[0]
         entered = yield from persisted(partial(_one, listening, outcome))
         listening.waiting.popleft()
-        found += [entered] if entered is not None else []
-    return found
+        listening.found += [entered] if entered is not None else []
 
 
 def _one(listening: Listening, outcome: Outcome) -> Steps[Message | Reply | None]:
@@ -239,7 +246,7 @@ def _place_of(listening: Listening, session: str, item: str) -> Steps[Place_ | N
 
 def _billed(listening: Listening, found: Ended) -> Steps[Reply | None]:
     """Store what a response used and cost, once; give its reply where it has a message."""
-    message = listening.messages.pop(found.response, None)
+    message = listening.messages.get(found.response)
     where = [listening.places[found.session, item] for item in found.items if (found.session, item) in listening.places]
     model = listening.target.model
     interrupted = found.status != "completed"
@@ -253,6 +260,7 @@ def _billed(listening: Listening, found: Ended) -> Steps[Reply | None]:
         **_usage(listening, found.usage, model.name),
     }  # fmt: skip
     fresh = yield from _kept(row)
+    listening.messages.pop(found.response, None)
     return reply_of(message, row, replayed=not fresh) if message is not None and fresh else None
 
 

@@ -83,7 +83,7 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     piece = _sound(message)
     if piece is not None and piece.made_by is not None and data is not None:
         return _cut_made(message, piece, data, seconds)
-    body: dict[str, Any] = dict(message.raw)
+    body = _ended(message.raw) if piece is not None and (piece.duration or 0) >= seconds else dict(message.raw)
     if data is not None:
         body["audio"] = {**body["audio"], "data": pybase64.b64encode_as_string(data)}
     answer = _answer(body)
@@ -93,6 +93,14 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     asked = {"model": message.model, "audio": {"format": piece.format, "voice": piece.voice} if piece else None}
     origin = Origin.parse(message.audio_origin) if message.audio_origin else None
     return _as_cut(message, read_answer(cut, asked=asked, origin=origin).draft)
+
+
+def _ended(body: dict[str, Any]) -> dict[str, Any]:
+    """Give a body without the mark of a session's item that went on: nothing is added to what is cut."""
+    item = body.get("item")
+    if not isinstance(item, dict):
+        return dict(body)
+    return {**body, "item": {name: value for name, value in item.items() if name != "status"}}
 
 
 def _answer(body: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from convo.edges import Seen, check_client, check_owner, check_whole, pending_of
 from convo.functions import check_functions
+from convo.gathering import gathered
 from convo.steps import branches as branch_steps
 from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
@@ -210,8 +211,15 @@ class Conversation(Seen):
         return Exchange(self._driver, self._place, request)
 
     def record(self, answer: object, request: Request | None = None) -> Reply:
-        """Store an answer, or the `ChatFold` of a stream, once. It was not protected while it ran: see `exchange`."""
-        return self._driver.do(ending_steps.record(self._place, answer, request))
+        """Store an answer, a stream, or the fold of one, once. It was not protected while it ran: see `exchange`.
+
+        A stream is read to its end; one that breaks is recorded as interrupted, and its error raised.
+        """
+        whole, broken = gathered(answer)
+        reply = self._driver.do(ending_steps.record(self._place, whole, request))
+        if broken is not None:
+            raise broken
+        return reply
 
     def send(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from convo.errors import CallClosed
+from convo.gathering import gathered
 from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
 from convo.steps import requests as request_steps
@@ -51,12 +52,16 @@ class Exchange:
     def record(self, answer: object) -> Reply:
         """Store the answer and end the exchange. Raises `AnswerError`, and `ExchangeLost` when it came too late.
 
-        Of a stream pass the `ChatFold` that was fed with it: one that was cut off is recorded as interrupted.
+        A stream is read to its end. Of one that you read yourself pass the fold that was fed with it (`ChatFold`,
+        `ResponseFold`). One that breaks is recorded as interrupted, and its error raised.
         """
         current = self._current()
-        steps = ending_steps.completed(self._place, current, answer)
+        whole, broken = gathered(answer)
+        steps = ending_steps.completed(self._place, current, whole)
         reply = self._driver.do(finish(steps, current.lease(self._place)))
         self._close()
+        if broken is not None:
+            raise broken
         return reply
 
     def recover(self, error: BaseException) -> Request | None:

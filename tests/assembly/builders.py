@@ -19,6 +19,7 @@ from tests.support.histories import CATALOGUE, family_of
 from tests.support.replies import HERE, HOUR, START, WAV
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from convo.messages import Draft
@@ -100,11 +101,13 @@ def _bytes(made: Plan) -> dict[str, bytes]:
 
 
 def responded(
-    *output: dict[str, Any], model: str = "gpt-5.5", origin: str = HERE, seen: int | None = None, **facts: Any
+    *output: dict[str, Any], model: str = "gpt-5.5", origin: str = HERE, after: Sequence[Draft] = (), **facts: Any
 ) -> Draft:  # fmt: skip
-    """Give the reply that a Response with this output makes."""
+    """Give the reply that a Response with this output makes; `after` is what it answered, where it may be referred to."""
+    chain = Policy(previous_response=True)
+    plan = planned(log(*after), model, api="responses", origin=origin, policy=chain) if after else None
     answer = {"id": "resp_1", "object": "response", "status": "completed", "store": True, "output": [*output], **facts}
-    return read_reply(answer, asked={"model": model}, origin=Origin.parse(origin), seen=seen).draft
+    return read_reply(answer, asked={"model": model}, origin=Origin.parse(origin), plan=plan).draft
 
 
 def thought(text: str = "Dogs are loyal.", **facts: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import timedelta
 from functools import cache
 from types import SimpleNamespace
@@ -18,15 +19,19 @@ from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
 
 from convo.assembly import Plan, Request, Seeds, fill, fill_seeds, plan
+from convo.assembly.chat import short_id
+from convo.audio import Audio
 from convo.errors import ConflictingArguments, RequestError
+from convo.media import Image
 from convo.models import Catalogue
 from convo.policy import Policy
+from convo.recovery import recovered
 from convo.testing import FakeAPI
 from convo.testing.live_items import refusal_of_live_items
 from convo.testing.realtime_items import Conversation, item_of
 from convo.testing.realtime_rules import event_refusals
 from convo.tokens import rough_tokens
-from tests.assembly.builders import asked, log, planned, responded, result, thought, wrote
+from tests.assembly.builders import asked, called, log, planned, responded, result, seeded, thought, wrote
 from tests.support.histories import Case, cases, family_of
 from tests.support.replies import ELSEWHERE
 from tests.support.validate import strict
@@ -93,6 +98,7 @@ def test_any_history_is_what_the_api_and_its_types_take(case: Case, api: str, wi
 
 # --- replies of the Responses API ------------------------------------------------------------------
 
+SESSION: dict[str, Any] = {"model": "gpt-realtime-2.1", "api": "realtime"}
 ASK: dict[str, Any] = {"model": "gpt-5.5", "api": "responses"}
 SECRET = thought(encrypted_content="gAAAA")
 LONG = "call_" + "x" * 50
@@ -135,8 +141,8 @@ def test_in_words_a_response_keeps_its_phases_and_its_calls() -> None:
     found = log(asked("Is it?"), reply, result(LONG, "Yes."), asked("So?"))
     assert fill(planned(found, **ASK, origin=ELSEWHERE), {})["input"][1:-1] == [
         {"role": "assistant", "content": "Let me look.", "phase": "commentary"},
-        {"type": "function_call", "call_id": LONG, "name": "look", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": LONG, "output": "Yes."},
+        {"type": "function_call", "call_id": short_id(LONG), "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": short_id(LONG), "output": "Yes."},
     ]
     output = fill(planned(found, **ASK), {})["input"][-2]
     assert output == {"type": "function_call_output", "call_id": LONG, "output": "Yes."}, "the id is the one that the API gave"
@@ -168,3 +174,52 @@ def test_tools_of_chat_completions_mean_the_same_here(tool: dict[str, Any], flat
 def test_a_model_of_another_api_is_refused(api: str) -> None:
     with pytest.raises(ConflictingArguments, match="is not a model of api"):
         planned(log(asked("Is it?")), "gpt-audio-1.5", api=api)
+
+
+# --- what a session begins with --------------------------------------------------------------------
+
+
+def _wav(tag: int, bits: int, samples: int = 2_000) -> bytes:
+    """Give a mono wav of 24 kHz whose samples have so many bits."""
+    sound = bytes(samples * bits // 8)
+    fmt = struct.pack("<HHIIHH", tag, 1, 24_000, 24_000 * bits // 8, bits // 8, bits)
+    head = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", len(sound))
+    return b"RIFF" + struct.pack("<I", len(head) + len(sound)) + head + sound
+
+
+@pytest.mark.parametrize(
+    ("tag", "bits", "kind"), [(1, 16, "input_audio"), (1, 8, "input_text"), (1, 24, "input_text"), (3, 32, "input_text")]
+)
+def test_only_recordings_of_16_bits_go_as_sound(tag: int, bits: int, kind: str) -> None:
+    made = planned(log(asked(Audio.from_bytes(_wav(tag, bits), transcript="Why?"))), **SESSION)
+    assert seeded(made).items[0]["content"][0]["type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        (Image(data=b"\x89PNG\r\n\x1a\n" + bytes(8)), "input_image"),
+        (Image(data=b"GIF89a" + bytes(8)), "input_text"),
+        ({"type": "image_url", "image_url": {"url": "https://dogs.test/a.png"}}, "input_text"),
+    ],
+)
+def test_only_images_that_a_session_takes_go_as_images(image: Any, kind: str) -> None:
+    made = planned(log(asked("Look:", image)), **SESSION)
+    assert seeded(made).items[0]["content"][1]["type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("api", "model", "kinds"),
+    [("realtime", "gpt-realtime-2.1", ["message", "function_call"]), ("live", "gpt-live-1", ["message"])],
+)
+def test_a_session_may_begin_with_a_call_that_waits_for_its_result(api: str, model: str, kinds: list[str]) -> None:
+    made = planned(log(asked("Rain?"), called("call_1")), model, api=api)
+    assert [item["type"] for item in seeded(made).items] == kinds
+
+
+def test_encrypted_reasoning_that_the_api_cannot_read_goes_in_words() -> None:
+    made = planned(log(asked("Is it?"), responded(SECRET, wrote("Yes."), store=False), asked("Why?")), **ASK)
+    found = recovered(made, "invalid_encrypted_content", None, "The encrypted content could not be verified.")
+    assert found is not None
+    assert fill(found[0], {})["input"][1:-1] == [WORDS]
+    assert recovered(found[0], "invalid_encrypted_content", None, "") is None

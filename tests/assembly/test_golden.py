@@ -56,11 +56,11 @@ TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type
 
 
 HEARD = convo.Audio.from_bytes(wav(0.2, rate=24_000), transcript="Is it loyal?")
-MIXED = [
+BEFORE = [
     instructions(), asked(HEARD), spoke("Yes."), asked("Rain in Oslo?"), called("call_1"), result("call_1", "none"),
-    answered(content="No rain."), asked("Why loyal?"), responded(thought(), wrote("They are bred so."), seen=8),
-    asked("Sure?"),
+    answered(content="No rain."), asked("Why loyal?"),
 ]  # fmt: skip
+MIXED = [*BEFORE, responded(thought(), wrote("They are bred so."), after=BEFORE), asked("Sure?")]
 
 
 @attrs.frozen

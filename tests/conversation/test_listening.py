@@ -670,3 +670,56 @@ def test_a_recorded_session_goes_on_in_chat_completions(chat: Any) -> None:
         ("user", "what else"),
         ("user", "and now?"),
     ]
+
+
+def test_what_was_cut_stays_cut_for_a_listener_that_comes_later(chat: Any) -> None:
+    script = Script()
+    script.text("Count.")
+    script.respond(spoken("one two three four five six seven eight nine ten", 2_000))
+    events = script.events
+    cut = next(index for index, event in enumerate(events) if event["type"] == "response.output_audio.done")
+    truncated = {
+        "type": "conversation.item.truncated", "event_id": "event_cut", "item_id": events[cut]["item_id"],
+        "content_index": 0, "audio_end_ms": 400,
+    }  # fmt: skip
+    listen(chat, [*events[:cut], truncated])
+    heard = bare(chat)
+    assert heard[-1][1] in "one two three four"
+    listen(chat, events[cut:], session="sess_1")
+    assert bare(chat) == heard
+
+
+def test_what_was_cut_after_it_was_left_stays_cut_too(chat: Any) -> None:
+    script = Script()
+    script.text("Count.")
+    script.respond(spoken("one two three four five six seven eight nine ten", 2_000))
+    events = script.events
+    end = next(index for index, event in enumerate(events) if event["type"] == "response.output_audio.done")
+    listen(chat, events[:end])
+    chat.truncate(2, heard_until=0.4)
+    heard = bare(chat)
+    listen(chat, events[end:], session="sess_1")
+    assert bare(chat) == heard
+
+
+def test_a_reply_whose_bill_could_not_be_stored_is_given_with_the_next_event(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script()
+    script.text("Hello?")
+    script.respond(spoken("Hello there."))
+    kept, left = exchanges.keep_call, [1]
+
+    def failing(*arguments: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            raise convo.StoreFailed("the disk is full")  # noqa: EM101 - as the store says it
+        return kept(*arguments)
+
+    monkeypatch.setattr(exchanges, "keep_call", failing)
+    given: list[Any] = []
+    with chat.listen(MODEL) as heard:
+        for event in script.events:
+            try:
+                given += heard.feed(event)
+            except convo.StoreFailed:
+                given += heard.feed({"type": "rate_limits.updated", "event_id": "event_more", "rate_limits": []})
+    assert [reply.spoken for reply in given if isinstance(reply, convo.Reply)] == [True]

@@ -6,10 +6,12 @@ import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 import convo
 from convo import TextDelta
+from tests.support.both import resolved
 from tests.support.builders import recording
 
 if TYPE_CHECKING:
@@ -117,33 +119,50 @@ def test_a_call_of_your_own_is_recorded(store: Any, client: Any, world: Any, fak
     chat = store.create()
     chat.add("Are they loyal?")
     request = chat.request("gpt-5.5", api="responses", client=client)
-    from tests.support.both import resolved
-
     with chat.exchange(request) as call:
         reply = call.record(resolved(chat, client.responses.create(**request)))
     assert reply.message.api == "responses"
     assert chat.history()[-1].text == reply.text
 
 
-def test_a_stream_of_your_own_is_recorded(store: Any, client: Any, fake: FakeAPI) -> None:
-    from tests.support.both import resolved
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("api", ["responses", "chat"])
+def test_a_stream_of_your_own_is_recorded(store: Any, client: Any, fake: FakeAPI, api: str, folded: bool) -> None:
+    fake.will_reply("Yes, they are.")
+    chat = store.create()
+    chat.add("Are they loyal?")
+    request = chat.request("gpt-5.5", api=api, client=client, stream=True)
+    create = client.responses.create if api == "responses" else client.chat.completions.create
+    with chat.exchange(request) as call:
+        answer = resolved(chat, create(**request))
+        if folded:
+            fold = convo.ResponseFold() if api == "responses" else convo.ChatFold()
+            for event in pieces_of(chat, answer):
+                fold.feed(event)
+            answer = fold
+        reply = call.record(answer)
+    assert (reply.text, reply.interrupted, reply.message.api) == ("Yes, they are.", False, api)
+    assert chat.history()[-1].text == "Yes, they are."
 
-    fake.will_reply("Yes, they are.", reasoning="Dogs.")
+
+def test_of_a_stream_that_breaks_what_came_is_recorded_and_its_error_raised(store: Any, client: Any, fake: FakeAPI) -> None:
+    fake.will_drop(chunks=7)
+    fake.will_reply("Yes, they are loyal and patient dogs.")
     chat = store.create()
     chat.add("Are they loyal?")
     request = chat.request("gpt-5.5", api="responses", client=client, stream=True)
-    fold = convo.ResponseFold()
-    with chat.exchange(request) as call:
-        stream = resolved(chat, client.responses.create(**request))
-        for event in list(stream) if hasattr(stream, "__iter__") else resolved(chat, _all(stream)):
-            fold.feed(event)
-        reply = call.record(fold)
-    assert (reply.text, reply.interrupted) == ("Yes, they are.", False)
-    assert reply.raw["output"] == (fake.last.response or {})["output"]
+    with pytest.raises(Exception, match=r"(?i)peer|connection|incomplete|broke") as raised:
+        chat.record(resolved(chat, client.responses.create(**request)), request)
+    assert not isinstance(raised.value, convo.ConvoError)
+    assert chat.history()[-1].status == "interrupted"
+    assert "Yes, they are loyal and patient dogs.".startswith(chat.history()[-1].text)
 
 
-async def _all(stream: Any) -> list[Any]:
-    return [event async for event in stream]
+def pieces_of(chat: Any, stream: Any) -> list[Any]:
+    async def all_of() -> list[Any]:
+        return [event async for event in stream]
+
+    return list(stream) if hasattr(stream, "__iter__") else resolved(chat, all_of())
 
 
 def test_a_key_is_one_turn(store: Any, client: Any, fake: FakeAPI) -> None:
@@ -177,6 +196,29 @@ def test_what_a_session_begins_with_is_no_request(store: Any) -> None:
     assert len(chat.history()) == 1
 
 
+def test_calls_that_were_cut_off_are_not_made(store: Any, client: Any, fake: FakeAPI) -> None:
+    call = {
+        "type": "function_call",
+        "id": "fc_1",
+        "call_id": "call_1",
+        "name": "weather",
+        "arguments": "{}",
+        "status": "incomplete",
+    }
+    answer = {
+        "id": "resp_1", "object": "response", "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"},
+        "store": True, "model": "gpt-5.5", "output": [call],
+    }  # fmt: skip
+    chat = store.create()
+    chat.add("Rain?")
+    reply = chat.record(answer, chat.request("gpt-5.5", api="responses", client=client))
+    assert (reply.tool_calls, reply.finish_reason) == ((), "length")
+    made: list[str] = []
+    chat.send(client, "Well?", tools=[WEATHER], tool_functions={"weather": lambda: made.append("x")}, **ASK)
+    assert made == []
+    assert items(fake) == [{"role": "user", "content": "Rain?"}, {"role": "user", "content": "Well?"}]
+
+
 # --- what it has not -------------------------------------------------------------------------------
 
 
@@ -187,6 +229,10 @@ def test_what_a_session_begins_with_is_no_request(store: Any) -> None:
         ({"model": "gpt-5.5", "voice": "alloy"}, "the Responses API has no audio"),
         ({"model": "gpt-5.5", "previous_response_id": "resp_1"}, "previous_response"),
         ({"model": "gpt-5.5", "conversation": "conv_1"}, "convo assembles"),
+        ({"model": "gpt-5.5", "response_format": {"type": "text"}}, "pass text="),
+        ({"model": "gpt-5.5", "max_tokens": 5}, "pass max_output_tokens="),
+        ({"model": "gpt-5.5", "stop": "x"}, "leave it out"),
+        ({"model": "gpt-5.5", "include": 5}, "no list"),
     ],
 )
 def test_what_this_api_has_not_is_refused_before_anything_is_stored(
@@ -244,13 +290,19 @@ def test_everything_is_sent_once_the_api_has_forgotten_the_response(store: Any, 
     assert fake.last.body["previous_response_id"] == second.raw["id"]
 
 
-@pytest.mark.parametrize("change", ["redacted", "instructed", "not stored", "a month later", "another api", "cut"])
+CHANGES = [
+    "nothing", "redacted", "instructed", "not stored", "a month later", "another api", "taken back", "transcribed", "moved",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_response_is_not_referred_to_where_it_does_not_hold_the_same(
     store: Any, client: Any, fake: FakeAPI, clock: FixedClock, change: str
 ) -> None:
+    policy = convo.Policy(previous_response=True, missing_transcript="placeholder")
     chat = store.create()
-    chat.send(client, "My name is Ann.", **ASK)
-    chat.send(client, "Are they?", **(ASK | ({"store": False} if change == "not stored" else {})))
+    chat.send(client, "My name is Ann.", recording(None), policy=policy, **ASK)
+    chat.send(client, "Are they? " * 50, policy=policy, **(ASK | ({"store": False} if change == "not stored" else {})))
     if change == "redacted":
         chat.redact(1)
     if change == "instructed":
@@ -258,13 +310,17 @@ def test_a_response_is_not_referred_to_where_it_does_not_hold_the_same(
     if change == "a month later":
         clock.advance(timedelta(days=31).total_seconds())
     if change == "another api":
-        chat.send(client, "And now?", model="gpt-5.5")
-    if change == "cut":
+        chat.send(client, "And now?", model="gpt-5.5", policy=policy)
+    if change == "taken back":
         chat.regenerate()
-        chat.add("Or?")
+    if change == "transcribed":
+        chat.set_transcript(1, "And I like dogs.")
+    if change == "moved":
+        policy = attrs.evolve(policy, window_tokens=150)
     chat.add("Why?")
-    request = chat.request("gpt-5.5", api="responses", client=client, policy=CHAIN)
-    assert "previous_response_id" not in request or change == "cut"
+    request = chat.request("gpt-5.5", api="responses", client=client, policy=policy)
+    wanted = {"nothing": 4, "taken back": 2}.get(change)
+    assert request.get("previous_response_id") == (chat.history()[wanted - 1].raw["id"] if wanted else None)
 
 
 def test_reasoning_that_the_api_does_not_keep_goes_back_encrypted(store: Any, client: Any, fake: FakeAPI) -> None:
