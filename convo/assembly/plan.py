@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from convo.policy import Policy
     from convo.tokens import Counter
 
-Sent = tuple["Message", dict[str, Any], "How", str]
-"""A message of the log as it is sent: the message, its wire, how, and the key of the reason."""
-
 
 @attrs.frozen(eq=False, repr=False)
 class Plan:

@@ -35,7 +35,6 @@ SPOKEN = "spoken"
 """The key in `item` that marks speech of which only the words are known: no bytes of it were fed."""
 UNFINISHED = "in_progress"
 """The status in `item` of what was still being said when its recording ended."""
-TEXT_PARTS = ("input_text", "output_text", "text")
 AUDIO_PARTS = ("output_audio", "audio")
 """Parts of a reply that are speech, by their names today and before."""
 
