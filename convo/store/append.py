@@ -157,6 +157,7 @@ def _attachment_row(owner: str, branch: UUID, piece: Media) -> dict[str, Any]:
         "owner": owner, "branch": branch, "part": piece.part, "kind": piece.kind, "format": piece.format,
         "digest": piece.digest, "size": piece.size, "duration": piece.duration, "sample_rate": piece.sample_rate,
         "channels": piece.channels, "transcript": piece.transcript, "voice": piece.voice, "made_by": piece.made_by,
+        "translation": piece.translation, "dropped_at": piece.dropped,
     }  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def referred(answer: str) -> list[str]:
 
 def put(connection: Connection, owner: str, digest: str, data: bytes, now: int) -> None:
     """Store bytes; those that are here already stay, as if put now. One transaction: all of them or none."""
-    _insert_blob(connection, owner=owner, digest=digest, size=len(data), created_at=now)
+    _insert_blob(connection, owner=owner, digest=digest, size=len(data), created_at=now, place=None, object=None)
     pieces = (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
     for number, piece in enumerate(pieces):
         _insert_chunk(connection, owner=owner, digest=digest, number=number, data=piece)

@@ -57,7 +57,7 @@ def _select_messages() -> sa.Select[Any]:
 def _select_media() -> sa.Select[Any]:
     columns = (
         _A.position, _A.part, _A.kind, _A.format, _A.digest, _A.size, _A.duration, _A.sample_rate, _A.channels,
-        _A.transcript, _A.voice, _A.made_by,
+        _A.transcript, _A.voice, _A.made_by, _A.translation, micros(_A.dropped_at),
     )  # fmt: skip
     return sa.select(*columns).where(line(tables.attachment)).order_by(_A.position, _A.part)
 
@@ -139,8 +139,11 @@ def _by_position(connection: Connection, found: dict[str, Any], media: str) -> d
 def _piece(
     part: int, kind: Any, format_: str | None, digest_: str, size: int, duration: float | None, sample_rate: int | None,
     channels: int | None, transcript: str | None, voice: str | None, made_by: str | None,
+    translation: str | None, dropped: int | None,
 ) -> Media:  # fmt: skip
-    return Media(part, kind, format_, digest_, size, duration, sample_rate, channels, transcript, voice, made_by)
+    return Media(part, kind, format_, digest_, size, duration, sample_rate, channels, transcript, voice, made_by,
+        translation, dropped,
+    )  # fmt: skip
 
 
 def verify(connection: Connection, owner: str, branch: UUID) -> int:

@@ -133,6 +133,8 @@ attachment = sa.Table(
     sa.Column("transcript", sa.Text),
     sa.Column("voice", sa.Text),
     sa.Column("made_by", sa.Text, comment="the model that made this speech of a reply's text; null: it came with the message"),
+    sa.Column("translation", sa.Text, comment="what is said, in English"),
+    sa.Column("dropped_at", Instant, comment="when its bytes were let go; null: they are kept"),
     sa.PrimaryKeyConstraint("owner", "branch", "position", "part"),
     sa.ForeignKeyConstraint(
         ["owner", "branch", "position"],
@@ -168,7 +170,10 @@ blob = sa.Table(
     sa.Column("digest", sa.Text, nullable=False, comment="SHA-256 of the bytes in hex"),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("place", sa.Text, comment="the name of the blob store that holds them; null: convo_blob_chunk"),
+    sa.Column("object", sa.Text, comment="their name there"),
     sa.PrimaryKeyConstraint("owner", "digest"),
+    sa.Index("ix_convo_blob_place", "place", "owner", "digest"),
     comment="bytes, once per owner",
 )
 
@@ -182,6 +187,31 @@ blob_chunk = sa.Table(
     sa.PrimaryKeyConstraint("owner", "digest", "number"),
     sa.ForeignKeyConstraint(["owner", "digest"], ["convo_blob.owner", "convo_blob.digest"], ondelete="CASCADE"),
     comment="bytes in pieces of at most 1 MB",
+)
+
+rendition = sa.Table(
+    "convo_rendition",
+    metadata,
+    _owner(),
+    sa.Column("source", sa.Text, nullable=False, comment="SHA-256 in hex of the bytes that were recorded"),
+    sa.Column("form", sa.Text, nullable=False, comment="what they were converted to: format, samples a second, channels"),
+    sa.Column("digest", sa.Text, nullable=False, comment="SHA-256 in hex of what they became"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "source", "form"),
+    sa.ForeignKeyConstraint(["owner", "source"], ["convo_blob.owner", "convo_blob.digest"], ondelete="CASCADE"),
+    sa.Index("ix_convo_rendition_owner_digest", "owner", "digest"),
+    comment="recordings as they are sent where the API takes no other format; each made once",
+)
+
+preset = sa.Table(
+    "convo_preset",
+    metadata,
+    _owner(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False, comment="canonical JSON: voice, format, speed"),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "name"),
+    comment="voices with format and speed, by a name of the application",
 )
 
 exchange = sa.Table(
