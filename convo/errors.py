@@ -19,7 +19,9 @@
     │   ├── NothingToSend                  no message to send
     │   ├── ToolOutputMissing              calls at the end are still open
     │   ├── TranscriptMissing              audio must go as text, and there is no text
-    │   ├── AudioRequired                  an audio model, and audio nowhere
+    │   ├── UnsupportedModality            the model does not make this of that, such as audio alone
+    │   │   └── AudioRequired              an audio model, and audio nowhere
+    │   ├── AudioTooLong                   a recording that no request can hold
     │   ├── BudgetExceeded                 the call would pass a limit of tokens or money
     │   ├── SpendingUnknown                a budget cannot be held: a cost is not known
     │   ├── UnsupportedApi                 an API whose requests convo does not assemble
@@ -267,15 +269,33 @@ class TranscriptMissing(RequestError):
         self.position = position
 
 
-class AudioRequired(RequestError):
-    """The model refuses requests in which neither the input nor the output holds audio."""
+class UnsupportedModality(RequestError):
+    """The model does not make this of that: `modality` says what, such as "text to audio"; `allowed` are those that it does."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, modality: str, allowed: Sequence[str]) -> None:
         super().__init__(
-            f"{model} refuses a request without audio in its input or output; leave modalities out, "
-            "pass voice=..., or use a text model"
+            f"{model} does not turn {modality}, but {', '.join(allowed)}; leave modalities out, pass voice=... for speech, "
+            "or choose another model"
         )
         self.model = model
+        self.modality = modality
+        self.allowed = tuple(allowed)
+
+
+class AudioRequired(UnsupportedModality):
+    """The model refuses requests in which neither the input nor the output holds audio: text to text."""
+
+
+class AudioTooLong(RequestError):
+    """The recording of the message at `position` is longer than a request may hold in any format: `seconds`."""
+
+    def __init__(self, position: int, seconds: float) -> None:
+        super().__init__(
+            f"the recording of message {position} is too long to be sent as sound ({seconds:,.1f} s); send it as text: "
+            "chat.transcribe(client), chat.set_transcript(position, text), or Policy(missing_transcript='transcribe')"
+        )
+        self.position = position
+        self.seconds = seconds
 
 
 class BudgetExceeded(RequestError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pybase64
 
 from convo.audio import Audio
+from convo.audio.formats import FORMATS
 from convo.canonical import check_text
 from convo.errors import BadAudio, EmptyContent, InvalidContent, TooLarge
 from convo.messages import Media
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 MAX_MEDIA = 25_000_000
-"""Bytes in one recording, image or file: the largest that any endpoint of the API takes."""
+"""Bytes in one image or file, and in the audio of a reply: the largest that any endpoint of the API takes."""
+MAX_RECORDING = 250_000_000
+"""Bytes in one recording: an hour and a half of wav at 24 kHz. It is in memory as a whole; what is sent of it is smaller."""
 REPLY = -1
 """The `part` of a reply's audio, which is in no content part."""
 
@@ -25,12 +28,12 @@ _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*);base64,
 
 
 def recording(audio: Audio, part: int) -> Media:
-    """Give the media of a user's recording. Raises `BadAudio` for a format that the API does not take."""
-    if audio.format not in ("wav", "mp3"):
-        raise BadAudio(f"the recording is {audio.format}, and the API takes wav and mp3", "convert it first")
+    """Give the media of a user's recording, which is stored as it was recorded. Raises `BadAudio`, `TooLarge`, `InvalidText`."""
+    if audio.format not in FORMATS:
+        raise BadAudio(f"the recording is {audio.format}, which is no format that convo knows", f"use {', '.join(FORMATS)}")
     if audio.transcript is not None:
         check_text(audio.transcript, "the transcript")
-    _check_size(audio.data, "the recording")
+    _check_size(audio.data, "the recording", MAX_RECORDING)
     return spoken(audio, part)
 
 
@@ -48,7 +51,7 @@ def bytes_of(kind: Literal["image", "file"], mime: str, data: bytes, part: int) 
     """Give the media of an image or a file."""
     if not data:
         raise EmptyContent(f"the {kind}")
-    _check_size(data, f"the {kind}")
+    _check_size(data, f"the {kind}", MAX_MEDIA)
     return described(kind, mime, data, part)
 
 
@@ -62,9 +65,9 @@ def placeholder(piece: Media) -> dict[str, str | None]:
     return {"$blob": piece.digest, "type": piece.format}
 
 
-def _check_size(data: bytes, what: str) -> None:
-    if len(data) > MAX_MEDIA:
-        raise TooLarge(what, len(data), MAX_MEDIA, "bytes")
+def _check_size(data: bytes, what: str, most: int) -> None:
+    if len(data) > most:
+        raise TooLarge(what, len(data), most, "bytes")
 
 
 def check_own_bytes(value: object) -> None:
@@ -101,7 +104,7 @@ def _reply_audio(body: dict[str, Any]) -> tuple[dict[str, Any], tuple[Media, ...
         case {"audio": {"data": str(data)} as audio}:
             said = audio.get("transcript")
             value = Audio.from_bytes(decode_base64(data, "the audio"), transcript=said if isinstance(said, str) else None)
-            _check_size(value.data, "the audio")
+            _check_size(value.data, "the audio", MAX_MEDIA)
             piece = spoken(value, REPLY)
             return {**body, "audio": {**audio, "data": {"$blob": piece.digest}}}, (piece,)
     return body, ()

@@ -273,14 +273,15 @@ def test_audio_must_be_the_audio_that_it_is_said_to_be() -> None:
         message_draft([recording(base64.b64encode(b"no audio at all").decode())])
     with pytest.raises(BadAudio):
         message_draft([recording("")])
-    with pytest.raises(BadAudio, match="takes wav and mp3"):
-        message_draft([Audio.unchecked(b"fLaC", "flac")])
+    with pytest.raises(BadAudio, match="no format that convo knows"):
+        message_draft([Audio.unchecked(b"what?", "unknown")])
     with pytest.raises(AudioNotLoaded):
         message_draft([Audio.stored(format="wav", digest=SHA, size=5)])
 
 
 def test_what_is_too_large_is_refused_with_its_size_and_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extract, "MAX_MEDIA", 100)
+    monkeypatch.setattr(extract, "MAX_RECORDING", 100)
     monkeypatch.setattr(content_module, "MAX_STRING", 10)
     for item in (Audio.from_bytes(WAV), recording(), Image(data=PNG + bytes(100)), File(data=bytes(101))):
         with pytest.raises(TooLarge, match="bytes, the limit is 100") as caught:

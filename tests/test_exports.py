@@ -151,7 +151,7 @@ def test_every_error_has_a_code_of_its_own_and_words() -> None:
 
 
 VALUES: dict[str, Any] = {
-    "position": 7, "size": 9, "limit": 8, "expected": 3, "actual": 4, "retry_after": 2.0, "committed": "unknown",
+    "position": 7, "size": 9, "limit": 8, "expected": 3, "actual": 4, "retry_after": 2.0, "seconds": 9.5, "committed": "unknown",
     "call_ids": ["call_1", "call_2"], "known": ["chat"], "identifier": UUID(int=7), "exchange": UUID(int=8),
     "spent": Decimal("4.5"), "needed": 5, "calls": 2, "within": timedelta(days=30),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 
 from convo.assembly.request import Request, Seeds
+from convo.assembly.sound import key_of
 from convo.errors import BlobNotFound
 
 if TYPE_CHECKING:
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
     from convo.assembly.plan import Plan
 
 
-def fill(plan: Plan, blobs: Mapping[str, bytes]) -> Request:
-    """Put the bytes into a request. Raises `BlobNotFound` for bytes that `plan.blobs` names and `blobs` lacks."""
-    return Request.of(plan, _wires(plan, blobs))
+def fill(plan: Plan, blobs: Mapping[str, bytes], converted: Mapping[str, bytes] | None = None) -> Request:
+    """Put the bytes into a request; `converted` are those of them that no store has yet.
+
+    Raises `BlobNotFound` for bytes that `plan.blobs` names and `blobs` lacks.
+    """
+    return Request.of(plan, _wires(plan, blobs), converted)
 
 
 def fill_seeds(plan: Plan, blobs: Mapping[str, bytes]) -> Seeds:
@@ -27,7 +31,7 @@ def fill_seeds(plan: Plan, blobs: Mapping[str, bytes]) -> Seeds:
 
 def _wires(plan: Plan, blobs: Mapping[str, bytes]) -> list[dict[str, Any]]:
     if missing := set(plan.blobs) - blobs.keys():
-        raise BlobNotFound(min(missing))
+        raise BlobNotFound(min(missing).partition("/")[0])
     messages = list(plan.wires)
     for index in plan.with_media:
         messages[index] = _filled(messages[index], blobs)
@@ -45,8 +49,7 @@ def _filled(value: Any, blobs: Mapping[str, bytes]) -> Any:
         return [_filled(child, blobs) for child in value]
     if not isinstance(value, dict):
         return value
-    found = value.get("$blob")
-    if found is None:
+    if "$blob" not in value:
         return {key: _filled(child, blobs) if isinstance(child, dict | list) else child for key, child in value.items()}
-    text = pybase64.b64encode_as_string(blobs[found])
+    text = pybase64.b64encode_as_string(blobs[key_of(value)])
     return f"data:{value['type']};base64,{text}" if "type" in value else text

@@ -15,11 +15,13 @@ from convo.assembly.estimate import declared_tokens, each_message, estimate, tok
 from convo.assembly.horizon import flip_horizon
 from convo.assembly.parts import newest_turn, parts_of
 from convo.assembly.recordings import heard_from
-from convo.assembly.render import Scene, rendered
+from convo.assembly.render import HEARD, Scene, rendered
 from convo.assembly.repair import steps_of
+from convo.assembly.sound import key_of
 from convo.assembly.window import budget_of, first_kept, surely_fits, turn_starts
 from convo.errors import NothingToSend
 from convo.history import block_of_turns
+from convo.modality import AUDIO, TEXT, Modality
 from convo.times import from_micros
 from convo.tokens import rough_tokens
 
@@ -85,8 +87,8 @@ class Plan:
 
     @property
     def blobs(self) -> tuple[str, ...]:
-        """The digests of the bytes that `fill` needs, each once, in the order of the request."""
-        return tuple(dict.fromkeys(digest for index in self.with_media for digest in digests_in(self.wires[index])))
+        """The bytes that `fill` needs, each once, in order: digests, and `digest/form` for what is to be converted."""
+        return tuple(dict.fromkeys(key for index in self.with_media for key in blobs_in(self.wires[index])))
 
     @property
     def references(self) -> tuple[Message, ...]:
@@ -107,6 +109,13 @@ class Plan:
         from convo.assembly.reminder import reminder_of
 
         return reminder_of(self)
+
+    @property
+    def modality(self) -> Modality:
+        """What the request turns into what."""
+        written = any(wire["role"] == "user" and not _is_sound(wire["content"]) for wire in self.wires)
+        said = (TEXT, AUDIO) if written and self.audible else (AUDIO,) if self.audible else (TEXT,)
+        return Modality(said, self.arguments.get("modalities") or (TEXT,))
 
     def reshaped(self, target: Target) -> Plan:
         """Give the same messages with the arguments of another target of the same model."""
@@ -179,7 +188,7 @@ def _planned(
         raise NothingToSend
     wires = with_breakpoints(wires, lead, target)
     wires, changes = in_dialect(wires, target) if target.api == "chat" else (wires, [])
-    audible = any(sent[index][1:] == ("inline", "inline") for index in with_media)
+    audible = any(sent[index][1] == "inline" and sent[index][2] in HEARD for index in with_media)
     arguments, notes = arguments_for(target, policy, has_audio=audible)
     notes = [*changes, *notes]
     if parts.begin > 1:
@@ -265,13 +274,18 @@ def _turn_to_answer(messages: Sequence[Message]) -> int:
     return 0
 
 
-def digests_in(value: object) -> Iterator[str]:
-    """Give the digests of all bytes that a part of a request needs."""
+def _is_sound(content: object) -> bool:
+    """Say whether there is nothing in content but recordings."""
+    return isinstance(content, list) and all(part["type"] == "input_audio" for part in content)
+
+
+def blobs_in(value: object) -> Iterator[str]:
+    """Give what names the bytes that a part of a request needs, see `Plan.blobs`."""
     if isinstance(value, dict):
         if "$blob" in value:
-            yield value["$blob"]
+            yield key_of(value)
             return
         value = list(value.values())
     if isinstance(value, list):
         for child in value:
-            yield from digests_in(child)
+            yield from blobs_in(child)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convo.audio.formats import PCM16_RATE
+from convo.assembly.sound import form_of
 from convo.history import block_of_turns
 
 if TYPE_CHECKING:
@@ -15,37 +15,33 @@ if TYPE_CHECKING:
     from convo.policy import Policy
 
 
-SAMPLE_BYTES = 2
-"""Bytes of a sample of pcm16."""
-HEADER = 44
-"""Bytes of the header of a wav. Beside it and the sound there may be a quarter as much: wider samples take half as much more."""
-
-
 def why_as_text(piece: Media, position: int, policy: Policy, target: Target, heard_from: int) -> str:
     """Give the key of the reason why a recording goes as text, "" when it goes inline.
 
     `heard_from` is the position from which recordings may be heard.
     """
-    if not target.takes_audio:
-        return target.why_deaf
+    if why := _why_deaf_to(piece, target):
+        return why
     if target.api == "realtime":
-        return "" if is_pcm16(piece) else "samples"
-    if target.server.input_audio is not None and piece.format not in target.server.input_audio:
-        return "format"
+        return ""
     if position < heard_from:
         return "older" if policy.user_audio_turns else "policy"
     readable = piece.transcript is not None or policy.missing_transcript == "transcribe"
     return "policy" if policy.user_audio == "transcript" and readable else ""
 
 
-def is_pcm16(piece: Media) -> bool:
-    """Say whether a recording is what a Realtime session takes: 24 kHz, mono, 16 bits a sample, raw or as a wav."""
-    if piece.format == "pcm16":
-        return True
-    if piece.format != "wav" or (piece.sample_rate, piece.channels) != (PCM16_RATE, 1) or piece.duration is None:
-        return False
-    sound = piece.duration * PCM16_RATE * SAMPLE_BYTES
-    return sound + HEADER <= piece.size < sound * 1.25 + HEADER
+def _why_deaf_to(piece: Media, target: Target) -> str:
+    """Give the key of the reason why a recording cannot be heard there, whatever the policy wants."""
+    if not target.takes_audio:
+        return target.why_deaf
+    if piece.dropped is not None:
+        return "not kept"
+    form = form_of(piece, target)
+    if form is None:
+        return "too long"
+    if form and not target.converts:
+        return "samples" if target.api == "realtime" else "format"
+    return ""
 
 
 def heard_from(messages: Sequence[Message], policy: Policy) -> int:
@@ -61,11 +57,13 @@ def text_of_recording(piece: Media, policy: Policy) -> str | None:
 
 
 def untranscribed(messages: Sequence[Message], policy: Policy, target: Target) -> Iterator[tuple[Message, Media]]:
-    """Give the recordings that a request holds as text and that have no transcript, each with its message."""
+    """Give the recordings that a request holds as text and that lack a transcript, for as long as their bytes are here."""
     begin = heard_from(messages, policy)
     for message in messages:
         if not message.pieces or message.role != "user":
             continue
         for piece in message.media:
-            if piece.kind == "audio" and piece.transcript is None and why_as_text(piece, message.position, policy, target, begin):
+            if piece.kind != "audio" or piece.transcript is not None or piece.dropped is not None:
+                continue
+            if why_as_text(piece, message.position, policy, target, begin):
                 yield message, piece

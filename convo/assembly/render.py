@@ -10,8 +10,9 @@ import attrs
 from convo.assembly.chat import chat_calls, chat_content, chat_name, function_call, plain_text, short_id
 from convo.assembly.recordings import text_of_recording, why_as_text
 from convo.assembly.repair import MOVED
+from convo.assembly.sound import form_of, format_of, seconds_of
 from convo.canonical import well_formed
-from convo.errors import TranscriptMissing, UnsupportedMedia
+from convo.errors import AudioTooLong, MissingDependency, TranscriptMissing, UnsupportedMedia
 from convo.origin import Origin
 from convo.policy import MARGIN
 from convo.times import from_micros
@@ -49,12 +50,14 @@ REASONS = {
     "no part": "this API takes no such part",
     "chained": "the API has it: it stands behind the Response that is referred to",
     "no references": "this API knows no ids of past audio",
-    "samples": "this API takes pcm16 only",
+    "samples": "this API takes pcm16 only, and nothing is here to convert it (the extra audio)",
     "items": "as the items that this API gave",
     "in words": "in words: the policy asks for it, or the API did not know its items any more",
     "forgotten": "in words: the API does not keep its items any more",
     "text server": "the server takes no audio",
-    "format": "the server takes no recording of its format",
+    "format": "the server takes no recording of its format, and nothing is here to convert it (the extra audio)",
+    "too long": "it is longer than a request may hold",
+    "not kept": "the store keeps its bytes no longer",
     "policy": "the policy asks for transcripts",
     "older": "it is older than the last {turns}, as the policy wants",
     "older reply": "it is older than the {replies} before, as the policy wants",
@@ -62,6 +65,7 @@ REASONS = {
     "calls": "it also asks for tools, which no reference carries",
     "content": "it also holds text, which no reference carries",
     "inline": "the API has no other way to hear a user's recording",
+    "converted": "the API has no other way to hear a user's recording, and takes its format when converted",
     "empty": "there is nothing in it",
     "cut": "the reply was interrupted before any words of it came",
     MOVED: "it came late, and stands behind its call",
@@ -78,12 +82,16 @@ REASONS = {
 }
 _TELLING = (
     "", "media", "no images", "no files", "no part", "no transcript", "policy", "older", "text model", "text server", "no audio",
-    "format", "samples", "inline",
+    "format", "samples", "too long", "not kept", "inline", "converted",
 )  # fmt: skip
 """Reasons of the parts of a user's message, the one that is told last."""
+HEARD = ("inline", "converted")
+"""Reasons of a message that holds a recording as sound."""
 _KINDS = {"image_url": "image", "file": "file"}
 """Parts that not every model or server takes, and for which no text stands."""
 _SESSION_IMAGES = ("image/png", "image/jpeg")
+_MENDABLE = ("not kept", "too long", "format", "samples")
+"""Reasons of which an error says more than that a transcript is missing."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
 
@@ -345,6 +353,18 @@ def _joined(content: Any, said: str) -> Any:
     return f"{content}\n{said}" if isinstance(content, str) else [*content, {"type": "text", "text": said}]
 
 
+def _instead_of_recording(message: Message, piece: Media, scene: Scene, why: str) -> str:
+    """Give what stands for a recording without a transcript. One that is not kept keeps no turn from being sent."""
+    wanted = scene.policy.missing_transcript
+    if wanted != "error" or why not in _MENDABLE:
+        return _instead_of_transcript(message, scene, why)
+    if why == "not kept":
+        return scene.policy.placeholder
+    if why == "too long":
+        raise AudioTooLong(message.position, seconds_of(piece))
+    raise MissingDependency("av", "audio", f"converting the recording of message {message.position}, which is {piece.format},")
+
+
 # --- messages of users -----------------------------------------------------------------------------
 
 
@@ -382,11 +402,17 @@ def _why_no_item(kind: str, piece: Media | None, scene: Scene) -> str:
 def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scene) -> Rendered:
     why = why_as_text(piece, message.position, scene.policy, scene.target, scene.heard_from)
     if not why:
-        return part, "inline", "inline"
+        form = form_of(piece, scene.target)
+        return (_converted(part, piece, form), "inline", "converted") if form else (part, "inline", "inline")
     said = text_of_recording(piece, scene.policy)
-    if text := _instead_of_transcript(message, scene, why) if said is None else said:
+    if text := _instead_of_recording(message, piece, scene, why) if said is None else said:
         return {"type": "text", "text": text}, "transcript", why
     return None, "text", "no transcript"
+
+
+def _converted(part: dict[str, Any], piece: Media, form: str) -> dict[str, Any]:
+    """Give the part of a recording that is to be converted, which happens when the bytes are put in."""
+    return {**part, "input_audio": {"data": {"$blob": piece.digest, "form": form}, "format": format_of(form)}}
 
 
 def sentence(reason: str, message: Message, policy: Policy) -> str:

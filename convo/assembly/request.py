@@ -55,6 +55,11 @@ class Assembled:
         return renderings_of(self.plan)
 
     @property
+    def modality(self) -> str:
+        """What is turned into what: "text and audio to text and audio"."""
+        return self.plan.modality.name
+
+    @property
     def estimate(self) -> Estimate:
         """Estimated input tokens by kind and their cost, before the call."""
         return self.plan.estimate
@@ -85,18 +90,20 @@ class Request(Assembled, Mapping[str, Any]):
     arguments: Mapping[str, Any]
     plan: Plan
     _wires: Sequence[dict[str, Any]]
+    converted: Mapping[str, bytes] = attrs.field(factory=dict)
+    """Recordings that were converted for this request, by their keys in `Plan.blobs`: to be stored when it is sent."""
 
     @classmethod
-    def of(cls, plan: Plan, wires: Sequence[dict[str, Any]]) -> Request:
+    def of(cls, plan: Plan, wires: Sequence[dict[str, Any]], converted: Mapping[str, bytes] | None = None) -> Request:
         """Make the request of a plan whose messages have their bytes; a reminder stands behind them."""
         if plan.target.api == "chat":
             reminder = plan.reminder
             sent = [*wires, reminder.wire] if reminder is not None else wires
-            return cls({**plan.arguments, "messages": sent}, plan, wires)
+            return cls({**plan.arguments, "messages": sent}, plan, wires, converted or {})
         arguments = {**plan.arguments, "input": _flat(plan, wires)}
         if plan.chained:
             arguments["previous_response_id"] = plan.rendered[plan.chained - 1][0].raw["id"]
-        return cls(arguments, plan, wires)
+        return cls(arguments, plan, wires, converted or {})
 
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]
@@ -115,7 +122,7 @@ class Request(Assembled, Mapping[str, Any]):
     def evolve(self, **arguments: Any) -> Request:
         """Give the same messages with other arguments, such as `temperature=0`; an argument of None is taken out."""
         plan = self.plan.reshaped(attrs.evolve(self.plan.target, arguments={**self.plan.target.arguments, **arguments}))
-        return Request.of(plan, self._wires)
+        return Request.of(plan, self._wires, self.converted)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -197,7 +204,7 @@ def _summary(request: Assembled) -> list[str]:
     how = "by its length" if plan.count is rough_tokens else "by a tokenizer"
     lines = [
         (
-            f"model {plan.target.model.name}{_at(plan.target.server)}; estimated input: "
+            f"model {plan.target.model.name}{_at(plan.target.server)}, {request.modality}; estimated input: "
             f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (text {how})"
         ),
         f"next expiry: {expiry:%Y-%m-%d %H:%M:%S} UTC" if expiry else "next expiry: none, no reference is sent",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convo.assembly.dialect import accepted
 from convo.assembly.target import AUDIO_ARGUMENTS
-from convo.errors import AudioRequired, ConflictingArguments
+from convo.errors import ConflictingArguments
+from convo.modality import AUDIO, TEXT, Modality, check_modality, column_of
 
 if TYPE_CHECKING:
     from convo.assembly.target import Target
@@ -70,16 +71,32 @@ def _with_or_without_audio(
 def _with_audio(
     given: dict[str, Any], audio: dict[str, Any], target: Target, policy: Policy, *, has_audio: bool
 ) -> tuple[dict[str, Any], list[str]]:
+    if "modalities" in audio:
+        _check_asked(target, audio["modalities"], has_audio=has_audio)
     wanted = _wanted(audio, stream=bool(given.get("stream")), policy=policy)
     notes = []
     if wanted is None and not has_audio and target.model.audio and target.server.references:
         if "modalities" in audio:
-            raise AudioRequired(target.model.name)
+            _check_kinds(target, (TEXT,), has_audio=False)
         wanted = _voice(policy.voice, STREAM_FORMAT if given.get("stream") else policy.format)
         notes.append(f"{target.model.name} refuses a request without audio: a spoken reply is asked for, voice {policy.voice}")
     if wanted is not None:
         return {**given, "modalities": ["text", "audio"], "audio": wanted}, notes
     return ({**given, "modalities": ["text"]} if "modalities" in audio else given), notes
+
+
+def _check_asked(target: Target, modalities: Any, *, has_audio: bool) -> None:
+    """Raise `UnsupportedModality` for an output that no model gives, such as audio without its words."""
+    if isinstance(modalities, str) or not isinstance(modalities, Iterable):
+        raise ConflictingArguments(f"modalities={modalities!r} is no list; pass ['text'] or ['text', 'audio']")
+    asked = list(map(str, modalities))
+    if asked != [TEXT]:
+        _check_kinds(target, asked, has_audio=has_audio)
+
+
+def _check_kinds(target: Target, output: Iterable[str], *, has_audio: bool) -> None:
+    wanted = Modality([AUDIO if has_audio else TEXT], output)
+    check_modality(column_of(target.api, target.model.audio), target.model.name, wanted)
 
 
 def speech_wanted(target: Target, policy: Policy) -> dict[str, Any] | None:

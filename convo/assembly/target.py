@@ -33,6 +33,7 @@ class Target:
 
     An argument of None is as good as none at all. `instead_of` is the model that was asked for, where that one is shut
     down and `model` is its successor. `server` is what is known of the server there; the API itself where nobody says.
+    `converts` says whether recordings can be converted here: the extra `audio` is installed.
     """
 
     model: Model
@@ -41,6 +42,7 @@ class Target:
     instead_of: Model | None = None
     server: Server = attrs.field(factory=lambda: server_of(API))
     api: str = "chat"
+    converts: bool = False
 
     @property
     def may_refer(self) -> bool:

@@ -28,6 +28,7 @@ from convo.steps.columns import (
     origin_of,
     whole_raw,
 )
+from convo.steps.converting import remembered
 from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
 from convo.steps.log import put_media, shown_branch
 from convo.steps.settling import settled
@@ -222,6 +223,8 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     if before is not None:
         return (yield from replay(place, before))
     yield from put_media(place, [found.draft], now)
+    if request is not None:
+        yield from remembered(place, request.converted)
     catalogue = place.tools.catalogue
     draft, key = found.draft, f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
     row = {

@@ -20,6 +20,7 @@ from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
 from convo.steps.answers import ENDPOINTS, check_called
 from convo.steps.calling import answered_calls
+from convo.steps.converting import converted_first, remembered
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
@@ -168,6 +169,8 @@ def started(
     if any(draft.media for draft in fresh):
         yield from checked_before(call)
     yield from put_media(place, fresh, now)
+    if ready is not None:
+        yield from converted_first(place, ready, fresh)
     begun = yield from _begun(place, _entry(place, turn.target, fresh or drafts, key, expected, now, call))
     if isinstance(begun, Known):
         return (yield from replay(place, begun.id))
@@ -354,6 +357,7 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)
     call = spending_of(place, ready)
+    yield from remembered(place, request.converted)
     begun = yield from _begun(place, _entry(place, ready.target, (), None, None, now, call))
     assert isinstance(begun, Begun)  # noqa: S101 - without a key there is nothing to replay
     try:

@@ -9,12 +9,14 @@ import attrs
 from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan, whole
 from convo.assembly.window import budget_of
 from convo.audio import Audio
+from convo.audio.extra import can_convert
 from convo.checks import check_type
 from convo.errors import InputError
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.policy import Policy
 from convo.steps.answers import ENDPOINTS, check_api
+from convo.steps.converting import fetched, remembered
 from convo.steps.effects import read
 from convo.steps.log import followed, history
 from convo.steps.successors import check_alive, moved_on
@@ -74,7 +76,7 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
     server = place.tools.catalogue.server_of(where if client is None else client, model)
     if found.known and server.prompt_cache and api in ENDPOINTS:
         arguments = {CACHE_KEY: str(place.found.id), **arguments}
-    return Target(found, where, arguments, server=server, api=api)
+    return Target(found, where, arguments, server=server, api=api, converts=can_convert())
 
 
 def opened(
@@ -96,16 +98,10 @@ def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target
 
 
 def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Request]:
-    """Fetch the bytes that a plan needs, beside those that the drafts carry, and put them in."""
-    return fill(ready, (yield from _bytes(place, ready, drafts)))
-
-
-def _bytes(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[dict[str, bytes]]:
-    known = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.data is not None}
-    missing = [digest for digest in ready.blobs if digest not in known]
-    if missing:
-        known |= yield from read(blobs.get_all, place.owner, missing)
-    return known
+    """Fetch the bytes that a plan needs, beside those that the drafts carry, and put them in; what is converted is remembered."""
+    found = yield from fetched(place, ready, drafts)
+    yield from remembered(place, found.made)
+    return fill(ready, found.data)
 
 
 def request(
@@ -118,9 +114,8 @@ def request(
     check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target, policy)
     ready = planned(place, start, (), target, policy, place.tools.now())
-    if api in ENDPOINTS:
-        return (yield from filled(place, ready))
-    return fill_seeds(ready, (yield from _bytes(place, ready)))
+    found = yield from fetched(place, ready)
+    return fill(ready, found.data, found.made) if api in ENDPOINTS else fill_seeds(ready, found.data)
 
 
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:

@@ -27,6 +27,7 @@ from convo.errors import (
     ToolOutputMissing,
     TranscriptMissing,
     UnsupportedMedia,
+    UnsupportedModality,
 )
 from convo.history import last_turns
 from convo.models import undated
@@ -76,7 +77,7 @@ KINDS = {
     ),
     "how it ended": (
         "accepted", "accepted after recovery", "ToolOutputMissing", "TranscriptMissing", "NothingToSend",
-        "UnsupportedMedia", "AudioRequired",
+        "UnsupportedMedia", "AudioRequired", "UnsupportedModality",
     ),
 }  # fmt: skip
 
@@ -333,6 +334,8 @@ def _check_error(case: Case, error: RequestError) -> None:
         case AudioRequired():
             assert case.target.model.audio
             assert case.target.arguments["modalities"] == ["text"]
+        case UnsupportedModality():
+            assert case.target.arguments["modalities"] == ["audio"]
         case _:
             raise error
     if not isinstance(error, ToolOutputMissing) and not isinstance(error, TranscriptMissing):

@@ -192,7 +192,10 @@ def test_a_recording_goes_inline_in_a_format_that_the_server_takes() -> None:
 
 @pytest.mark.parametrize(
     ("formats", "reason"),
-    [(("mp3",), "the server takes no recording of its format"), ((), "the server takes no audio")],
+    [
+        (("mp3",), "the server takes no recording of its format, and nothing is here to convert it (the extra audio)"),
+        ((), "the server takes no audio"),
+    ],
 )
 def test_a_recording_goes_as_text_to_a_server_that_does_not_take_it(formats: tuple[str, ...], reason: str) -> None:
     made = request(asked(QUESTION), server=Server(name="mine", input_audio=formats), modalities=["text"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import convo
-from convo.errors import AudioRequired, ConflictingArguments
+from convo.errors import AudioRequired, ConflictingArguments, UnsupportedModality
 from convo.policy import Policy
 from tests.assembly.builders import answered, asked, log, planned, spoke
 from tests.support.replies import WAV
@@ -43,13 +43,33 @@ def spoken(voice: Any = "alloy", format_: str = "wav") -> dict[str, Any]:
         ({"audio": {"voice": "ash"}, "format": "mp3"}, spoken("ash", "mp3")),
         ({"audio": {"voice": "ash"}, "voice": "ash"}, spoken("ash")),
         ({"modalities": ["text", "audio"]}, spoken()),
-        ({"modalities": ["audio"], "voice": "ash"}, spoken("ash")),
         ({"voice": "a voice of tomorrow"}, spoken("a voice of tomorrow")),
         ({"voice": "ash", "stream": True}, {**spoken("ash", "pcm16"), "stream": True}),
     ],
 )
 def test_voice_and_format_are_short_for_audio_and_modalities(given: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert arguments(**given) == wanted
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        (["audio"], "text to audio"),
+        (["audio", "video"], "text to audio and video"),
+        ([], "text to nothing"),
+        (["text", "image"], "text to text and image"),
+    ],
+)
+def test_an_output_that_no_model_gives_is_refused_by_its_name(asked: list[str], name: str) -> None:
+    with pytest.raises(UnsupportedModality, match=f"gpt-audio-1.5 does not turn {name}, but") as caught:
+        arguments(modalities=asked, voice="ash")
+    assert (caught.value.modality, "text to text and audio" in caught.value.allowed) == (name, True)
+
+
+@pytest.mark.parametrize("asked", ["audio", 7])
+def test_modalities_are_a_list(asked: object) -> None:
+    with pytest.raises(ConflictingArguments, match="is no list"):
+        arguments(modalities=asked)
 
 
 def test_a_policy_fills_in_what_the_caller_leaves_open() -> None:

@@ -99,10 +99,6 @@ def test_a_bad_call_says_what_and_what_to_do_and_stores_nothing(store: Any, clie
         (lambda: convo.Store(None), "URL of a database"),  # type: ignore[arg-type]
         (lambda: convo.Store("sqlite://", catalogue="models.toml"), "Catalogue"),  # type: ignore[arg-type]
         (lambda: convo.Store("sqlite://", schema="chats"), "leave schema= out"),
-        (lambda: convo.Store("sqlite://").within(5), "connection of SQLAlchemy"),  # type: ignore[arg-type]
-        (lambda: convo.Store("sqlite://").create(messages="hello"), "pass a list of dicts"),
-        (lambda: convo.Store("sqlite://").create(messages={"role": "user", "content": "x"}), "pass a list of dicts"),
-        (lambda: convo.Store("sqlite://").conversations(limit="5"), "limit takes a number"),  # type: ignore[arg-type]
         (lambda: convo.Policy(missing_transcript="raise"), "use 'error' or"),  # type: ignore[arg-type]
         (lambda: convo.Policy(margin=60), "timedelta"),  # type: ignore[arg-type]
     ],
@@ -110,6 +106,20 @@ def test_a_bad_call_says_what_and_what_to_do_and_stores_nothing(store: Any, clie
 def test_a_wrong_setting_is_named_at_once(make: Callable[[], object], remedy: str) -> None:
     with pytest.raises(convo.InputError, match=remedy):
         make()
+
+
+@pytest.mark.parametrize(
+    ("use", "remedy"),
+    [
+        (lambda store: store.within(5), "connection of SQLAlchemy"),
+        (lambda store: store.create(messages="hello"), "pass a list of dicts"),
+        (lambda store: store.create(messages={"role": "user", "content": "x"}), "pass a list of dicts"),
+        (lambda store: store.conversations(limit="5"), "limit takes a number"),
+    ],
+)
+def test_a_wrong_argument_of_a_store_is_named_at_once(use: Callable[[convo.Store], object], remedy: str) -> None:
+    with convo.Store("sqlite://") as store, pytest.raises(convo.InputError, match=remedy):
+        use(store)
 
 
 def test_a_conversation_that_outlives_its_transaction_says_so(tmp_path: Path) -> None:
