@@ -22,7 +22,7 @@
     │   ├── TranscriptMissing              audio must go as text, and there is no text
     │   ├── UnsupportedModality            the model does not make this of that, such as audio alone
     │   │   └── AudioRequired              an audio model, and audio nowhere
-    │   ├── AudioTooLong                   a recording that no request can hold
+    │   ├── RecordingTooLong               a recording that no request can hold
     │   ├── BudgetExceeded                 the call would pass a limit of tokens or money
     │   ├── SpendingUnknown                a budget cannot be held: a cost is not known
     │   ├── UnsupportedApi                 an API whose requests convo does not assemble
@@ -295,7 +295,7 @@ class AudioRequired(UnsupportedModality):
     """The model refuses requests in which neither the input nor the output holds audio: text to text."""
 
 
-class AudioTooLong(RequestError):
+class RecordingTooLong(RequestError):
     """The recording of the message at `position` is longer than a request may hold in any format: `seconds`."""
 
     def __init__(self, position: int, seconds: float) -> None:

@@ -10,9 +10,9 @@ import attrs
 from convo.assembly.chat import chat_calls, chat_content, chat_name, function_call, plain_text, short_id
 from convo.assembly.recordings import text_of_recording, why_as_text
 from convo.assembly.repair import MOVED
-from convo.assembly.sound import form_of, format_of, seconds_of
+from convo.assembly.sound import form_of, in_form, seconds_of
 from convo.canonical import well_formed
-from convo.errors import AudioTooLong, MissingDependency, TranscriptMissing, UnsupportedMedia
+from convo.errors import MissingDependency, RecordingTooLong, TranscriptMissing, UnsupportedMedia
 from convo.origin import Origin
 from convo.policy import MARGIN
 from convo.times import from_micros
@@ -90,7 +90,7 @@ HEARD = ("inline", "converted")
 _KINDS = {"image_url": "image", "file": "file"}
 """Parts that not every model or server takes, and for which no text stands."""
 _SESSION_IMAGES = ("image/png", "image/jpeg")
-_MENDABLE = ("not kept", "too long", "format", "samples")
+_MENDABLE = ("too long", "format", "samples")
 """Reasons of which an error says more than that a transcript is missing."""
 _NOTHING_BECAUSE = {"expired": "expired", "interrupted": "cut"}
 
@@ -356,12 +356,12 @@ def _joined(content: Any, said: str) -> Any:
 def _instead_of_recording(message: Message, piece: Media, scene: Scene, why: str) -> str:
     """Give what stands for a recording without a transcript. One that is not kept keeps no turn from being sent."""
     wanted = scene.policy.missing_transcript
+    if why == "not kept" and wanted != "omit":
+        return scene.policy.placeholder
     if wanted != "error" or why not in _MENDABLE:
         return _instead_of_transcript(message, scene, why)
-    if why == "not kept":
-        return scene.policy.placeholder
     if why == "too long":
-        raise AudioTooLong(message.position, seconds_of(piece))
+        raise RecordingTooLong(message.position, seconds_of(piece))
     raise MissingDependency("av", "audio", f"converting the recording of message {message.position}, which is {piece.format},")
 
 
@@ -403,16 +403,11 @@ def _recording(part: dict[str, Any], piece: Media, message: Message, scene: Scen
     why = why_as_text(piece, message.position, scene.policy, scene.target, scene.heard_from)
     if not why:
         form = form_of(piece, scene.target)
-        return (_converted(part, piece, form), "inline", "converted") if form else (part, "inline", "inline")
+        return (in_form(part, piece.digest, form), "inline", "converted") if form else (part, "inline", "inline")
     said = text_of_recording(piece, scene.policy)
     if text := _instead_of_recording(message, piece, scene, why) if said is None else said:
         return {"type": "text", "text": text}, "transcript", why
     return None, "text", "no transcript"
-
-
-def _converted(part: dict[str, Any], piece: Media, form: str) -> dict[str, Any]:
-    """Give the part of a recording that is to be converted, which happens when the bytes are put in."""
-    return {**part, "input_audio": {"data": {"$blob": piece.digest, "form": form}, "format": format_of(form)}}
 
 
 def sentence(reason: str, message: Message, policy: Policy) -> str:

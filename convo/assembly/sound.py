@@ -6,7 +6,7 @@ What is recorded is stored as it is. Forms are named as `convo.audio.codec.Form.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convo.assembly.estimate import BYTES_A_SECOND
 from convo.audio.formats import INPUT_FORMATS, PCM16_RATE
@@ -72,3 +72,23 @@ def source_and_form(key: str) -> tuple[str, str]:
     """Give the digest and the form of a key; "" for bytes that are sent as they are."""
     digest, _, form = key.partition("/")
     return digest, form
+
+
+def in_form(part: dict[str, Any], digest: str, form: str) -> dict[str, Any]:
+    """Give the part of a recording that is to be converted, which happens when the bytes are put in."""
+    return {**part, "input_audio": {"data": {"$blob": digest, "form": form}, "format": format_of(form)}}
+
+
+def converted(body: dict[str, Any], forms: Mapping[str, str]) -> dict[str, Any]:
+    """Give the body of a message with its recordings in other forms, by their digests; others stay as they are."""
+    content = body.get("content")
+    if not forms or not isinstance(content, list):
+        return body
+    return {**body, "content": [_part_in_form(part, forms) for part in content]}
+
+
+def _part_in_form(part: Any, forms: Mapping[str, str]) -> Any:
+    match part:
+        case {"type": "input_audio", "input_audio": {"data": {"$blob": str(digest)}}} if digest in forms:
+            return in_form(part, digest, forms[digest])
+    return part

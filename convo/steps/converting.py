@@ -16,7 +16,7 @@ from convo.steps.effects import call, read, write
 from convo.store import blobs, renditions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from convo.assembly import Plan
     from convo.messages import Draft, Media, Message
@@ -39,25 +39,32 @@ def fetched(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Fe
 
     Raises `BlobNotFound`; `BadAudio` for a recording that cannot be converted.
     """
-    wanted = [source_and_form(key) for key in ready.blobs]
     carried = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.data is not None}
+    return (yield from found_or_made(place, ready.blobs, [message for message, _, _ in ready.rendered], carried))
+
+
+def found_or_made(
+    place: Place, keys: Iterable[str], messages: Sequence[Message], carried: Mapping[str, bytes]
+) -> Steps[Fetched]:  # fmt: skip
+    """Give the bytes of keys (see `Plan.blobs`) that the media of messages have; `carried` are at hand."""
+    wanted = [source_and_form(key) for key in keys]
     forms = [key for key in wanted if key[1]]
     known: dict[tuple[str, str], str] = (yield from read(renditions.known, place.owner, forms)) if forms else {}
     needed = [known.get(key, key[0]) for key in wanted]
     missing = [digest for digest in dict.fromkeys(needed) if digest not in carried]
-    here = carried | ((yield from read(blobs.get_all, place.owner, missing)) if missing else {})
+    here = {**carried, **((yield from read(blobs.get_all, place.owner, missing)) if missing else {})}
     found = Fetched({})
     for (digest, form), stored in zip(wanted, needed, strict=True):
         key = f"{digest}/{form}" if form else digest
         if form and (digest, form) not in known:
-            found.made[key] = yield from _converted(here[digest], _held(ready, digest), form)
-        found.data[key] = found.made.get(key, here[stored])
+            found.made[key] = yield from _converted(here[digest], _held(messages, digest), form)
+        found.data[key] = found.made[key] if key in found.made else here[stored]
     return found
 
 
-def _held(ready: Plan, digest: str) -> tuple[Message, Media]:
-    """Give a message of a plan that holds these bytes, and what is known of them."""
-    return next((message, piece) for message, _, _ in ready.rendered for piece in message.media if piece.digest == digest)
+def _held(messages: Sequence[Message], digest: str) -> tuple[Message, Media]:
+    """Give a message that holds these bytes, and what is known of them."""
+    return next((message, piece) for message in messages for piece in message.media if piece.digest == digest)
 
 
 def _converted(data: bytes, held: tuple[Message, Media], name: str) -> Steps[bytes]:

@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan, whole
+from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan, sound, whole
 from convo.assembly.window import budget_of
 from convo.audio import Audio
 from convo.audio.extra import can_convert
+from convo.audio.formats import INPUT_FORMATS
 from convo.checks import check_type
 from convo.errors import InputError
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.policy import Policy
 from convo.steps.answers import ENDPOINTS, check_api
-from convo.steps.converting import fetched, remembered
+from convo.steps.converting import fetched, found_or_made, remembered
 from convo.steps.effects import read
 from convo.steps.log import followed, history
 from convo.steps.successors import check_alive, moved_on
-from convo.store import blobs, exchanges, opening
+from convo.store import exchanges, opening
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from convo.steps.effects import Steps
     from convo.steps.place import Place
 
+_WRITTEN = (*INPUT_FORMATS, "pcm16")
+"""Formats of recordings that need no decoding to be written as Chat Completions does."""
 ITEM = "item"
 """The key under which the body of a message from a Realtime session says which item it was."""
 CACHE_KEY = "prompt_cache_key"
@@ -119,12 +122,14 @@ def request(
 
 
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
-    """Give the messages of the log as Chat Completions writes them, with their bytes."""
-    found = yield from history(place, last)
+    """Give the messages of the log as Chat Completions writes them, with their bytes; recordings in a format that it takes."""
+    found = [message for message in (yield from history(place, last)) if message.kind != "summary"]
     pieces = {piece.digest: piece for message in found for piece in message.media if piece.made_by is None}
-    stored: dict[str, bytes] = (yield from read(blobs.get_all, place.owner, list(pieces))) if pieces else {}
-    known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
-    return [whole(_as_chat(message), known) for message in found if message.kind != "summary"]
+    forms = {digest: sound.WAV for digest, piece in pieces.items() if piece.kind == "audio" and piece.format not in _WRITTEN}
+    keys = [f"{digest}/{forms[digest]}" if digest in forms else digest for digest in pieces]
+    stored = (yield from found_or_made(place, keys, found, {})).data
+    known = {key: _told_by_its_bytes(pieces[sound.source_and_form(key)[0]], data) for key, data in stored.items()}
+    return [whole(sound.converted(_as_chat(message), forms), known) for message in found]
 
 
 def _as_chat(message: Message) -> dict[str, Any]:
