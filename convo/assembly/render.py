@@ -356,7 +356,7 @@ def _joined(content: Any, said: str) -> Any:
 def _instead_of_recording(message: Message, piece: Media, scene: Scene, why: str) -> str:
     """Give what stands for a recording without a transcript. One that is not kept keeps no turn from being sent."""
     wanted = scene.policy.missing_transcript
-    if why == "not kept" and wanted != "omit":
+    if piece.dropped is not None and wanted != "omit":
         return scene.policy.placeholder
     if wanted != "error" or why not in _MENDABLE:
         return _instead_of_transcript(message, scene, why)

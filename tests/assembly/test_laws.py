@@ -22,6 +22,7 @@ from convo.assembly.window import budget_of
 from convo.errors import (
     AudioRequired,
     BlobNotFound,
+    MissingDependency,
     NothingToSend,
     RequestError,
     ToolOutputMissing,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convo.memory import Memory
-    from convo.messages import Message
+    from convo.messages import Media, Message
 
 EXAMPLES = int(os.environ.get("CONVO_HISTORIES", "3000"))
 LAW = settings(
@@ -58,6 +59,7 @@ FEWER = settings(LAW, max_examples=300)
 KINDS = {
     "what the histories held": (
         "user str", "user Audio", "user Image", "user File", "recording without transcript", "silent recording",
+        "recording to convert", "recording not kept",
         "spoken without transcript",
         "instructions",
         "imported user", "imported system", "imported developer", "imported function", "imported assistant",
@@ -71,13 +73,14 @@ KINDS = {
         "transcript: no origin", "transcript: family", "transcript: text model", "transcript: policy",
         "transcript: older",
         "transcript: no expiry", "transcript: interrupted", "transcript: calls", "transcript: content", "inline: inline",
+        "inline: converted", "transcript: format", "transcript: not kept",
         "repaired: unanswered", "omitted: orphan result", "omitted: second result", "omitted: superseded", "omitted: empty",
         "omitted: cut", "omitted: expired", "omitted: redacted", "text: redacted", "text: interrupted", "text: media",
         "text: moved", "reminder: always", "reminder: fallback", "reminder: written",
     ),
     "how it ended": (
         "accepted", "accepted after recovery", "ToolOutputMissing", "TranscriptMissing", "NothingToSend",
-        "UnsupportedMedia", "AudioRequired", "UnsupportedModality",
+        "UnsupportedMedia", "AudioRequired", "UnsupportedModality", "MissingDependency",
     ),
 }  # fmt: skip
 
@@ -101,7 +104,7 @@ def test_any_history_makes_a_request_that_the_api_accepts_or_an_error_that_says_
             first = assembled(case)
             seen.update(_ways(first))
             last, refusals = _accepted(first, case)
-        except RequestError as error:
+        except (RequestError, MissingDependency) as error:
             _check_error(case, error)
             seen[type(error).__name__] += 1
         else:
@@ -246,18 +249,23 @@ def _check_heard(case: Case, request: Request) -> None:
         if one.position not in heard_in or not case.target.takes_audio:
             assert not inline
         elif case.policy.user_audio == "inline":
-            assert inline == len(recordings)
-        for piece in recordings if not inline else ():
-            assert piece.transcript is not None or case.policy.missing_transcript in ("placeholder", "omit")
-            words = _spoken_words(piece.transcript, case)
+            assert inline == sum(_may_be_heard(piece, case) for piece in recordings)
+        for piece in recordings if not inline else [piece for piece in recordings if not _may_be_heard(piece, case)]:
+            assert piece.transcript is not None or piece.dropped or case.policy.missing_transcript in ("placeholder", "omit")
+            words = _spoken_words(piece, case)
             assert not words or words in _texts(parts)
 
 
-def _spoken_words(transcript: str | None, case: Case) -> str:
+def _may_be_heard(piece: Media, case: Case) -> bool:
+    """Whether the bytes of a recording are here, in a format that the API takes or that can become one."""
+    return piece.dropped is None and (piece.format != "webm" or case.target.converts)
+
+
+def _spoken_words(piece: Media, case: Case) -> str:
     """What stands for a recording in a request that holds it as text."""
-    if transcript is None:
+    if piece.transcript is None:
         return case.policy.placeholder if case.policy.missing_transcript == "placeholder" else ""
-    return transcript or case.policy.silence
+    return piece.transcript or case.policy.silence
 
 
 def _check_accounts(case: Case, request: Request) -> None:
@@ -316,8 +324,11 @@ def _check_bytes(case: Case, request: Request) -> None:
 # --- refused by us ---------------------------------------------------------------------------------
 
 
-def _check_error(case: Case, error: RequestError) -> None:
+def _check_error(case: Case, error: RequestError | MissingDependency) -> None:
     match error:
+        case MissingDependency():
+            assert (case.target.converts, case.policy.missing_transcript) == (False, "error")
+            assert any(not _may_be_heard(piece, case) for message in case.history for piece in message.media)
         case ToolOutputMissing():
             assert list(error.call_ids) == _open_calls(case.history.messages)
         case TranscriptMissing():
@@ -338,7 +349,7 @@ def _check_error(case: Case, error: RequestError) -> None:
             assert case.target.arguments["modalities"] == ["audio"]
         case _:
             raise error
-    if not isinstance(error, ToolOutputMissing) and not isinstance(error, TranscriptMissing):
+    if not isinstance(error, ToolOutputMissing | TranscriptMissing | MissingDependency):
         assert not _open_calls(case.history.messages)
 
 
@@ -382,7 +393,7 @@ def _unless_refused(law: Callable[[Case, Plan], None]) -> Callable[[Case], None]
     def checked(case: Case) -> None:
         try:
             made = assembled(case)
-        except RequestError:
+        except (RequestError, MissingDependency):
             return
         law(case, made)
 
@@ -427,7 +438,7 @@ def test_with_the_transcripts_that_a_request_lacks_nothing_is_missing_and_no_oth
         request = fill(assembled(full), case.blobs)
     except TranscriptMissing:
         pytest.fail("a transcript was missing that nothing had asked for")
-    except RequestError:
+    except (RequestError, MissingDependency):
         return
     assert json.dumps(request["messages"]).count("Heard.") == len(lacking)
 
@@ -489,7 +500,7 @@ def test_a_reply_that_is_added_leaves_what_was_sent_before_as_it_was(case: Case)
         shorter = attrs.evolve(case, history=attrs.evolve(case.history[:-1], head=case.history.head - 1))
         try:
             before = assembled(shorter, policy=attrs.evolve(case.policy, missing_transcript="placeholder"))
-        except RequestError:
+        except (RequestError, MissingDependency):
             return
         if case.history[-1].role == "assistant" and case.history[-1].status == "complete":
             now = assembled(case, policy=attrs.evolve(case.policy, missing_transcript="placeholder"))
@@ -538,4 +549,6 @@ def _window_holds(case: Case, made: Plan) -> None:
     if begin > case.memory.window_start:
         assert case.history[begin - 1].role == "user", "a turn begins there"
         half = budget_of(last.policy, last.target) // 2
-        assert sum(tokens_of(last)) <= half or last.kept or begin == last_turns(case.history.messages, 1)
+        never = {message.position for message, reason in last.omitted if reason != "window"}
+        newest_turn = last_turns([message for message in case.history if message.position not in never], 1)
+        assert sum(tokens_of(last)) <= half or last.kept or begin == newest_turn

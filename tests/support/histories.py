@@ -13,7 +13,7 @@ import attrs
 from hypothesis import strategies as st
 
 import convo
-from convo.assembly import Target
+from convo.assembly import Target, sound
 from convo.content import message_draft, tool_draft
 from convo.errors import InputError
 from convo.history import History
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CATALOGUE = Catalogue.default()
 MP3 = FRAME * 4
+WEBM = b"\x1aE\xdf\xa3 webm"
+"""What assembly takes for a recording of a browser: it reads no bytes."""
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
 
 
@@ -64,9 +66,11 @@ class Case:
 
     @property
     def blobs(self) -> dict[str, bytes]:
-        """The bytes of the history, by digest."""
+        """The bytes of the history, by digest, and by the form of what is converted."""
         found = {piece.digest: piece.data for message in self.history for piece in message.media}
-        return {digest: data for digest, data in found.items() if data is not None}
+        recorded = [piece.digest for message in self.history for piece in message.media if piece.kind == "audio"]
+        converted = {f"{digest}/{form}": WAV for digest in recorded for form in (sound.WAV, sound.PCM16)}
+        return {digest: data for digest, data in found.items() if data is not None} | converted
 
 
 @attrs.define
@@ -98,13 +102,18 @@ if TYPE_CHECKING:
 # --- what users and callers add --------------------------------------------------------------------
 
 
-def _user(content: list[Any], name: str | None) -> Event:
+def _user(content: list[Any], name: str | None, dropped: bool) -> Event:  # noqa: FBT001 - drawn
     def event(building: Building) -> None:
         heard = [item.transcript for item in content if isinstance(item, convo.Audio)]
         kinds = {f"user {type(item).__name__}" for item in content}
         kinds |= {"recording without transcript"} if None in heard else set()
         kinds |= {"silent recording"} if "" in heard else set()
-        building.add(message_draft(content, name=name), *kinds)
+        kinds |= {"recording to convert" for item in content if isinstance(item, convo.Audio) and item.format == "webm"}
+        draft = message_draft(content, name=name)
+        if dropped and draft.media:
+            draft = attrs.evolve(draft, media=tuple(attrs.evolve(piece, dropped=START * 1_000_000) for piece in draft.media))
+            kinds |= {"recording not kept"} if heard else set()
+        building.add(draft, *kinds)
 
     return event
 
@@ -117,9 +126,13 @@ def _import(body: dict[str, Any], unknown: dict[str, Any]) -> Event:
     return lambda building: building.add(message_draft([{**body, **unknown}]), f"imported {body['role']}")
 
 
+def _recorded(data: bytes, said: str | None) -> convo.Audio:
+    return convo.Audio.unchecked(data, "webm", said) if data is WEBM else convo.Audio.from_bytes(data, transcript=said)
+
+
 _AUDIO = st.builds(
-    lambda data, said: convo.Audio.from_bytes(data, transcript=said),
-    st.sampled_from([WAV, MP3]),
+    _recorded,
+    st.sampled_from([WAV, WAV, MP3, MP3, WEBM]),
     st.sampled_from(["What is this?"] * 4 + [None, None, ""]),
 )
 _IMAGE = st.sampled_from([convo.Image(data=PNG), convo.Image(url="https://example.com/dog.png", detail="low")])
@@ -129,6 +142,7 @@ _USERS = st.builds(
     _user,
     st.lists(mixed((6, _TEXT), (4, _AUDIO), (1, _IMAGE), (1, _FILE)), min_size=1, max_size=3),
     st.sampled_from([None, None, "ann"]),
+    mixed((9, st.just(False)), (1, st.just(True))),
 )
 
 _UNKNOWN: Any = st.sampled_from([{}, {}, {"x_new": {"deep": [1]}}, {"annotations": [], "x_big": 2**70}])
@@ -369,7 +383,7 @@ def cases(draw: st.DrawFn) -> Case:
     lasting = draw(mixed((2, st.just(True)), (1, st.just(False))))
     model, (origin, caller) = draw(st.sampled_from(_LASTING if lasting else _ENDING)), draw(st.sampled_from(_ORIGINS))
     building = _built(draw(_HISTORIES if model in _NOT_CACHING else _CACHING_HISTORIES))
-    target = _target(model, origin, draw(_ARGUMENTS))
+    target = attrs.evolve(_target(model, origin, draw(_ARGUMENTS)), converts=draw(mixed((5, st.just(True)), (1, st.just(False)))))
     return Case(
         history=History(tuple(building.messages), len(building.messages)),
         memory=draw(_MEMORIES),
