@@ -551,4 +551,5 @@ def _window_holds(case: Case, made: Plan) -> None:
         half = budget_of(last.policy, last.target) // 2
         never = {message.position for message, reason in last.omitted if reason != "window"}
         newest_turn = last_turns([message for message in case.history if message.position not in never], 1)
-        assert sum(tokens_of(last)) <= half or last.kept or begin == newest_turn
+        first = next(message.position for message in case.history if message.role == "user" and message.position not in never)
+        assert sum(tokens_of(last)) <= half or last.kept or begin == (newest_turn or first)
