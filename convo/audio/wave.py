@@ -28,16 +28,27 @@ _MAX_CHUNKS = 1000
 _UNKNOWN = 0xFFFFFFFF
 _UNSIZED = {0, _UNKNOWN}
 """Sizes that a header holds which was written before the sound."""
+_ENDLESS = 0x7FFF_0000
+"""Claims from here on are those of streaming writers too: some count their header off the largest number."""
+_PCM, _SAMPLE_BITS = 1, 16
+MAX_RATE = 768_000
+"""Samples a second past which a claim is a mistake: the most that any converter has."""
+LARGEST = _UNKNOWN - 36
+"""Bytes of sound that a wav of 16-bit samples can hold: its sizes have 32 bits, and its header counts in one of them."""
 
 
 @attrs.frozen
 class _Layout:
-    """What the chunk `fmt ` says: `rate` in hertz, `block` in bytes, one sample of every channel; `fmt` is the chunk."""
+    """What the chunk `fmt ` says: `rate` in hertz, `block` in bytes, one sample of every channel; `fmt` is the chunk.
+
+    `pcm16` says that the samples are 16-bit integers.
+    """
 
     channels: int
     rate: int
     block: int
     fmt: bytes
+    pcm16: bool
 
 
 def probe_wav(data: bytes) -> Probe:
@@ -66,6 +77,22 @@ def pcm16_of(data: bytes) -> bytes:
     """Give the sound of a wav without its header, which is the API's pcm16 where it is 24 kHz, mono and 16 bits."""
     _, start, end = _found(data)
     return data[start:end]
+
+
+def samples_of(data: bytes) -> bytes | None:
+    """Give the 16-bit samples of a wav, its channels interleaved; None where it holds samples of another kind.
+
+    Raises `BadAudio`.
+    """
+    layout, start, end = _found(data)
+    return data[start:end] if layout.pcm16 else None
+
+
+def is_cut_off(data: bytes) -> bool:
+    """Say whether a wav ends before its header says so. Sizes that streaming writers leave say nothing. Raises `BadAudio`."""
+    _, start, _ = _found(data)
+    (claimed,) = struct.unpack_from("<I", data, start - 4)
+    return claimed != 0 and len(data) - start < claimed < _ENDLESS
 
 
 def cut_pcm16(data: bytes, seconds: float) -> bytes:
@@ -102,7 +129,7 @@ def _layout(data: bytes, at: int, size: int) -> _Layout:
         raise BadAudio(f"the wav header claims {channels} channels at {rate} Hz")
     if bits == 0 or block != channels * ((bits + 7) // 8):
         raise BadAudio(f"the wav header claims blocks of {block} bytes for {channels} channels of {bits} bits")
-    return _Layout(channels, rate, block, data[at : at + size])
+    return _Layout(channels, rate, block, data[at : at + size], pcm16=(tag, bits) == (_PCM, _SAMPLE_BITS))
 
 
 def _sound(layout: _Layout | None, claimed: int, present: int, at: int) -> tuple[_Layout, int, int]:
@@ -122,17 +149,27 @@ def probe_pcm16(data: bytes) -> Probe:
     return Probe("pcm16", len(data) / 2 / PCM16_RATE, PCM16_RATE, 1)
 
 
-def wav_header(size: int | None = None) -> bytes:
-    """Give the 44 bytes that make a wav of `size` bytes of the API's pcm16, when they stand before them.
+def wav_header(size: int | None = None, rate: int = PCM16_RATE, channels: int = 1) -> bytes:
+    """Give the 44 bytes that make a wav of `size` bytes of 16-bit samples, the API's pcm16, when they stand before them.
 
     Without a size it is the header of a stream whose length nobody knows yet: players take all that follows.
     """
-    return _wav(_FMT.pack(1, 1, PCM16_RATE, PCM16_RATE * 2, 2, 16), size)
+    block = 2 * channels
+    return _wav(_FMT.pack(_PCM, channels, rate, rate * block, block, _SAMPLE_BITS), size)
 
 
-def wav_of_pcm16(data: bytes, rate: int = PCM16_RATE) -> bytes:
-    """Give 16-bit samples of one channel, as the API has them at 24 kHz, as a wav that players know."""
-    return _wav(_FMT.pack(1, 1, rate, rate * 2, 2, 16), len(data)) + data
+def wav_of_pcm16(data: bytes, rate: int = PCM16_RATE, channels: int = 1) -> bytes:
+    """Give 16-bit samples, by default those of the API (24 kHz, one channel), as a wav that players know."""
+    return wav_header(len(data), rate, channels) + data
+
+
+def wav_of_samples(data: bytes, rate: int, channels: int) -> bytes:
+    """Give raw 16-bit samples of a recorder as a wav. Raises `BadAudio` for a rate, channels or bytes that cannot be."""
+    if not 0 < rate <= MAX_RATE or not 0 < channels <= _MAX_CHANNELS:
+        raise BadAudio(f"there is no sound of {channels} channels at {rate} Hz", "pass what the recorder was set to")
+    if len(data) % (2 * channels):
+        raise BadAudio(f"pcm16 has {2 * channels} bytes a sample, and {len(data):,} bytes are no multiple of it")
+    return wav_of_pcm16(data, rate, channels)
 
 
 def _wav(fmt: bytes, size: int | None) -> bytes:
