@@ -7,6 +7,7 @@
     │   ├── InvalidText                    text that is not valid Unicode
     │   ├── InvalidMetadata                metadata that the store does not take
     │   ├── TooLarge                       past a documented limit
+    │   │   └── AudioTooLong               more seconds of sound than are decoded
     │   ├── NaiveTime                      a time without a time zone
     │   ├── ConflictingArguments           two arguments that say different things
     │   ├── NotEditable                    a reply, or the result of a tool
@@ -31,6 +32,7 @@
     ├── AnswerError (ValueError)           an answer that cannot be recorded
     ├── FetchFailed (OSError)              a URL that gave no recording
     ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
+    ├── CodecFailed (RuntimeError)         the process that decodes audio ended without an answer
     ├── NotFound (LookupError)
     │   ├── ConversationNotFound           no such conversation for this owner
     │   ├── BranchNotFound                 no such branch in this conversation
@@ -166,6 +168,13 @@ class TooLarge(InputError):
         super().__init__(f"{what} has {size:,} {unit}, the limit is {limit:,}; split or shorten it")
         self.size = size
         self.limit = limit
+
+
+class AudioTooLong(TooLarge):
+    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__("the recording, as far as it was decoded,", size, limit, "seconds")
 
 
 class NaiveTime(InputError):
@@ -533,6 +542,16 @@ class AudioNotLoaded(ConvoError, LookupError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the bytes of {what} were not loaded; get them with chat.load(audio)")
+
+
+class CodecFailed(ConvoError, RuntimeError):
+    """The process that decodes or converts audio could not be started, or ended without an answer. The audio may be fine."""
+
+    retryable = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; try again, and look for what ends processes on this machine (out of memory, limits)")
+        self.reason = reason
 
 
 class NotFound(ConvoError, LookupError):

@@ -180,3 +180,19 @@ def _wav(fmt: bytes, size: int | None) -> bytes:
         _CHUNK.pack(b"fmt ", len(fmt)), fmt,
         _CHUNK.pack(b"data", _UNKNOWN if size is None else size),
     ))  # fmt: skip
+
+
+def wav_of_samples(data: bytes, rate: int, channels: int) -> bytes:
+    """Give interleaved 16-bit samples as a wav."""
+    return _wav(_FMT.pack(1, channels, rate, rate * channels * 2, channels * 2, 16), len(data)) + data
+
+
+def claimed_wav(data: bytes) -> float:
+    """Give the seconds that a wav claims to have, 0 where its header says nothing or is damaged."""
+    at = data.find(b"data", _HEADER)
+    start = data.find(b"fmt ", _HEADER)
+    if at < 0 or start < 0 or max(at + 8, start + 24) > len(data):
+        return 0
+    (size,) = struct.unpack_from("<I", data, at + 4)
+    (byte_rate,) = struct.unpack_from("<I", data, start + 16)
+    return 0 if size in _UNSIZED or not byte_rate else float(size / byte_rate)
