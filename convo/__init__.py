@@ -8,6 +8,9 @@ import typing
 
 from convo.assembly import Estimate, Rendering, Request, Seeds
 from convo.audio import Audio
+from convo.audio.formats import FORMATS as AUDIO_FORMATS
+from convo.audio.formats import AudioFormat, recommend_format
+from convo.audio.levels import Levels
 from convo.edges import Event, Pending
 from convo.errors import (
     AnswerError,
@@ -15,11 +18,14 @@ from convo.errors import (
     AudioNotLoaded,
     AudioRequired,
     AudioTooLong,
+    AudioTooShort,
+    AudioWarning,
     BadAudio,
     BlobNotFound,
     BranchNotFound,
     BudgetExceeded,
     CallClosed,
+    ClippedAudio,
     CodecFailed,
     ConflictError,
     ConflictingArguments,
@@ -29,6 +35,7 @@ from convo.errors import (
     EmptyContent,
     ExchangeLost,
     ExchangeNotFound,
+    FetchFailed,
     HeldTransaction,
     InputError,
     IntegrityError,
@@ -58,6 +65,7 @@ from convo.errors import (
     SchemaTooNew,
     SchemaTooOld,
     SearchUnavailable,
+    SilentAudio,
     SpendingUnknown,
     StaleHead,
     StorageFull,
@@ -72,11 +80,14 @@ from convo.errors import (
     ToolOutputMissing,
     TransactionOver,
     TranscriptMissing,
+    TruncatedAudio,
     TurnInProgress,
     UnknownAudioFormat,
+    UnknownVoice,
     UnsupportedApi,
     UnsupportedMedia,
     UnsupportedUrl,
+    UrlNotAllowed,
     UsageError,
     WrongEventLoop,
 )
@@ -96,6 +107,8 @@ from convo.sync_api import Conversation, Exchange, Store, Stream
 from convo.usage import Cost, Usage
 
 __all__ = [
+    "AUDIO_FORMATS",
+    "VOICES",
     "Absent",
     "AnswerError",
     "AsyncConversation",
@@ -105,10 +118,13 @@ __all__ = [
     "AsyncStream",
     "Audio",
     "AudioDelta",
+    "AudioFormat",
     "AudioFormatMismatch",
     "AudioNotLoaded",
     "AudioRequired",
     "AudioTooLong",
+    "AudioTooShort",
+    "AudioWarning",
     "BadAudio",
     "Between",
     "BlobNotFound",
@@ -120,6 +136,7 @@ __all__ = [
     "CallClosed",
     "Catalogue",
     "ChatFold",
+    "ClippedAudio",
     "CodecFailed",
     "ConflictError",
     "ConflictingArguments",
@@ -134,8 +151,11 @@ __all__ = [
     "Exchange",
     "ExchangeLost",
     "ExchangeNotFound",
+    "Fetch",
+    "FetchFailed",
     "File",
     "Finding",
+    "GrowingWav",
     "HeldTransaction",
     "History",
     "Hit",
@@ -147,6 +167,7 @@ __all__ = [
     "InvalidText",
     "KeyMismatch",
     "KeyTaken",
+    "Levels",
     "Listener",
     "ListenerClosed",
     "Media",
@@ -184,6 +205,7 @@ __all__ = [
     "SchemaTooOld",
     "SearchUnavailable",
     "Seeds",
+    "SilentAudio",
     "SpendingUnknown",
     "StaleHead",
     "StorageFull",
@@ -207,14 +229,20 @@ __all__ = [
     "TranscriptDelta",
     "TranscriptMissing",
     "TranscriptionFailure",
+    "TruncatedAudio",
     "TurnInProgress",
     "UnknownAudioFormat",
+    "UnknownVoice",
     "UnsupportedApi",
     "UnsupportedMedia",
     "UnsupportedUrl",
+    "UrlNotAllowed",
     "Usage",
     "UsageError",
+    "Voice",
     "WrongEventLoop",
+    "recommend_format",
+    "recommend_voice",
 ]
 
 _LATER = {
@@ -231,6 +259,11 @@ _LATER = {
     "Present": "filters",
     "Finding": "findings",
     "Hit": "hits",
+    "Fetch": "fetch",
+    "GrowingWav": "growing",
+    "VOICES": "voices",
+    "Voice": "voices",
+    "recommend_voice": "voices",
     "ResponseFold": "response_stream",
     "Listener": "listening",
     "Transcribed": "transcribing",
@@ -241,6 +274,8 @@ _LATER = {
 if typing.TYPE_CHECKING:
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
     from convo.async_api.listening import AsyncListener
+    from convo.audio.fetch import Fetch
+    from convo.audio.growing import GrowingWav
     from convo.budget import Budget, BudgetWarning
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
@@ -248,9 +283,10 @@ if typing.TYPE_CHECKING:
     from convo.intake.response_stream import ResponseFold
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.sync_api.listening import Listener
+    from convo.voices import VOICES, Voice, recommend_voice
 else:
 
-    def __getattr__(name: str) -> object:
+    def __getattr__(name: str) -> object:  # noqa: C901, PLR0912 - one case for each module
         """Import a name of `_LATER` when it is first asked for."""
         match _LATER.get(name):
             case "async_api":
@@ -265,6 +301,12 @@ else:
                 from convo import findings as home
             case "hits":
                 from convo import hits as home
+            case "fetch":
+                from convo.audio import fetch as home
+            case "growing":
+                from convo.audio import growing as home
+            case "voices":
+                from convo import voices as home
             case "response_stream":
                 from convo.intake import response_stream as home
             case "listening":

@@ -7,7 +7,7 @@
     │   ├── InvalidText                    text that is not valid Unicode
     │   ├── InvalidMetadata                metadata that the store does not take
     │   ├── TooLarge                       past a documented limit
-    │   │   └── AudioTooLong               more seconds of sound than are decoded
+    │   │   └── AudioTooLong               more seconds of sound than are decoded, or than a model takes
     │   ├── NaiveTime                      a time without a time zone
     │   ├── ConflictingArguments           two arguments that say different things
     │   ├── NotEditable                    a reply, or the result of a tool
@@ -15,8 +15,7 @@
     │   ├── BadAudio                       bytes that are not the audio they should be
     │   │   ├── UnknownAudioFormat         no known format starts like this
     │   │   ├── AudioFormatMismatch        the claimed format is not the one found
-    │   │   ├── AudioTooShort              less sound than the API takes
-    │   │   └── AudioTooLong               more sound than the model, or a limit, takes
+    │   │   └── AudioTooShort              less sound than the API takes
     │   ├── UrlNotAllowed                  a URL that is not fetched
     │   └── UnsupportedUrl                 a database that convo does not speak
     ├── RequestError (ValueError)          no valid request can be assembled from what is stored
@@ -171,10 +170,13 @@ class TooLarge(InputError):
 
 
 class AudioTooLong(TooLarge):
-    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up."""
+    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up.
 
-    def __init__(self, size: int, limit: int) -> None:
-        super().__init__("the recording, as far as it was decoded,", size, limit, "seconds")
+    Or more than the context of a model holds: `size` are all of them then.
+    """
+
+    def __init__(self, size: int, limit: int, what: str = "the recording, as far as it was decoded,") -> None:
+        super().__init__(what, size, limit, "seconds")
 
 
 class NaiveTime(InputError):
@@ -249,17 +251,6 @@ class AudioTooShort(BadAudio):
         )
         self.duration = duration
         self.shortest = shortest
-
-
-class AudioTooLong(BadAudio):
-    """More sound than a limit takes: `duration` and `longest` are in seconds; `what` says whose limit it is."""
-
-    def __init__(self, duration: float, longest: float, what: str = "the limit") -> None:
-        super().__init__(
-            f"the audio lasts {duration:,.1f} s, and {what} takes {longest:,.1f} s", "split it, or send what was said as text"
-        )
-        self.duration = duration
-        self.longest = longest
 
 
 class UrlNotAllowed(InputError):

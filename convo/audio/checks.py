@@ -5,6 +5,7 @@ The thresholds are for speech, and documented beside each.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from convo.errors import AudioTooLong, AudioTooShort, ClippedAudio, SilentAudio, TooLarge, TruncatedAudio
@@ -38,7 +39,7 @@ def check_sendable(audio: Audio, *, limit: int = INPUT_LIMIT, context: int | Non
         raise TooLarge("the audio", audio.size, limit, "bytes")
     tokens, duration = audio.estimated_tokens, audio.duration
     if context is not None and tokens is not None and duration is not None and tokens >= context:
-        raise AudioTooLong(duration, duration * context / tokens, "the model's context")
+        raise AudioTooLong(math.ceil(duration), int(duration * context / tokens), "the recording for the context of the model")
 
 
 def problems_of(levels: Levels | None, duration: float | None, *, truncated: bool) -> tuple[AudioWarning, ...]:

@@ -8,7 +8,7 @@ redirect starts anew. Nothing of the environment is used: no proxies, cookies, c
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -32,7 +32,7 @@ _REASON = 300
 _GATEWAY = "fetch the bytes yourself and pass them"
 
 
-def _positive(_: object, attribute: attrs.Attribute[float], value: float) -> None:
+def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
     check_type(value, (int, float), f"Fetch({attribute.name}=...)", "a number above zero")
     if isinstance(value, bool) or not 0 < value < LONGEST:
         raise InputError(f"Fetch({attribute.name}={value!r}) is no limit; pass a number above zero")

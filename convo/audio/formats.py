@@ -76,46 +76,54 @@ class AudioFormat:
 # aac, what phones record. Channels: the header field for wav (convo takes 32), the codec's limit for the others.
 _TABLE = (
     AudioFormat(
-        "wav", "audio/wav", ".wav", True, (24_000, 16_000, 44_100, 48_000, 8_000), 32, ".wav",
-        "quality: samples under a header; every player and the API take it, at 2.9 MB a minute (24 kHz, mono)",
-        (".wave",), ("audio/x-wav", "audio/wave", "audio/vnd.wave"),
+        "wav", "audio/wav", ".wav", lossless=True, sample_rates=(24_000, 16_000, 44_100, 48_000), channels=32, upload=".wav",
+        use="quality: samples under a header; every player and the API take it, at 2.9 MB a minute (24 kHz, mono)",
+        extensions=(".wave",), mimes=("audio/x-wav", "audio/wave", "audio/vnd.wave"),
     ),
     AudioFormat(
-        "mp3", "audio/mpeg", ".mp3", False, (44_100, 48_000, 24_000, 16_000), 2, ".mp3",
-        "general: small, played everywhere, and taken by the API as it is, at 0.5 MB a minute (64 kbit/s)",
-        (".mpga", ".mpeg"), ("audio/mp3", "audio/x-mp3", "audio/mpeg3", "audio/x-mpeg"),
+        "mp3", "audio/mpeg", ".mp3", lossless=False, sample_rates=(44_100, 48_000, 24_000, 16_000), channels=2, upload=".mp3",
+        use="general: small, played everywhere, and taken by the API as it is, at 0.5 MB a minute (64 kbit/s)",
+        extensions=(".mpga", ".mpeg"), mimes=("audio/mp3", "audio/x-mp3", "audio/mpeg3", "audio/x-mpeg"),
     ),
     AudioFormat(
-        "pcm16", "audio/pcm", ".pcm", True, (PCM16_RATE,), 1, None,
-        "streaming and realtime: samples without a header, to be played as they come", (".raw",), ("audio/x-pcm",),
+        "pcm16", "audio/pcm", ".pcm", lossless=True, sample_rates=(PCM16_RATE,), channels=1, upload=None,
+        use="streaming and realtime: samples without a header, to be played as they come",
+        extensions=(".raw",), mimes=("audio/x-pcm",),
     ),
     AudioFormat(
-        "flac", "audio/flac", ".flac", True, (24_000, 44_100, 48_000), 8, ".flac",
-        "archives: the samples of a wav in about half of its bytes", (), ("audio/x-flac",),
+        "flac", "audio/flac", ".flac", lossless=True, sample_rates=(24_000, 44_100, 48_000), channels=8, upload=".flac",
+        use="archives: the samples of a wav in about half of its bytes",
+        mimes=("audio/x-flac",),
     ),
     AudioFormat(
-        "opus", "audio/ogg", ".opus", False, (48_000,), 255, ".ogg",
-        "storage: the best speech for its size, at 0.2 MB a minute (24 kbit/s); Opus in Ogg", (), ("audio/opus",),
+        "opus", "audio/ogg", ".opus", lossless=False, sample_rates=(48_000,), channels=255, upload=".ogg",
+        use="storage: the best speech for its size, at 0.2 MB a minute (24 kbit/s); Opus in Ogg",
+        mimes=("audio/opus",),
     ),
     AudioFormat(
-        "ogg", "audio/ogg", ".ogg", False, (48_000, 44_100), 255, ".ogg",
-        "found: Vorbis in Ogg, of older recorders and games", (".oga",), ("application/ogg", "audio/vorbis"),
+        "ogg", "audio/ogg", ".ogg", lossless=False, sample_rates=(48_000, 44_100), channels=255, upload=".ogg",
+        use="found: Vorbis in Ogg, of older recorders and games",
+        extensions=(".oga",), mimes=("application/ogg", "audio/vorbis"),
     ),
     AudioFormat(
-        "aac", "audio/aac", ".aac", False, (44_100, 48_000, 24_000), 8, None,
-        "found: AAC without a container, of broadcasts and Apple's streams", (), ("audio/aacp", "audio/x-aac"),
+        "aac", "audio/aac", ".aac", lossless=False, sample_rates=(44_100, 48_000, 24_000), channels=8, upload=None,
+        use="found: AAC without a container, of broadcasts and Apple's streams",
+        mimes=("audio/aacp", "audio/x-aac"),
     ),
     AudioFormat(
-        "m4a", "audio/mp4", ".m4a", False, (44_100, 48_000), 8, ".m4a",
-        "found: AAC in MP4, what phones record", (".m4b",), ("audio/m4a", "audio/x-m4a"),
+        "m4a", "audio/mp4", ".m4a", lossless=False, sample_rates=(44_100, 48_000), channels=8, upload=".m4a",
+        use="found: AAC in MP4, what phones record",
+        extensions=(".m4b",), mimes=("audio/m4a", "audio/x-m4a"),
     ),
     AudioFormat(
-        "mp4", "audio/mp4", ".mp4", False, (48_000, 44_100), 8, ".mp4",
-        "found: any MP4 with sound, what Safari (AAC) and Chromium (Opus) record as audio/mp4", (), ("video/mp4",),
+        "mp4", "audio/mp4", ".mp4", lossless=False, sample_rates=(48_000, 44_100), channels=8, upload=".mp4",
+        use="found: any MP4 with sound, what Safari (AAC) and Chromium (Opus) record as audio/mp4",
+        mimes=("video/mp4",),
     ),
     AudioFormat(
-        "webm", "audio/webm", ".webm", False, (48_000,), 2, ".webm",
-        "found: Opus in WebM, what browsers record", (), ("video/webm",),
+        "webm", "audio/webm", ".webm", lossless=False, sample_rates=(48_000,), channels=2, upload=".webm",
+        use="found: Opus in WebM, what browsers record",
+        mimes=("video/webm",),
     ),
 )  # fmt: skip
 FORMATS: Mapping[str, AudioFormat] = MappingProxyType({entry.name: entry for entry in _TABLE})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import queue
 import socket
-import ssl
 import threading
 from http.client import HTTPResponse
 from time import monotonic
@@ -16,7 +15,10 @@ import attrs
 from convo.errors import FetchFailed
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
+
+    from _typeshed import WriteableBuffer
 
     from convo.audio.urls import Target
 
@@ -50,9 +52,9 @@ class _Wire(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: object) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         self._sock.settimeout(_left(self._deadline))
-        count: int = self._sock.recv_into(buffer)  # type: ignore[call-overload]
+        count = self._sock.recv_into(buffer)
         self._left -= count
         if self._left < 0:
             raise OSError("the answer does not end")
@@ -123,9 +125,7 @@ def _request(target: Target) -> bytes:
     return "\r\n".join(lines).encode("ascii")
 
 
-def _connected(
-    target: Target, addresses: Sequence[str], trust: Callable[[], ssl.SSLContext], deadline: float
-) -> socket.socket:
+def _connected(target: Target, addresses: Sequence[str], trust: Callable[[], ssl.SSLContext], deadline: float) -> socket.socket:
     failure = OSError("it has no address")
     distinct = list(dict.fromkeys(addresses))
     for tried, address in enumerate(distinct):

@@ -9,7 +9,7 @@ from convo.audio.formats import PCM16_RATE, agrees, format_named, known_format
 from convo.audio.mpeg import probe_mp3
 from convo.audio.probe import Probe
 from convo.audio.sniff import describe, sniff
-from convo.audio.wave import probe_pcm16, probe_wav, wav_of_samples
+from convo.audio.wave import MAX_CHANNELS, MAX_RATE, probe_pcm16, probe_wav, wav_of_samples
 from convo.errors import AudioFormatMismatch, BadAudio, UnknownAudioFormat
 
 _READERS = {"wav": probe_wav, "mp3": probe_mp3, "pcm16": probe_pcm16}
@@ -47,12 +47,21 @@ def measure_as(data: bytes, claimed: str | None, rate: int | None, channels: int
     """
     raw = claimed is not None and format_named(claimed) == "pcm16" and data and sniff(data) is None
     if raw and (rate or PCM16_RATE, channels or 1) != (PCM16_RATE, 1):
-        data, claimed = wav_of_samples(data, rate or PCM16_RATE, channels or 1), "wav"
+        data, claimed = _recorded(data, rate or PCM16_RATE, channels or 1), "wav"
     found = measure(data, claimed)
     for wanted, there, what in ((rate, found.sample_rate, "samples a second"), (channels, found.channels, "channels")):
         if wanted is not None and there is not None and wanted != there:
             raise BadAudio(f"the audio is claimed to have {wanted:,} {what}, and it has {there:,}", "leave the claim out")
     return data, found
+
+
+def _recorded(data: bytes, rate: int, channels: int) -> bytes:
+    """Give raw 16-bit samples as a wav. Raises `BadAudio` for a rate, channels or bytes that cannot be."""
+    if not 0 < rate <= MAX_RATE or not 0 < channels <= MAX_CHANNELS:
+        raise BadAudio(f"there is no sound of {channels} channels at {rate} Hz", "pass what the recorder was set to")
+    if len(data) % (2 * channels):
+        raise BadAudio(f"pcm16 of {channels} channels has {2 * channels} bytes a sample, and {len(data):,} are no multiple of it")
+    return wav_of_samples(data, rate, channels)
 
 
 def _at_its_word(data: bytes, name: str | None) -> str:

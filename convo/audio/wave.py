@@ -22,7 +22,7 @@ _SUBFORMAT = 24
 """Where the format tag stands in the chunk `fmt ` of WAVE_FORMAT_EXTENSIBLE."""
 _UNCOMPRESSED = {1, 3, 6, 7}
 """Format tags with one fixed size per sample: PCM, float, A-law and mu-law."""
-_MAX_CHANNELS = 32
+MAX_CHANNELS = 32
 _MAX_CHUNKS = 1000
 """Chunks that are read before the sound: real files have a handful."""
 _UNKNOWN = 0xFFFFFFFF
@@ -91,7 +91,7 @@ def samples_of(data: bytes) -> bytes | None:
 def is_cut_off(data: bytes) -> bool:
     """Say whether a wav ends before its header says so. Sizes that streaming writers leave say nothing. Raises `BadAudio`."""
     _, start, _ = _found(data)
-    (claimed,) = struct.unpack_from("<I", data, start - 4)
+    claimed: int = struct.unpack_from("<I", data, start - 4)[0]
     return claimed != 0 and len(data) - start < claimed < _ENDLESS
 
 
@@ -125,7 +125,7 @@ def _layout(data: bytes, at: int, size: int) -> _Layout:
         (tag,) = struct.unpack_from("<H", data, at + _SUBFORMAT)
     if tag not in _UNCOMPRESSED:
         raise BadAudio(f"the wav holds compressed sound (format tag {tag:#06x})", "convert it to 16-bit PCM")
-    if not 0 < channels <= _MAX_CHANNELS or rate == 0:
+    if not 0 < channels <= MAX_CHANNELS or rate == 0:
         raise BadAudio(f"the wav header claims {channels} channels at {rate} Hz")
     if bits == 0 or block != channels * ((bits + 7) // 8):
         raise BadAudio(f"the wav header claims blocks of {block} bytes for {channels} channels of {bits} bits")
@@ -158,18 +158,9 @@ def wav_header(size: int | None = None, rate: int = PCM16_RATE, channels: int = 
     return _wav(_FMT.pack(_PCM, channels, rate, rate * block, block, _SAMPLE_BITS), size)
 
 
-def wav_of_pcm16(data: bytes, rate: int = PCM16_RATE, channels: int = 1) -> bytes:
-    """Give 16-bit samples, by default those of the API (24 kHz, one channel), as a wav that players know."""
-    return wav_header(len(data), rate, channels) + data
-
-
-def wav_of_samples(data: bytes, rate: int, channels: int) -> bytes:
-    """Give raw 16-bit samples of a recorder as a wav. Raises `BadAudio` for a rate, channels or bytes that cannot be."""
-    if not 0 < rate <= MAX_RATE or not 0 < channels <= _MAX_CHANNELS:
-        raise BadAudio(f"there is no sound of {channels} channels at {rate} Hz", "pass what the recorder was set to")
-    if len(data) % (2 * channels):
-        raise BadAudio(f"pcm16 has {2 * channels} bytes a sample, and {len(data):,} bytes are no multiple of it")
-    return wav_of_pcm16(data, rate, channels)
+def wav_of_pcm16(data: bytes, rate: int = PCM16_RATE) -> bytes:
+    """Give 16-bit samples of one channel, as the API has them at 24 kHz, as a wav that players know."""
+    return wav_of_samples(data, rate, 1)
 
 
 def _wav(fmt: bytes, size: int | None) -> bytes:
@@ -184,7 +175,7 @@ def _wav(fmt: bytes, size: int | None) -> bytes:
 
 def wav_of_samples(data: bytes, rate: int, channels: int) -> bytes:
     """Give interleaved 16-bit samples as a wav."""
-    return _wav(_FMT.pack(1, channels, rate, rate * channels * 2, channels * 2, 16), len(data)) + data
+    return wav_header(len(data), rate, channels) + data
 
 
 def claimed_wav(data: bytes) -> float:
