@@ -469,17 +469,19 @@ class UnknownVoice(UserWarning):
 
 
 class FetchFailed(ConvoError, OSError):
-    """A URL that gave no recording: `url` is shown without its query and credentials, `status` is the answer's, if any.
+    """A URL that gave no recording: `url` is shown without its query and credentials, `status` is that of a whole answer.
 
-    `retryable` after a timeout, a lost connection, and statuses by which a server says so (408, 429, 5xx).
+    `retryable` where there was no whole answer (time ran out, the connection broke), and for statuses by which a server says
+    so (408, 429, 5xx).
     """
 
-    def __init__(self, url: str, reason: str, remedy: str, *, status: int | None = None, retryable: bool = False) -> None:
-        super().__init__(f"{url} could not be fetched: {reason}; {remedy}")
+    def __init__(self, url: str, reason: str, remedy: str, status: int | None = None) -> None:
+        answered = "" if status is None else f" (status {status})"
+        super().__init__(f"{url} could not be fetched: {reason}{answered}; {remedy}")
         self.url = url
         self.reason = reason
         self.status = status
-        self.retryable = retryable
+        self.retryable = status is None or status in (408, 429) or status >= 500  # noqa: PLR2004 - HTTP's server errors
 
 
 class AudioWarning(UserWarning):

@@ -73,7 +73,7 @@ def test_what_the_design_calls_pure_is_in_the_innermost_ring() -> None:
 # --- what an import costs --------------------------------------------------------------------------
 
 LATER = (
-    "openai", "alembic", "starlette", "uvicorn", "psycopg", "asyncpg", "click", "httpx", "httpx2", "pydantic",
+    "openai", "alembic", "starlette", "uvicorn", "psycopg", "asyncpg", "click", "httpx", "httpx2", "pydantic", "av",
     "sqlalchemy.ext.asyncio", "convo.testing", "convo.cli",
 )  # fmt: skip
 """What is imported where it is used, never by `import convo`."""
@@ -118,8 +118,9 @@ def imports_at_once(tree: ast.Module) -> Iterator[str]:
             pending.extend(ast.iter_child_nodes(node))
 
 
-OPTIONAL = {"openai", "httpx", "httpx2", "starlette", "uvicorn", "psycopg", "asyncpg", "alembic"}
+OPTIONAL = {"openai", "httpx", "httpx2", "starlette", "uvicorn", "psycopg", "asyncpg", "alembic", "av"}
 AT_ONCE = {
+    "audio.child": "imported in the codec's child process only",
     "testing.inprocess": "imported by FakeAPI.client()",
     "testing.app": "imported by FakeAPI.asgi()",
     "testing.serve": "imported by FakeAPI.serve()",
@@ -147,6 +148,19 @@ FORBIDDEN_METHODS = {
 }  # fmt: skip
 
 ALLOWED = {
+    ("audio.isolated", "import importlib"): "importlib.util: where the package is that only the child process imports",
+    ("audio.isolated", "import io"): "io.BytesIO: bytes that grow in memory",
+    ("audio.isolated", "import os"): "the environment, of which the child process gets next to nothing",
+    ("audio.isolated", "import pathlib"): "where this package is, for the child process",
+    ("audio.isolated", "import subprocess"): "the child process",
+    ("audio.isolated", "import sys"): "the interpreter that is started",
+    ("audio.isolated", "import threading"): "the timer that ends a child process which hangs",
+    ("audio.confined", "import os"): "the child process itself: its descriptors and its end",
+    ("audio.confined", "import sys"): "the child process itself: stdin",
+    ("audio.confined", "open()"): "how much address space the child process has, before it is limited",
+    ("audio.child", "import io"): "io.BytesIO: bytes in memory, as libav reads and writes them",
+    ("audio.child", ".open()"): "av.open: a container in memory",
+    ("audio.levels", "import sys"): "the byte order of the machine",
     ("audio.files", "import os"): "the names of files that a caller gives",
     ("audio.files", "import pathlib"): "Audio.open and Audio.save: files that a caller names",
     ("audio.files", "import secrets"): "Audio.save: the name of the temporary file, which is moved to its place when it is whole",
@@ -154,11 +168,25 @@ ALLOWED = {
     ("audio.files", ".open()"): "Audio.save",
     ("audio.files", ".unlink()"): "Audio.save takes its temporary file away when writing fails",
     ("audio.value", "import pathlib"): "a path as the source of Audio.open",
+    ("audio.value", "import asyncio"): "Audio.open_async: the thread in which a recording is opened",
+    ("audio.fetch", "import time"): "the deadline of a fetch that the caller allowed",
+    ("audio.fetch", "import socket"): "the look-up of a name, for a fetch that the caller allowed",
+    ("audio.fetch", "import ssl"): "whom a fetch trusts",
+    ("audio.fetch", "import http"): "the errors of an answer that is no HTTP",
+    ("audio.http", "import http"): "how an answer is framed",
+    ("audio.http", "import io"): "what http.client reads from",
+    ("audio.http", "import socket"): "the connection of a fetch",
+    ("audio.http", "import threading"): "a look-up of a name has no timeout of its own",
+    ("audio.http", "import time"): "the deadline of a fetch",
+    ("audio.growing", "import os"): "GrowingWav: the file that the caller names, safe on the disk when it is closed",
+    ("audio.growing", "open()"): "GrowingWav: the file that the caller names",
     ("media", "import pathlib"): "Image.open and File.open: files that a caller names",
     ("media", ".read_bytes()"): "Image.open and File.open",
     ("models", "import pathlib"): "Catalogue.open: a file that a caller names",
     ("models", "import importlib"): "importlib.resources: the catalogue that is part of the package",
     ("models", ".read_bytes()"): "the catalogue, once",
+    ("voices", "import importlib"): "importlib.resources: the descriptions that are part of the package",
+    ("voices", ".read_bytes()"): "the descriptions, once",
     ("servers", "import importlib"): "importlib.resources: the descriptions that are part of the package",
     ("servers", ".read_bytes()"): "the descriptions, once",
 }

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from convo.audio.http import Answer
 
 _MOVED = (301, 302, 303, 307, 308)
-_LATER = (408, 429)
-_SERVER_ERRORS = 500
 _OK = 200
 _REASON = 300
 """Characters of a reason."""
@@ -103,12 +101,16 @@ def fetched(url: str, fetch: Fetch, network: Network | None = None) -> bytes:
     """
     on, deadline = network or _INTERNET, monotonic() + fetch.timeout
     target = target_of(url)
-    for _ in range(fetch.redirects + 1):
-        answer = _answer(target, fetch, on, deadline)
+    answer = _answer(target, fetch, on, deadline)
+    for _ in range(fetch.redirects):
         if answer.status not in _MOVED:
-            return _body(answer, target)
-        target = _moved(target, answer.location)
-    raise FetchFailed(target.shown, f"it was redirected more than {fetch.redirects} times", "pass the URL that it leads to")
+            break
+        target = _moved(target, answer)
+        answer = _answer(target, fetch, on, deadline)
+    if answer.status not in _MOVED:
+        return _body(answer, target)
+    reason = f"it was redirected more than {fetch.redirects} times"
+    raise FetchFailed(target.shown, reason, "pass the URL that it leads to", answer.status)
 
 
 def _answer(target: Target, fetch: Fetch, network: Network, deadline: float) -> Answer:
@@ -125,11 +127,11 @@ def _answer(target: Target, fetch: Fetch, network: Network, deadline: float) -> 
         raise
     except TimeoutError as error:
         reason = f"it took longer than {fetch.timeout:g} s"
-        raise FetchFailed(target.shown, reason, "try again, or allow more: Fetch(timeout=...)", retryable=True) from error
+        raise FetchFailed(target.shown, reason, "try again, or allow more: Fetch(timeout=...)") from error
     except (OSError, HTTPException, ValueError) as error:
         # What http.client says may quote the server at any length.
         reason = f"{type(error).__name__}: {error}"[:_REASON]
-        raise FetchFailed(target.shown, reason, "check that it is there, or try again", retryable=True) from error
+        raise FetchFailed(target.shown, reason, "check that it is there, or try again") from error
 
 
 def _check(target: Target, fetch: Fetch, network: Network) -> None:
@@ -145,10 +147,10 @@ def _check_addresses(target: Target, addresses: Sequence[str], network: Network)
         raise UrlNotAllowed(target.shown, "its host has an address that is not public", _GATEWAY)
 
 
-def _moved(target: Target, location: str | None) -> Target:
-    if location is None:
-        raise FetchFailed(target.shown, "it was redirected to nowhere", "pass the URL that it leads to")
-    following = target.joined(location)
+def _moved(target: Target, answer: Answer) -> Target:
+    if answer.location is None:
+        raise FetchFailed(target.shown, "it was redirected to nowhere", "pass the URL that it leads to", answer.status)
+    following = target.joined(answer.location)
     if target.scheme == "https" and following.scheme != "https":
         raise UrlNotAllowed(following.shown, f"{target.shown} leads from https to http", _GATEWAY)
     return following
@@ -156,10 +158,7 @@ def _moved(target: Target, location: str | None) -> Target:
 
 def _body(answer: Answer, target: Target) -> bytes:
     if answer.status != _OK:
-        again = answer.status in _LATER or answer.status >= _SERVER_ERRORS
-        remedy = "try again later" if again else "check the URL, and that it needs no login"
-        reason = f"the server answered with status {answer.status}"
-        raise FetchFailed(target.shown, reason, remedy, status=answer.status, retryable=again)
+        raise FetchFailed(target.shown, "the server gave none", "check the URL, and that it needs no login", answer.status)
     return answer.body
 
 

@@ -153,7 +153,7 @@ def _body(response: HTTPResponse, target: Target, most: int) -> bytes:
     framing = (response.getheader("Transfer-Encoding") or "chunked").strip().lower()
     if encoding != "identity" or framing != "chunked":
         reason = f"the server compressed it ({encoding if encoding != 'identity' else framing}) although none was asked for"
-        raise FetchFailed(target.shown, reason, "fetch the bytes yourself and pass them")
+        raise FetchFailed(target.shown, reason, "fetch the bytes yourself and pass them", response.status)
     declared = response.length
     if declared is not None and declared > most:
         raise _too_large(target, most)
@@ -165,9 +165,9 @@ def _body(response: HTTPResponse, target: Target, most: int) -> bytes:
             raise _too_large(target, most)
     if declared is not None and size < declared:
         reason = f"the connection ended after {size:,} of {declared:,} bytes"
-        raise FetchFailed(target.shown, reason, "try again", retryable=True)
+        raise FetchFailed(target.shown, reason, "try again")
     return b"".join(parts)
 
 
 def _too_large(target: Target, most: int) -> FetchFailed:
-    return FetchFailed(target.shown, f"it is larger than {most:,} bytes", "allow more: Fetch(max_bytes=...)")
+    return FetchFailed(target.shown, f"it is larger than {most:,} bytes", "allow more: Fetch(max_bytes=...)", 200)

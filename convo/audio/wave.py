@@ -30,6 +30,8 @@ _UNSIZED = {0, _UNKNOWN}
 """Sizes that a header holds which was written before the sound."""
 _ENDLESS = 0x7FFF_0000
 """Claims from here on are those of streaming writers too: some count their header off the largest number."""
+_SLACK = 0.1
+"""Seconds that a header may claim too much."""
 _PCM, _SAMPLE_BITS = 1, 16
 MAX_RATE = 768_000
 """Samples a second past which a claim is a mistake: the most that any converter has."""
@@ -61,6 +63,15 @@ def probe_wav(data: bytes) -> Probe:
     return Probe("wav", (end - start) // layout.block / layout.rate, layout.rate, layout.channels)
 
 
+def claimed_wav(data: bytes) -> float:
+    """Give the seconds of sound that a wav says it has, 0 where its header does not say or cannot be read."""
+    try:
+        layout, size, _ = _chunks(data)
+    except BadAudio:
+        return 0.0
+    return 0.0 if size == 0 or size >= _ENDLESS else size // layout.block / layout.rate
+
+
 def cut_wav(data: bytes, seconds: float) -> bytes:
     """Give the first seconds of a wav, whole samples under a true header; `b""` where that is no sample.
 
@@ -89,10 +100,11 @@ def samples_of(data: bytes) -> bytes | None:
 
 
 def is_cut_off(data: bytes) -> bool:
-    """Say whether a wav ends before its header says so. Sizes that streaming writers leave say nothing. Raises `BadAudio`."""
-    _, start, _ = _found(data)
-    claimed: int = struct.unpack_from("<I", data, start - 4)[0]
-    return claimed != 0 and len(data) - start < claimed < _ENDLESS
+    """Say whether a wav ends noticeably before its header says. Raises `BadAudio`."""
+    layout, start, end = _found(data)
+    duration = (end - start) / layout.block / layout.rate
+    # Some writers count their own header into the size.
+    return claimed_wav(data) > duration + max(_SLACK, duration / 50)
 
 
 def cut_pcm16(data: bytes, seconds: float) -> bytes:
@@ -102,6 +114,16 @@ def cut_pcm16(data: bytes, seconds: float) -> bytes:
 
 def _found(data: bytes) -> tuple[_Layout, int, int]:
     """Give what a wav says of its sound, and where its whole samples begin and end."""
+    layout, claimed, at = _chunks(data)
+    present = len(data) - at
+    samples = (present if claimed in _UNSIZED else min(claimed, present)) // layout.block
+    if samples == 0:
+        raise BadAudio("the wav holds no sound")
+    return layout, at, at + samples * layout.block
+
+
+def _chunks(data: bytes) -> tuple[_Layout, int, int]:
+    """Give what a wav says of its sound and its size in bytes, and where it begins."""
     layout: _Layout | None = None
     at = _HEADER
     for _ in range(_MAX_CHUNKS):
@@ -110,7 +132,9 @@ def _found(data: bytes) -> tuple[_Layout, int, int]:
         name, size = _CHUNK.unpack_from(data, at)
         at += _CHUNK.size
         if name == b"data":
-            return _sound(layout, size, len(data) - at, at)
+            if layout is None:
+                raise BadAudio("the wav has no chunk 'fmt ' before its sound")
+            return layout, size, at
         if name == b"fmt ":
             layout = _layout(data, at, size)
         at += size + size % 2
@@ -130,16 +154,6 @@ def _layout(data: bytes, at: int, size: int) -> _Layout:
     if bits == 0 or block != channels * ((bits + 7) // 8):
         raise BadAudio(f"the wav header claims blocks of {block} bytes for {channels} channels of {bits} bits")
     return _Layout(channels, rate, block, data[at : at + size], pcm16=(tag, bits) == (_PCM, _SAMPLE_BITS))
-
-
-def _sound(layout: _Layout | None, claimed: int, present: int, at: int) -> tuple[_Layout, int, int]:
-    if layout is None:
-        raise BadAudio("the wav has no chunk 'fmt ' before its sound")
-    size = present if claimed in _UNSIZED else min(claimed, present)
-    samples = size // layout.block
-    if samples == 0:
-        raise BadAudio("the wav holds no sound")
-    return layout, at, at + samples * layout.block
 
 
 def probe_pcm16(data: bytes) -> Probe:
@@ -176,14 +190,3 @@ def _wav(fmt: bytes, size: int | None) -> bytes:
 def wav_of_samples(data: bytes, rate: int, channels: int) -> bytes:
     """Give interleaved 16-bit samples as a wav."""
     return wav_header(len(data), rate, channels) + data
-
-
-def claimed_wav(data: bytes) -> float:
-    """Give the seconds that a wav claims to have, 0 where its header says nothing or is damaged."""
-    at = data.find(b"data", _HEADER)
-    start = data.find(b"fmt ", _HEADER)
-    if at < 0 or start < 0 or max(at + 8, start + 24) > len(data):
-        return 0
-    (size,) = struct.unpack_from("<I", data, at + 4)
-    (byte_rate,) = struct.unpack_from("<I", data, start + 16)
-    return 0 if size in _UNSIZED or not byte_rate else float(size / byte_rate)
