@@ -8,6 +8,9 @@ import typing
 
 from convo.assembly import Estimate, Rendering, Request, Seeds
 from convo.audio import Audio
+from convo.audio.formats import FORMATS as AUDIO_FORMATS
+from convo.audio.formats import AudioFormat, recommend_format
+from convo.audio.levels import Levels
 from convo.edges import Event, Pending
 from convo.errors import (
     AnswerError,
@@ -15,11 +18,14 @@ from convo.errors import (
     AudioNotLoaded,
     AudioRequired,
     AudioTooLong,
+    AudioTooShort,
+    AudioWarning,
     BadAudio,
     BlobNotFound,
     BranchNotFound,
     BudgetExceeded,
     CallClosed,
+    ClippedAudio,
     CodecFailed,
     ConflictError,
     ConflictingArguments,
@@ -29,6 +35,7 @@ from convo.errors import (
     EmptyContent,
     ExchangeLost,
     ExchangeNotFound,
+    FetchFailed,
     HeldTransaction,
     InputError,
     IntegrityError,
@@ -59,6 +66,7 @@ from convo.errors import (
     SchemaTooNew,
     SchemaTooOld,
     SearchUnavailable,
+    SilentAudio,
     SpendingUnknown,
     StaleHead,
     StorageFull,
@@ -73,12 +81,15 @@ from convo.errors import (
     ToolOutputMissing,
     TransactionOver,
     TranscriptMissing,
+    TruncatedAudio,
     TurnInProgress,
     UnknownAudioFormat,
+    UnknownVoice,
     UnsupportedApi,
     UnsupportedMedia,
     UnsupportedModality,
     UnsupportedUrl,
+    UrlNotAllowed,
     UsageError,
     WrongEventLoop,
 )
@@ -98,6 +109,8 @@ from convo.sync_api import Conversation, Exchange, Store, Stream
 from convo.usage import Cost, Usage
 
 __all__ = [
+    "AUDIO_FORMATS",
+    "VOICES",
     "Absent",
     "AnswerError",
     "AsyncConversation",
@@ -107,10 +120,13 @@ __all__ = [
     "AsyncStream",
     "Audio",
     "AudioDelta",
+    "AudioFormat",
     "AudioFormatMismatch",
     "AudioNotLoaded",
     "AudioRequired",
     "AudioTooLong",
+    "AudioTooShort",
+    "AudioWarning",
     "BadAudio",
     "Between",
     "BlobNotFound",
@@ -122,6 +138,7 @@ __all__ = [
     "CallClosed",
     "Catalogue",
     "ChatFold",
+    "ClippedAudio",
     "CodecFailed",
     "ConflictError",
     "ConflictingArguments",
@@ -136,8 +153,11 @@ __all__ = [
     "Exchange",
     "ExchangeLost",
     "ExchangeNotFound",
+    "Fetch",
+    "FetchFailed",
     "File",
     "Finding",
+    "GrowingWav",
     "HeldTransaction",
     "History",
     "Hit",
@@ -149,6 +169,7 @@ __all__ = [
     "InvalidText",
     "KeyMismatch",
     "KeyTaken",
+    "Levels",
     "Listener",
     "ListenerClosed",
     "Media",
@@ -187,6 +208,7 @@ __all__ = [
     "SchemaTooOld",
     "SearchUnavailable",
     "Seeds",
+    "SilentAudio",
     "SpendingUnknown",
     "StaleHead",
     "StorageFull",
@@ -210,15 +232,21 @@ __all__ = [
     "TranscriptDelta",
     "TranscriptMissing",
     "TranscriptionFailure",
+    "TruncatedAudio",
     "TurnInProgress",
     "UnknownAudioFormat",
+    "UnknownVoice",
     "UnsupportedApi",
     "UnsupportedMedia",
     "UnsupportedModality",
     "UnsupportedUrl",
+    "UrlNotAllowed",
     "Usage",
     "UsageError",
+    "Voice",
     "WrongEventLoop",
+    "recommend_format",
+    "recommend_voice",
 ]
 
 _LATER = {
@@ -235,6 +263,11 @@ _LATER = {
     "Present": "filters",
     "Finding": "findings",
     "Hit": "hits",
+    "Fetch": "fetch",
+    "GrowingWav": "growing",
+    "VOICES": "voices",
+    "Voice": "voices",
+    "recommend_voice": "voices",
     "ResponseFold": "response_stream",
     "Listener": "listening",
     "Transcribed": "transcribing",
@@ -245,6 +278,8 @@ _LATER = {
 if typing.TYPE_CHECKING:
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
     from convo.async_api.listening import AsyncListener
+    from convo.audio.fetch import Fetch
+    from convo.audio.growing import GrowingWav
     from convo.budget import Budget, BudgetWarning
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
@@ -252,9 +287,10 @@ if typing.TYPE_CHECKING:
     from convo.intake.response_stream import ResponseFold
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.sync_api.listening import Listener
+    from convo.voices import VOICES, Voice, recommend_voice
 else:
 
-    def __getattr__(name: str) -> object:
+    def __getattr__(name: str) -> object:  # noqa: C901, PLR0912 - one case for each module
         """Import a name of `_LATER` when it is first asked for."""
         match _LATER.get(name):
             case "async_api":
@@ -269,6 +305,12 @@ else:
                 from convo import findings as home
             case "hits":
                 from convo import hits as home
+            case "fetch":
+                from convo.audio import fetch as home
+            case "growing":
+                from convo.audio import growing as home
+            case "voices":
+                from convo import voices as home
             case "response_stream":
                 from convo.intake import response_stream as home
             case "listening":

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from convo.assembly.estimate import CHARACTERS_A_TOKEN, REPLY_AUDIO_RATE, estimate
+from convo.assembly.estimate import CHARACTERS_A_TOKEN, estimate
 from convo.assembly.window import OUTPUT_ARGUMENTS
+from convo.audio.rates import REPLY_AUDIO_RATE
 from convo.checks import check_choice, check_type
 from convo.errors import BudgetExceeded, InputError, SpendingUnknown
 from convo.usage import Cost, Usage, price

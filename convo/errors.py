@@ -7,14 +7,16 @@
     │   ├── InvalidText                    text that is not valid Unicode
     │   ├── InvalidMetadata                metadata that the store does not take
     │   ├── TooLarge                       past a documented limit
-    │   │   └── AudioTooLong               more seconds of sound than are decoded
+    │   │   └── AudioTooLong               more seconds of sound than are decoded, or than a model takes
     │   ├── NaiveTime                      a time without a time zone
     │   ├── ConflictingArguments           two arguments that say different things
     │   ├── NotEditable                    a reply, or the result of a tool
     │   ├── NotAReply                      a message of anyone but the model
     │   ├── BadAudio                       bytes that are not the audio they should be
     │   │   ├── UnknownAudioFormat         no known format starts like this
-    │   │   └── AudioFormatMismatch        the claimed format is not the one found
+    │   │   ├── AudioFormatMismatch        the claimed format is not the one found
+    │   │   └── AudioTooShort              less sound than the API takes
+    │   ├── UrlNotAllowed                  a URL that is not fetched
     │   └── UnsupportedUrl                 a database that convo does not speak
     ├── RequestError (ValueError)          no valid request can be assembled from what is stored
     │   ├── NothingToSend                  no message to send
@@ -29,6 +31,7 @@
     │   ├── UnsupportedMedia               the model, or the server, does not take this kind of media
     │   └── ModelShutDown                  the model is no longer there
     ├── AnswerError (ValueError)           an answer that cannot be recorded
+    ├── FetchFailed (OSError)              a URL that gave no recording
     ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
     ├── CodecFailed (RuntimeError)         the process that decodes audio ended without an answer
     ├── NotFound (LookupError)
@@ -75,7 +78,9 @@ Each has `code` (stable, for programs), `retryable` (the same call may succeed l
 (`"yes"`, `"no"` or `"unknown"`: whether the write that failed is in the database). The message says what
 happened, to which id, and what to do; it never holds the text of a message. The cause stays in `__cause__`.
 
-There is one warning, `ModelEndsSoon` (FutureWarning): the model is shut down in at most 60 days.
+The warnings: `ModelEndsSoon` (FutureWarning), the model is shut down in at most 60 days; `UnknownVoice` (UserWarning), a voice
+that the model is not known to have; `AudioWarning` (UserWarning) with `SilentAudio`, `ClippedAudio` and `TruncatedAudio`, what
+is wrong with a recording that can still be sent; `BudgetWarning` (UserWarning).
 """
 
 from __future__ import annotations
@@ -167,10 +172,13 @@ class TooLarge(InputError):
 
 
 class AudioTooLong(TooLarge):
-    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up."""
+    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up.
 
-    def __init__(self, size: int, limit: int) -> None:
-        super().__init__("the recording, as far as it was decoded,", size, limit, "seconds")
+    Or more than the context of a model holds: `size` are all of them then.
+    """
+
+    def __init__(self, size: int, limit: int, what: str = "the recording, as far as it was decoded,") -> None:
+        super().__init__(what, size, limit, "seconds")
 
 
 class NaiveTime(InputError):
@@ -234,6 +242,26 @@ class AudioFormatMismatch(BadAudio):
         super().__init__(f"the audio is claimed to be {claimed} but its bytes are {found}", f"pass format={found!r} or none")
         self.claimed = claimed
         self.found = found
+
+
+class AudioTooShort(BadAudio):
+    """Less sound than the API takes: `duration` and `shortest` are in seconds."""
+
+    def __init__(self, duration: float, shortest: float) -> None:
+        super().__init__(
+            f"the audio lasts {duration:.3f} s, and the API refuses less than {shortest:g} s", "record more, or leave it out"
+        )
+        self.duration = duration
+        self.shortest = shortest
+
+
+class UrlNotAllowed(InputError):
+    """A URL that is not fetched: `url` is shown without its query and credentials."""
+
+    def __init__(self, url: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{url} is not fetched: {reason}; {remedy}")
+        self.url = url
+        self.reason = reason
 
 
 class UnsupportedUrl(InputError):
@@ -438,6 +466,85 @@ class ModelEndsSoon(FutureWarning):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the facts."""
         return type(self), (self.model, self.day, self.successor)
+
+
+class UnknownVoice(UserWarning):
+    """`voice` is none that `model` is known to have, `voices`; it is sent as it is. A store warns once of each."""
+
+    def __init__(self, voice: str, model: str, voices: Sequence[str]) -> None:
+        super().__init__(
+            f"{voice!r} is no voice that {model} is known to have ({', '.join(voices)}); "
+            "it is sent as it is, and the API may refuse it"
+        )
+        self.voice = voice
+        self.model = model
+        self.voices = tuple(voices)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the facts."""
+        return type(self), (self.voice, self.model, self.voices)
+
+
+# --- audio -----------------------------------------------------------------------------------------
+
+
+class FetchFailed(ConvoError, OSError):
+    """A URL that gave no recording: `url` is shown without its query and credentials, `status` is that of a whole answer.
+
+    `retryable` where there was no whole answer (time ran out, the connection broke), and for statuses by which a server says
+    so (408, 429, 5xx).
+    """
+
+    def __init__(self, url: str, reason: str, remedy: str, status: int | None = None) -> None:
+        answered = "" if status is None else f" (status {status})"
+        super().__init__(f"{url} could not be fetched: {reason}{answered}; {remedy}")
+        self.url = url
+        self.reason = reason
+        self.status = status
+        self.retryable = status is None or status in (408, 429) or status >= 500  # noqa: PLR2004 - HTTP's server errors
+
+
+class AudioWarning(UserWarning):
+    """Something is wrong with a recording that can still be sent, see `Audio.problems`."""
+
+
+class SilentAudio(AudioWarning):
+    """Nothing is heard: less than `heard` seconds of it are louder than -50 dBFS."""
+
+    def __init__(self, heard: float, peak: float) -> None:
+        super().__init__(
+            f"the audio is silent: less than {heard:g} s of it are louder than -50 dBFS, and its peak is {peak:.4f} of full "
+            "scale; check the microphone"
+        )
+        self.heard = heard
+        self.peak = peak
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the facts."""
+        return type(self), (self.heard, self.peak)
+
+
+class ClippedAudio(AudioWarning):
+    """The recording was too loud for its format: the share `clipped` of its samples, 0 to 1, is at full scale."""
+
+    def __init__(self, clipped: float) -> None:
+        super().__init__(f"the audio is clipped: {clipped:.1%} of its samples are at full scale; lower the recording level")
+        self.clipped = clipped
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the facts."""
+        return type(self), (self.clipped,)
+
+
+class TruncatedAudio(AudioWarning):
+    """The recording ends before its header, or its last frame, says that it does: something was lost on the way."""
+
+    def __init__(self) -> None:
+        super().__init__("the audio is cut off: its file ends earlier than it says; pass the whole file")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the facts."""
+        return type(self), ()
 
 
 # --- look-ups --------------------------------------------------------------------------------------

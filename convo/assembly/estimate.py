@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo.audio.rates import REPLY_AUDIO_RATE, audio_tokens
 from convo.tokens import rough_tokens
 from convo.usage import Cost, Usage, price
 
@@ -25,14 +26,8 @@ if TYPE_CHECKING:
     from convo.messages import Media, Message
     from convo.tokens import Counter
 
-USER_AUDIO_RATE = 10
-"""Tokens a second of a user's recording: one per 100 ms, by the API's documentation of audio tokens."""
-REPLY_AUDIO_RATE = 20
-"""Tokens a second of a spoken reply: one per 50 ms; 312 were billed for 15.6 s."""
 SPEECH_RATE = 2.5
 """Words a second of speech, to guess how long a transcript took to say."""
-BYTES_A_SECOND = 16_000
-"""Of a recording whose length could not be read: an mp3 at 128 kbit/s."""
 CHARACTERS_A_TOKEN = 4
 """Of text in ASCII, see `rough_tokens`."""
 MESSAGE_TOKENS = 4
@@ -117,8 +112,7 @@ def _file_tokens(piece: Media | None) -> int:
 def _audio_tokens(part: Mapping[str, Any], pieces: Mapping[str, Media]) -> int:
     match part:
         case {"type": "input_audio", "input_audio": {"data": {"$blob": digest}}} if piece := pieces.get(digest):
-            seconds = piece.size / BYTES_A_SECOND if piece.duration is None else piece.duration
-            return round(seconds * USER_AUDIO_RATE)
+            return audio_tokens(piece.duration, piece.size)
     return 0
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convo.assembly.estimate import IMAGE_TOKENS, MESSAGE_TOKENS, USER_AUDIO_RATE
+from convo.assembly.estimate import IMAGE_TOKENS, MESSAGE_TOKENS
+from convo.audio.rates import USER_AUDIO_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,22 +22,35 @@ _SUBFORMAT = 24
 """Where the format tag stands in the chunk `fmt ` of WAVE_FORMAT_EXTENSIBLE."""
 _UNCOMPRESSED = {1, 3, 6, 7}
 """Format tags with one fixed size per sample: PCM, float, A-law and mu-law."""
-_MAX_CHANNELS = 32
+MAX_CHANNELS = 32
 _MAX_CHUNKS = 1000
 """Chunks that are read before the sound: real files have a handful."""
 _UNKNOWN = 0xFFFFFFFF
 _UNSIZED = {0, _UNKNOWN}
 """Sizes that a header holds which was written before the sound."""
+_ENDLESS = 0x7FFF_0000
+"""Claims from here on are those of streaming writers too: some count their header off the largest number."""
+_SLACK = 0.1
+"""Seconds that a header may claim too much."""
+_PCM, _SAMPLE_BITS = 1, 16
+MAX_RATE = 768_000
+"""Samples a second past which a claim is a mistake: the most that any converter has."""
+LARGEST = _UNKNOWN - 36
+"""Bytes of sound that a wav of 16-bit samples can hold: its sizes have 32 bits, and its header counts in one of them."""
 
 
 @attrs.frozen
 class _Layout:
-    """What the chunk `fmt ` says: `rate` in hertz, `block` in bytes, one sample of every channel; `fmt` is the chunk."""
+    """What the chunk `fmt ` says: `rate` in hertz, `block` in bytes, one sample of every channel; `fmt` is the chunk.
+
+    `pcm16` says that the samples are 16-bit integers.
+    """
 
     channels: int
     rate: int
     block: int
     fmt: bytes
+    pcm16: bool
 
 
 def probe_wav(data: bytes) -> Probe:
@@ -56,7 +69,7 @@ def claimed_wav(data: bytes) -> float:
         layout, size, _ = _chunks(data)
     except BadAudio:
         return 0.0
-    return 0.0 if size in _UNSIZED else size // layout.block / layout.rate
+    return 0.0 if size == 0 or size >= _ENDLESS else size // layout.block / layout.rate
 
 
 def cut_wav(data: bytes, seconds: float) -> bytes:
@@ -75,6 +88,23 @@ def pcm16_of(data: bytes) -> bytes:
     """Give the sound of a wav without its header, which is the API's pcm16 where it is 24 kHz, mono and 16 bits."""
     _, start, end = _found(data)
     return data[start:end]
+
+
+def samples_of(data: bytes) -> bytes | None:
+    """Give the 16-bit samples of a wav, its channels interleaved; None where it holds samples of another kind.
+
+    Raises `BadAudio`.
+    """
+    layout, start, end = _found(data)
+    return data[start:end] if layout.pcm16 else None
+
+
+def is_cut_off(data: bytes) -> bool:
+    """Say whether a wav ends noticeably before its header says. Raises `BadAudio`."""
+    layout, start, end = _found(data)
+    duration = (end - start) / layout.block / layout.rate
+    # Some writers count their own header into the size.
+    return claimed_wav(data) > duration + max(_SLACK, duration / 50)
 
 
 def cut_pcm16(data: bytes, seconds: float) -> bytes:
@@ -119,11 +149,11 @@ def _layout(data: bytes, at: int, size: int) -> _Layout:
         (tag,) = struct.unpack_from("<H", data, at + _SUBFORMAT)
     if tag not in _UNCOMPRESSED:
         raise BadAudio(f"the wav holds compressed sound (format tag {tag:#06x})", "convert it to 16-bit PCM")
-    if not 0 < channels <= _MAX_CHANNELS or rate == 0:
+    if not 0 < channels <= MAX_CHANNELS or rate == 0:
         raise BadAudio(f"the wav header claims {channels} channels at {rate} Hz")
     if bits == 0 or block != channels * ((bits + 7) // 8):
         raise BadAudio(f"the wav header claims blocks of {block} bytes for {channels} channels of {bits} bits")
-    return _Layout(channels, rate, block, data[at : at + size])
+    return _Layout(channels, rate, block, data[at : at + size], pcm16=(tag, bits) == (_PCM, _SAMPLE_BITS))
 
 
 def probe_pcm16(data: bytes) -> Probe:
@@ -133,17 +163,18 @@ def probe_pcm16(data: bytes) -> Probe:
     return Probe("pcm16", len(data) / 2 / PCM16_RATE, PCM16_RATE, 1)
 
 
-def wav_header(size: int | None = None) -> bytes:
-    """Give the 44 bytes that make a wav of `size` bytes of the API's pcm16, when they stand before them.
+def wav_header(size: int | None = None, rate: int = PCM16_RATE, channels: int = 1) -> bytes:
+    """Give the 44 bytes that make a wav of `size` bytes of 16-bit samples, the API's pcm16, when they stand before them.
 
     Without a size it is the header of a stream whose length nobody knows yet: players take all that follows.
     """
-    return _wav(_FMT.pack(1, 1, PCM16_RATE, PCM16_RATE * 2, 2, 16), size)
+    block = 2 * channels
+    return _wav(_FMT.pack(_PCM, channels, rate, rate * block, block, _SAMPLE_BITS), size)
 
 
 def wav_of_pcm16(data: bytes, rate: int = PCM16_RATE) -> bytes:
     """Give 16-bit samples of one channel, as the API has them at 24 kHz, as a wav that players know."""
-    return _wav(_FMT.pack(1, 1, rate, rate * 2, 2, 16), len(data)) + data
+    return wav_of_samples(data, rate, 1)
 
 
 def _wav(fmt: bytes, size: int | None) -> bytes:
@@ -158,4 +189,4 @@ def _wav(fmt: bytes, size: int | None) -> bytes:
 
 def wav_of_samples(data: bytes, rate: int, channels: int) -> bytes:
     """Give interleaved 16-bit samples as a wav."""
-    return _wav(_FMT.pack(1, channels, rate, rate * channels * 2, channels * 2, 16), len(data)) + data
+    return wav_header(len(data), rate, channels) + data
