@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
 import pybase64
 
 from convo.audio import Audio
@@ -28,13 +29,16 @@ _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*);base64,
 
 
 def recording(audio: Audio, part: int) -> Media:
-    """Give the media of a user's recording, which is stored as it was recorded. Raises `BadAudio`, `TooLarge`, `InvalidText`."""
+    """Give the media of a user's recording, which is stored as it was recorded.
+
+    Raises `BadAudio`, `TooLarge`, `InvalidText`.
+    """
     if audio.format not in FORMATS:
         raise BadAudio(f"the recording is {audio.format}, which is no format that convo knows", f"use {', '.join(FORMATS)}")
     if audio.transcript is not None:
         check_text(audio.transcript, "the transcript")
     _check_size(audio.data, "the recording", MAX_RECORDING)
-    return spoken(audio, part)
+    return attrs.evolve(spoken(audio, part), problems=audio.known_problems)
 
 
 def spoken(audio: Audio, part: int) -> Media:

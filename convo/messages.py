@@ -34,6 +34,7 @@ class Media:
     holds it, or of the output item of a Response; -1 is the audio of a reply. `made_by` is the model that made this
     speech of a reply's text, None where it came with the message. `translation` is what is said, in English. `dropped` says
     when (microseconds since 1970) the bytes were let go, because the store keeps them no longer; None: they are kept.
+    `problems` are what is to be warned of when it is stored.
     """
 
     part: int
@@ -50,6 +51,7 @@ class Media:
     translation: str | None = attrs.field(default=None, repr=False)
     dropped: int | None = None
     data: bytes | None = attrs.field(default=None, repr=False, eq=False)
+    problems: tuple[Warning, ...] = attrs.field(default=(), repr=False, eq=False)
 
 
 @attrs.frozen

@@ -136,7 +136,9 @@ def _wanted(audio: Mapping[str, Any], *, stream: bool, policy: Policy) -> dict[s
 
 
 def _voice(voice: Any, format_: str) -> dict[str, Any]:
-    return {"voice": voice, "format": format_}
+    from convo.voices import voice_argument
+
+    return {"voice": voice_argument(voice), "format": format_}
 
 
 def _check_format(format_: Any, *, stream: bool) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convo.assembly.estimate import BYTES_A_SECOND
+from convo.audio.checks import INPUT_LIMIT
 from convo.audio.formats import INPUT_FORMATS, PCM16_RATE
+from convo.audio.rates import BYTES_A_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,14 +18,12 @@ if TYPE_CHECKING:
     from convo.assembly.target import Target
     from convo.messages import Media
 
-LARGEST = 20_000_000
-"""Bytes of a recording in a request, by Azure's documentation of audio completions; OpenAI's names no number."""
 SAFE = 10_485_760 * 3 // 4
 """Bytes whose base64 is within the longest string of a request that the API's error message names. Whether that is so for
 recordings too nobody published: what is converted keeps within it where it can.
 """
 WAV, MP3, PCM16 = "wav/24000/1", "mp3/24000/1/64000", "pcm16/24000/1"
-_FORMS = (("wav", WAV, 2 * PCM16_RATE, SAFE), ("mp3", MP3, 8_000, LARGEST), ("wav", WAV, 2 * PCM16_RATE, LARGEST))
+_FORMS = (("wav", WAV, 2 * PCM16_RATE, SAFE), ("mp3", MP3, 8_000, INPUT_LIMIT), ("wav", WAV, 2 * PCM16_RATE, INPUT_LIMIT))
 """What a recording is converted to: format, form, bytes a second, and the bytes up to which it is chosen, in this order."""
 SAMPLE_BYTES = 2
 """Bytes of a sample of pcm16."""
@@ -37,7 +36,7 @@ def form_of(piece: Media, target: Target) -> str | None:
     if target.api == "realtime":
         return "" if is_pcm16(piece) else PCM16
     taken = INPUT_FORMATS if target.server.input_audio is None else target.server.input_audio
-    if piece.format in taken and piece.size <= LARGEST:
+    if piece.format in taken and piece.size <= INPUT_LIMIT:
         return ""
     seconds = seconds_of(piece)
     return next((form for name, form, rate, most in _FORMS if name in taken and seconds * rate + HEADER <= most), None)

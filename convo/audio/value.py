@@ -205,7 +205,8 @@ class Audio:
         """What is wrong with the sound, though it can be sent: `SilentAudio`, `ClippedAudio`, `TruncatedAudio`.
 
         As far as `levels` are known. Silent is what has less than 0.1 s above -50 dBFS; clipped, 1 % of the samples at full
-        scale. They are computed each time, in about 2 ms a second of sound.
+        scale. Those of audio that was opened are known; else they are computed each time, in about 2 ms a second of sound.
+        A store warns of the former when the audio is added or sent.
         """
         truncated = self._decoded[1] if self._decoded is not None else self._is_measured_wav() and is_cut_off(self.data)
         return problems_of(self.levels, self.duration, truncated=truncated)
@@ -227,8 +228,10 @@ class Audio:
         A child process decodes it, in about 0.1 s; 16-bit wav and pcm16 need none. Raises `MissingDependency` without the
         extra `audio`, `BadAudio` for what cannot be decoded, `AudioTooLong` and `TooLarge` past the limits, `AudioNotLoaded`.
         """
-        if self._decoded is not None or self._samples() is not None:
+        if self._decoded is not None:
             return self
+        if (levels := self.levels) is not None:
+            return attrs.evolve(self, decoded=(levels, self._is_measured_wav() and is_cut_off(self.data)))
         from convo.audio.codec import decoded
 
         found = decoded(self.data, self.format)
@@ -284,6 +287,11 @@ class Audio:
         write_whole(target, self.data if same or wanted is None else self.convert(wanted).data)
         return target
 
+    @property
+    def known_problems(self) -> tuple[AudioWarning, ...]:
+        """Those of `problems` that are known without computing anything."""
+        return () if self._decoded is None else self.problems
+
     def _samples(self) -> bytes | None:
         """Give the samples where the bytes hold them as 16-bit integers, else None."""
         if self.format == "pcm16" and self.duration is not None:
@@ -309,8 +317,6 @@ def _opened(
     )  # fmt: skip
     if source.format is not None and audio.format != "wav":
         check_claim(source.format, audio.format)
-    if audio.duration is not None:
-        return audio
     try:
         return audio.measured()
     except MissingDependency:

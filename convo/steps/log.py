@@ -137,7 +137,11 @@ def check_head(expected: int | None) -> None:
 
 
 def put_media(place: Place, drafts: Iterable[Draft], now: int) -> Steps[None]:
-    """Store the bytes of drafts, each in a transaction of its own, before anything refers to them."""
+    """Store the bytes of drafts, each in a transaction of its own, before anything refers to them; warn of what is wrong."""
+    drafts = list(drafts)
+    for piece in (piece for draft in drafts for piece in draft.media):
+        for problem in piece.problems:
+            place.tools.warn(f"{problem.__class__.__name__} {piece.digest}", problem)
     pieces: dict[str, Media] = {piece.digest: piece for draft in drafts for piece in draft.media if piece.data is not None}
     for piece in pieces.values():
         yield from put_piece(place, piece, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,7 +25,7 @@ from convo.steps.successors import check_alive, moved_on
 from convo.store import exchanges, opening
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from sqlalchemy.engine import Connection
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from convo.history import History
     from convo.memory import Memory
     from convo.messages import Draft, Media, Message
+    from convo.models import Model
     from convo.protocol import Known
     from convo.steps.effects import Steps
     from convo.steps.place import Place
@@ -77,9 +79,22 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
     where = str(Origin.of(client)) if client is not None else origin or ""
     found = place.tools.catalogue.lookup(model)
     server = place.tools.catalogue.server_of(where if client is None else client, model)
+    _warn_of_voice(place, found, arguments)
     if found.known and server.prompt_cache and api in ENDPOINTS:
         arguments = {CACHE_KEY: str(place.found.id), **arguments}
     return Target(found, where, arguments, server=server, api=api, converts=can_convert())
+
+
+def _warn_of_voice(place: Place, model: Model, arguments: Mapping[str, Any]) -> None:
+    """Warn once of a voice that the model is not known to have: it is sent all the same."""
+    spoken = arguments.get("audio")
+    voice = arguments.get("voice") or (spoken.get("voice") if isinstance(spoken, Mapping) else None)
+    if not model.audio or not isinstance(voice, str) or voice in model.voices:
+        return
+    from convo.voices import check_voice
+
+    if (warning := check_voice(voice, model)) is not None:
+        place.tools.warn(f"voice {voice} of {model.name}", warning)
 
 
 def opened(

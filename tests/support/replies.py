@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 START = 1_793_534_400
 """Noon of 2026-11-01 in UTC, when every history begins."""
 MINUTE, HOUR = 60, 3_600
-WAV = wav(fmt(rate=8_000), chunk(b"data", bytes(800)))
+WAV = wav(fmt(rate=8_000), chunk(b"data", bytes(1_600)))
 HERE = "http://api.test/v1"
 ELSEWHERE = "http://other.test/v1"
 
