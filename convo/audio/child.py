@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 """Bytes of the result in one frame, and of samples that are handled at once."""
 _CODECS = (
-    "aac,aac_fixed,alac,flac,mp3,mp3float,opus,libopus,vorbis,libvorbis,pcm_alaw,pcm_mulaw,pcm_u8,"
-    "pcm_s16le,pcm_s24le,pcm_s32le,pcm_s64le,pcm_f32le,pcm_f64le"
-)
+    "aac", "aac_fixed", "alac", "flac", "mp3", "mp3float", "opus", "libopus", "vorbis", "libvorbis", "pcm_alaw", "pcm_mulaw",
+    "pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_s64le", "pcm_f32le", "pcm_f64le",
+)  # fmt: skip
 """The decoders that libav may open, of hundreds."""
 _MAX_CHANNELS = 32
 _RATES = range(1_000, 768_001)
@@ -70,7 +70,11 @@ def run(job: dict[str, Any], data: bytes, send: Send) -> dict[str, Any]:
     except Refused as refused:
         return refused.facts
     except (av.FFmpegError, OverflowError) as error:
-        return {"error": "bad", "reason": f"the audio cannot be decoded ({error})"}
+        return {"error": "bad", "reason": f"the sound of the {job['found']} cannot be decoded ({_why(error)})"}
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _measured(source: Source) -> dict[str, Any]:
@@ -105,12 +109,16 @@ class Source:
     """A recording that is decoded once, from its beginning. Raises `Refused`."""
 
     def __init__(self, job: dict[str, Any], data: bytes, send: Send) -> None:
-        self._data, self._demuxer, self._send, self._limit = data, job["demuxer"], send, job["seconds"]
+        self._data, self._send, self._limit = data, send, job["seconds"]
+        self._found, self._demuxer = job["found"], job["demuxer"]
         self._container = _opened(job, data)
         streams = self._container.streams.audio
         if not streams:
-            raise Refused("bad", reason="the file holds no sound")
+            raise Refused("bad", reason=f"the {self._found} holds no sound")
         self._stream = streams[0]
+        # libav's own list is asked only while it looks for streams.
+        if self._stream.codec_context is None or self._stream.codec_context.name not in _CODECS:
+            raise Refused("bad", reason=f"the sound of the {self._found} is in a codec that is not decoded here")
         self._claimed = self._claim()
         self._told = 0.0
         self._seconds = 0.0
@@ -133,7 +141,7 @@ class Source:
         frames = self._frames()
         first = next(frames, None)
         if first is None:
-            raise Refused("bad", reason="the file holds no sound that can be decoded")
+            raise Refused("bad", reason=f"the {self._found} holds no sound that can be decoded")
         self._rate, self._channels = first.rate, first.layout.nb_channels
         rate, channels = rate or self._rate, channels or self._channels
         resampler = Resampler(rate, _LAYOUTS.get(channels, first.layout.name))
@@ -185,13 +193,13 @@ class Source:
 
 
 def _opened(job: dict[str, Any], data: bytes) -> InputContainer:
-    options = {"protocol_whitelist": "none", "format_whitelist": job["demuxer"], "codec_whitelist": _CODECS}
+    options = {"protocol_whitelist": "none", "format_whitelist": job["demuxer"], "codec_whitelist": ",".join(_CODECS)}
     if job["demuxer"] == "s16le":
         options |= {"sample_rate": str(job["rate"]), "ch_layout": "mono"}
     try:
         return av.open(io.BytesIO(data), "r", format=job["demuxer"], container_options=options, io_open=_nothing)
     except (av.FFmpegError, OverflowError) as error:
-        raise Refused("bad", reason=f"the file cannot be opened as {job['demuxer']} ({error})") from error
+        raise Refused("bad", reason=f"the bytes cannot be read as {job['found']} ({_why(error)})") from error
 
 
 def _nothing(url: str, *_: object) -> NoReturn:

@@ -97,7 +97,7 @@ def _job(found: str, sample_rate: int | None, form: Form | None = None, longest:
     wanted = form and {
         "format": form.format, "rate": form.sample_rate, "channels": form.channels, "bit_rate": form.bit_rate,
     }  # fmt: skip
-    return {"demuxer": demuxer, "rate": sample_rate or PCM16_RATE, "form": wanted, "longest": longest}
+    return {"found": found, "demuxer": demuxer, "rate": sample_rate or PCM16_RATE, "form": wanted, "longest": longest}
 
 
 def _converted(pieces: list[Piece], form: Form) -> list[Converted]:

@@ -42,8 +42,8 @@ _LARGEST = 1 << 16
 _MEGABYTE = 1_000_000
 _KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH")
 """What an interpreter may need to start: Windows' own folder, and where its shared library is."""
-_LEAST_SECONDS, _SECONDS_PER_MEGABYTE, _MOST_SECONDS = 20, 20, 600
-"""Processor time by size. A megabyte of speech is an hour at most (Opus at 2 kbit/s), decoded 200 times as fast."""
+_LEAST_SECONDS, _SECONDS_PER_MEGABYTE, _MOST_SECONDS = 30, 40, 600
+"""Processor time by size: a megabyte is at most three hours of sound (silence in AAC), decoded 300 times as fast here."""
 _NO_TIME = {-getattr(signal, name) for name in ("SIGXCPU",) if hasattr(signal, name)}
 _CRASHES = {-getattr(signal, name) for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT") if hasattr(signal, name)}
 _CRASHES.add(0xC0000005)  # an access violation on Windows
