@@ -219,7 +219,9 @@ def test_tls_is_checked_for_the_name_of_the_host() -> None:
         assert fetched(server.url("/a.wav", "localhost", "https"), Fetch(), loopback()) == SOUND
         assert "Hostname mismatch" in str(failed(server.url("/a.wav", "media.test", "https")))
         strangers = Network(resolve=lambda *_: ["127.0.0.1"], allowed=lambda _: True, ports=lambda _: True)
-        assert "CERTIFICATE_VERIFY_FAILED" in str(failed(server.url("/a.wav", "localhost", "https"), strangers))
+        untrusted = failed(server.url("/a.wav", "localhost", "https"), strangers)
+        assert "CERTIFICATE_VERIFY_FAILED" in str(untrusted)
+        assert not untrusted.retryable
         assert len(server.requests) == 1
 
 
