@@ -97,9 +97,7 @@ def test_channels_are_mixed_without_clipping(channels: int, wanted: int) -> None
 
 def test_mono_is_the_mean_of_stereo() -> None:
     left = sounds.tone(0.2, level=0.8)
-    data = sounds.wav_of(
-        array("h", (value for pair in zip(left, bytes(2 * len(left)), strict=False) for value in pair)), channels=2
-    )
+    data = sounds.wav_of(array("h", (value for pair in zip(left, bytes(2 * len(left)), strict=False) for value in pair)), channels=2)
     assert convert(data, "wav", WAV).levels.peak == pytest.approx(0.4, abs=0.01)
 
 
@@ -178,16 +176,7 @@ def test_forms_are_equal_when_they_make_the_same_sound() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ("midi",),
-        ("mp3", 24_001),
-        ("opus", 44_100),
-        ("wav", 0),
-        ("wav", 24_000, 0),
-        ("wav", 24_000, 3),
-        ("mp3", 24_000, 1, 1),
-        ("",),
-    ],
+    [("midi",), ("mp3", 24_001), ("opus", 44_100), ("wav", 0), ("wav", 24_000, 0), ("wav", 24_000, 3), ("mp3", 24_000, 1, 1), ("",)],
 )
 def test_a_form_that_cannot_be_made_is_refused(arguments: tuple[str, int, int, int]) -> None:
     with pytest.raises(BadAudio):
