@@ -491,8 +491,8 @@ class UnknownVoice(UserWarning):
 class FetchFailed(ConvoError, OSError):
     """A URL that gave no recording: `url` is shown without its query and credentials, `status` is that of a whole answer.
 
-    `retryable` where there was no whole answer (time ran out, the connection broke), and for statuses by which a server says
-    so (408, 429, 5xx).
+    `retryable` where there was no whole answer (time ran out, the connection broke; not a certificate that is wrong), and for
+    statuses by which a server says so (408, 429, 5xx).
     """
 
     def __init__(self, url: str, reason: str, remedy: str, status: int | None = None) -> None:

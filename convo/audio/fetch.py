@@ -115,6 +115,7 @@ def fetched(url: str, fetch: Fetch, network: Network | None = None) -> bytes:
 
 def _answer(target: Target, fetch: Fetch, network: Network, deadline: float) -> Answer:
     from http.client import HTTPException
+    from ssl import SSLCertVerificationError
 
     from convo.audio.http import answer_of, within
 
@@ -131,7 +132,9 @@ def _answer(target: Target, fetch: Fetch, network: Network, deadline: float) -> 
     except (OSError, HTTPException, ValueError) as error:
         # What http.client says may quote the server at any length.
         reason = f"{type(error).__name__}: {error}"[:_REASON]
-        raise FetchFailed(target.shown, reason, "check that it is there, or try again") from error
+        failure = FetchFailed(target.shown, reason, "check that it is there, or try again")
+        failure.retryable = not isinstance(error, SSLCertVerificationError)
+        raise failure from error
 
 
 def _check(target: Target, fetch: Fetch, network: Network) -> None:

@@ -118,7 +118,7 @@ _TABLE = (
     AudioFormat(
         "mp4", "audio/mp4", ".mp4", lossless=False, sample_rates=(48_000, 44_100), channels=8, upload=".mp4",
         use="found: any MP4 with sound, what Safari (AAC) and Chromium (Opus) record as audio/mp4",
-        mimes=("video/mp4",),
+        mimes=("video/mp4", "audio/3gpp", "audio/3gpp2", "video/3gpp", "video/quicktime"),
     ),
     AudioFormat(
         "webm", "audio/webm", ".webm", lossless=False, sample_rates=(48_000,), channels=2, upload=".webm",

@@ -53,7 +53,7 @@ class GrowingWav:
         """Seconds of sound in the file."""
         return self._size / (2 * self._channels) / self._rate
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """Append samples: signed 16 bit, little endian, channels interleaved; a chunk may end inside a sample.
 
         Raises `TooLarge`, with nothing written, where the file would pass the 4 GB that a wav can have; `OSError` as files

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import attrs
@@ -64,13 +64,13 @@ def target_of(url: str) -> Target:
 def _host(parts: SplitResult, display: str) -> str:
     host = parts.hostname or ""
     if ":" in host:
-        if "%" in host:
-            raise UrlNotAllowed(display, "its host is an address of one network interface", "pass a public address")
+        if "%" in host or not _is_address(host, IPv6Address):
+            raise UrlNotAllowed(display, "its host is no plain address", "pass a public address, without a network interface")
         return host
     name = plain_name(host)
     if name is None:
         raise UrlNotAllowed(display, "its host is no valid name", "correct it")
-    if _NUMBER.fullmatch(name.rpartition(".")[2]) and not _is_plain_address(name):
+    if _NUMBER.fullmatch(name.rpartition(".")[2]) and not _is_address(name, IPv4Address):
         raise UrlNotAllowed(display, "its host is an IPv4 address in an unusual spelling", "write it as four decimal numbers")
     return name
 
@@ -87,9 +87,9 @@ def plain_name(host: str) -> str | None:
     return name if _HOST.fullmatch(name) else None
 
 
-def _is_plain_address(host: str) -> bool:
+def _is_address(host: str, kind: type[IPv4Address | IPv6Address]) -> bool:
     try:
-        IPv4Address(host)
+        kind(host)
     except ValueError:
         return False
     return True

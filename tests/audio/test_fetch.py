@@ -6,6 +6,8 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import convo
 from convo.audio import fetch as fetching
@@ -219,7 +221,9 @@ def test_tls_is_checked_for_the_name_of_the_host() -> None:
         assert fetched(server.url("/a.wav", "localhost", "https"), Fetch(), loopback()) == SOUND
         assert "Hostname mismatch" in str(failed(server.url("/a.wav", "media.test", "https")))
         strangers = Network(resolve=lambda *_: ["127.0.0.1"], allowed=lambda _: True, ports=lambda _: True)
-        assert "CERTIFICATE_VERIFY_FAILED" in str(failed(server.url("/a.wav", "localhost", "https"), strangers))
+        untrusted = failed(server.url("/a.wav", "localhost", "https"), strangers)
+        assert "CERTIFICATE_VERIFY_FAILED" in str(untrusted)
+        assert not untrusted.retryable
         assert len(server.requests) == 1
 
 
@@ -236,20 +240,20 @@ def test_https_never_leads_to_http(server: Web) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "whole",
     [
         answer(SOUND), chunked(SOUND[:7], SOUND[7:]), b"HTTP/1.0 200 OK\r\n\r\n" + SOUND,
         b"HTTP/1.1 100 Continue\r\n\r\n" + answer(SOUND),
     ],
 )  # fmt: skip
-def test_bodies_of_every_framing(server: Web, given: bytes) -> None:
-    server.answers["/a.wav"] = given
+def test_bodies_of_every_framing(server: Web, whole: bytes) -> None:
+    server.answers["/a.wav"] = whole
     assert fetched(server.url(), Fetch(max_bytes=len(SOUND)), loopback()) == SOUND
 
 
 def test_a_body_past_the_limit_is_refused(server: Web) -> None:
-    for given in (answer(SOUND), answer(b"", length=10**12), chunked(SOUND), b"HTTP/1.0 200 OK\r\n\r\n" + SOUND):
-        server.answers["/a.wav"] = given
+    for large in (answer(SOUND), answer(b"", length=10**12), chunked(SOUND), b"HTTP/1.0 200 OK\r\n\r\n" + SOUND):
+        server.answers["/a.wav"] = large
         error = failed(server.url(), max_bytes=len(SOUND) - 1)
         assert "larger than" in str(error)
         assert not error.retryable
@@ -297,7 +301,7 @@ def test_a_look_up_that_hangs_ends_with_the_time(server: Web) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("bad", "words"),
     [
         (answer(SOUND, "Content-Encoding: gzip"), "compressed"),
         (answer(SOUND, "Transfer-Encoding: gzip, chunked"), "compressed"),
@@ -309,8 +313,8 @@ def test_a_look_up_that_hangs_ends_with_the_time(server: Web) -> None:
         (answer(b"", status="204 No Content"), "status 204"),
     ],
 )  # fmt: skip
-def test_answers_that_are_no_recording(server: Web, given: bytes, words: str) -> None:
-    server.answers["/a.wav"] = given
+def test_answers_that_are_no_recording(server: Web, bad: bytes, words: str) -> None:
+    server.answers["/a.wav"] = bad
     assert words in str(failed(server.url()))
 
 
@@ -358,3 +362,21 @@ async def test_a_url_is_opened_without_holding_the_event_loop(monkeypatch: pytes
         server.answers["/a.webm"] = answer(sample("himself.webm"))
         audio = await convo.Audio.open_async(server.url("/a.webm"), fetch=Fetch())
     assert audio.duration == pytest.approx(0.76, abs=0.05)
+
+
+@example("media.test/?a=\x85b", "http://")
+@example("[::ffff:1.2.3.4]/", "http://")
+@example("v1.test", "http://[")
+@given(st.text(max_size=60), st.sampled_from(["http://", "https://", "http://[", "http://media.test", "http://media.test:", ""]))
+def test_no_url_raises_anything_but_what_is_documented(rest: str, start: str) -> None:
+    """Whatever it is, it is a target whose request is one line of ASCII, or it is refused."""
+    try:
+        target = target_of(start + rest)
+    except convo.UrlNotAllowed:
+        return
+    assert target.scheme in ("http", "https")
+    for text in (target.path, target.authority):
+        assert text.isascii()
+        assert text.isprintable()
+        assert " " not in text
+    assert target.path.startswith("/")

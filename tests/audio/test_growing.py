@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import convo
 from convo.audio import growing
+from convo.audio.wave import LARGEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +111,7 @@ def test_a_write_that_fails_leaves_the_wav_as_it_was(tmp_path: Path, writes: int
 
 
 def test_it_stops_before_it_passes_what_a_wav_can_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert growing.LARGEST == 2**32 - 1 - 36
+    assert LARGEST == 2**32 - 1 - 36
     monkeypatch.setattr(growing, "LARGEST", 8)
     path = tmp_path / "reply.wav"
     with convo.GrowingWav(path) as grown:
