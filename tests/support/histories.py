@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from convo.testing import IssuedAudio
 
 CATALOGUE = Catalogue.default()
-MP3 = FRAME * 4
+MP3 = FRAME * 6
 WEBM = b"\x1aE\xdf\xa3 webm"
 """What assembly takes for a recording of a browser: it reads no bytes."""
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
