@@ -179,7 +179,7 @@ def test_a_model_of_another_api_is_refused(api: str) -> None:
 # --- what a session begins with --------------------------------------------------------------------
 
 
-def _wav(tag: int, bits: int, samples: int = 2_000) -> bytes:
+def _wav(tag: int, bits: int, samples: int = 2_400) -> bytes:
     """Give a mono wav of 24 kHz whose samples have so many bits."""
     sound = bytes(samples * bits // 8)
     fmt = struct.pack("<HHIIHH", tag, 1, 24_000, 24_000 * bits // 8, bits // 8, bits)
@@ -190,7 +190,7 @@ def _wav(tag: int, bits: int, samples: int = 2_000) -> bytes:
 @pytest.mark.parametrize(
     ("tag", "bits", "kind"), [(1, 16, "input_audio"), (1, 8, "input_text"), (1, 24, "input_text"), (3, 32, "input_text")]
 )
-def test_only_recordings_of_16_bits_go_as_sound(tag: int, bits: int, kind: str) -> None:
+def test_only_recordings_of_16_bits_go_as_sound_where_nothing_can_convert_the_others(tag: int, bits: int, kind: str) -> None:
     made = planned(log(asked(Audio.from_bytes(_wav(tag, bits), transcript="Why?"))), **SESSION)
     assert seeded(made).items[0]["content"][0]["type"] == kind
 

@@ -122,7 +122,7 @@ def test_audio_of_users_is_ten_tokens_a_second() -> None:
 
 def test_audio_of_replies_costs_what_it_cost_or_twenty_tokens_a_second() -> None:
     reply, facts = spoke("one two three four five", model="gpt-audio"), {"voice": "alloy"}
-    assert tokens(asked("x"), reply, **facts) == (9, 1)
+    assert tokens(asked("x"), reply, **facts) == (9, 2)
     assert tokens(asked("x"), attrs.evolve(reply, audio_tokens=312), **facts) == (9, 312)
     assert tokens(asked("x"), attrs.evolve(reply, media=()), **facts) == (9, 40)
 
