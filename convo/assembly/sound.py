@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from convo.audio.checks import INPUT_LIMIT
 from convo.audio.formats import INPUT_FORMATS, PCM16_RATE
-from convo.audio.rates import BYTES_A_SECOND
+from convo.audio.rates import BYTES_A_SECOND, USER_AUDIO_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,13 +32,18 @@ HEADER = 44
 
 
 def form_of(piece: Media, target: Target) -> str | None:
-    """Give the form in which a recording goes to a target that takes audio: "" as recorded, None where no form fits."""
+    """Give the form in which a recording goes to a target that takes audio: "" as recorded, None where no form fits.
+
+    None fits where its tokens alone fill the context of the model.
+    """
+    seconds = seconds_of(piece)
+    if target.model.context is not None and seconds * USER_AUDIO_RATE >= target.model.context:
+        return None
     if target.api == "realtime":
         return "" if is_pcm16(piece) else PCM16
     taken = INPUT_FORMATS if target.server.input_audio is None else target.server.input_audio
     if piece.format in taken and piece.size <= INPUT_LIMIT:
         return ""
-    seconds = seconds_of(piece)
     return next((form for name, form, rate, most in _FORMS if name in taken and seconds * rate + HEADER <= most), None)
 
 

@@ -139,6 +139,15 @@ def test_a_recording_whose_length_is_not_known_counts_by_its_bytes() -> None:
     assert tokens(asked(convo.Audio.unchecked(b"R" * 32_000, "mp3"))) == (4, 20)
 
 
+def test_a_recording_that_fills_the_context_of_the_model_is_refused_by_its_place_and_length() -> None:
+    question = asked(SECONDS)
+    (piece,) = question.media
+    endless = attrs.evolve(question, media=(attrs.evolve(piece, duration=12_800.0),))
+    with pytest.raises(convo.RecordingTooLong, match=r"message 1 is too long to be sent as sound \(12,800.0 s\)"):
+        request_of(log(attrs.evolve(endless, media=(attrs.evolve(endless.media[0], transcript=None),))))
+    assert request_of(log(endless))["messages"][0]["content"] == [{"type": "text", "text": "Hello"}]
+
+
 def test_a_file_counts_by_its_bytes() -> None:
     assert tokens(asked(convo.File(name="a.txt", data=b"x" * 400, type="text/plain")), model="gpt-5.5") == (4 + 100, 0)
     assert tokens(asked(convo.File(name="a.pdf", data=b"x" * 60_000)), model="gpt-5.5") == (4 + 2 * 1_300, 0)
