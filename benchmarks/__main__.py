@@ -1,4 +1,4 @@
-"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load depth window economy convert import`."""
+"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load`."""
 
 from __future__ import annotations
 

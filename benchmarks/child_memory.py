@@ -30,5 +30,5 @@ def child_memory(job: dict[str, Any], data: bytes) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "job"
         path.write_bytes(isolated.message(job, len(data), LIMITS) + data)
-        command = [sys.executable, "-c", _STARTER, path, isolated._START, *isolated.places("a measurement")]
+        command = [sys.executable, "-c", _STARTER, str(path), isolated._START, *isolated.places("a measurement")]
         return int(subprocess.run(command, capture_output=True, check=True).stdout)

@@ -4,8 +4,8 @@ Printed are, for each conversion:
 
 - time: seconds on the clock, the start of the child process and the levels of the result included
 - cpu: processor seconds of this process and the child's; x real time: seconds of sound per such second
-- out: bytes of the result; above: what the child held beyond a job of a tenth of a second, as a multiple of the result; in all: with
-  the interpreter and libav
+- out: bytes of the result; above: what the child held beyond a job of a tenth of a second, as a multiple of the result; in all:
+  with the interpreter and libav
 - likeness: the correlation of the result, decoded again, with the first ten seconds of the source where they fit best; late: how
   much later its sound is
 

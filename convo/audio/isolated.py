@@ -39,6 +39,8 @@ _HEADER = Struct(">I")
 _FRAME = Struct(">cI")
 _LARGEST = 1 << 16
 """Bytes of one frame."""
+_SPARE = 1 << 20
+"""Bytes of an answer that may come on top of twice the result: what is said of each piece, and signs of life."""
 _MEGABYTE = 1_000_000
 _KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH")
 """What an interpreter may need to start: Windows' own folder, and where its shared library is."""
@@ -121,7 +123,7 @@ def ask(job: dict[str, Any], data: bytes, limits: Limits, purpose: str) -> Answe
 def message(job: dict[str, Any], size: int, limits: Limits) -> bytes:
     """Give what the process is told before the recording, of so many bytes."""
     held = limits.output if job["form"] else 0
-    memory = limits.memory + 2 * size + held
+    memory = limits.memory + (0 if job["streamed"] else 2 * size) + held
     header = json.dumps(job | {
         "size": size, "seconds": limits.seconds, "output": limits.output,
         "confines": {"cpu": _seconds(size, limits), "memory": memory},
@@ -144,11 +146,12 @@ def _run(
         process.kill()
 
     timer = threading.Timer(seconds, stop)
-    timer.daemon = True
+    teller = threading.Thread(target=_tell, args=(process.stdin, header, data))
+    timer.daemon = teller.daemon = True
     with process:
         try:
             timer.start()
-            _tell(cast(IO[bytes], process.stdin), header, data)
+            teller.start()
             answer = _heard(cast(IO[bytes], process.stdout), most)
             if answer is None:
                 _let_die(process)
@@ -157,6 +160,8 @@ def _run(
         finally:
             timer.cancel()
             process.kill()
+            if teller.ident is not None:
+                teller.join()
     return answer, late.is_set()
 
 
@@ -197,11 +202,12 @@ def _tell(pipe: IO[bytes], header: bytes, data: bytes) -> None:
 def _heard(pipe: IO[bytes], most: int) -> Answer | _Refusal | None:
     """Read frames up to the last one; None where they end before it, or are none: what answers is not trusted."""
     pieces: list[Piece] = []
-    piece, total = io.BytesIO(), 0
+    piece, left = io.BytesIO(), 2 * most + _SPARE
     while head := _exactly(pipe, _FRAME.size):
         kind, size = _FRAME.unpack(head)
-        content = _exactly(pipe, size) if size <= _LARGEST else b""
-        if len(content) < size or size > _LARGEST or (total := total + size) > most + _LARGEST * (len(pieces) + 2):
+        left -= len(head) + size
+        content = _exactly(pipe, size) if size <= _LARGEST and left >= 0 else b""
+        if left < 0 or len(content) < size:
             return None
         try:
             if kind == b"D":

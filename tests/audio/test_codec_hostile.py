@@ -5,6 +5,7 @@ Damage is tried by the thousand, so those tests call what the child process runs
 
 from __future__ import annotations
 
+import io
 import random
 import struct
 import sys
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def run_here(data: bytes, found: str, form: Form | None = None, seconds: int = 100) -> dict[str, Any]:
     job = codec._job(found, None, form) | {"size": len(data), "seconds": seconds, "output": 1_000_000}
-    return child.run(job, data, lambda _kind, _content: None)
+    return child.run(job, io.BytesIO(data), lambda _kind, _content: None)
 
 
 def is_answer(facts: dict[str, Any]) -> bool:
@@ -54,14 +55,14 @@ def format_of(name: str) -> str:
 def test_a_file_cut_anywhere_is_answered(name: str) -> None:
     """At every byte of the headers, and at some of the rest."""
     data = sample(name)
-    for end in (*range(1, 400), *range(400, len(data), len(data) // 150)):
+    for end in (*range(1, 400), *range(400, len(data), len(data) // 60)):
         assert is_answer(run_here(data[:end], format_of(name)))
 
 
 @pytest.mark.parametrize("name", DAMAGED)
 def test_flipped_bits_are_answered(name: str) -> None:
     chance, whole = random.Random(7), sample(name)
-    for _ in range(250):
+    for _ in range(150):
         data = bytearray(whole)
         for _ in range(chance.choice([1, 2, 8, 64])):
             data[chance.randrange(min(len(data), chance.choice([200, 1_000, 100_000])))] ^= 1 << chance.randrange(8)
@@ -172,14 +173,14 @@ def test_negative_times_are_no_matter() -> None:
 
 @cache
 def bomb(name: str) -> bytes:
-    """Twenty minutes of silence: 60 to 600 times smaller than its sound."""
-    return convert(bytes(2 * 24_000 * 1_200), "pcm16", Form(name)).data
+    """Five minutes of silence: 60 to 600 times smaller than its sound."""
+    return convert(bytes(2 * 24_000 * 300), "pcm16", Form(name)).data
 
 
 @pytest.mark.parametrize("name", ["flac", "opus", "m4a"])
 def test_a_bomb_is_stopped_at_the_limit_of_seconds(name: str) -> None:
     data = bomb(name)
-    assert len(data) < 2 * 24_000 * 1_200 / 60
+    assert len(data) < 2 * 24_000 * 300 / 60
     with pytest.raises(AudioTooLong, match="limit is 100;") as long:
         decoded(data, name, limits=Limits(seconds=100))
     assert long.value.size == 101
@@ -190,15 +191,15 @@ def test_a_bomb_is_stopped_at_the_limit_of_seconds(name: str) -> None:
 def test_a_recording_that_takes_too_much_time_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolated, "_WALL", 100)
     with pytest.raises(BadAudio, match="1 seconds of processor time"):
-        convert(bomb("flac") * 10, "flac", Form("mp3"), limits=Limits(time=1))
+        convert(bomb("flac") * 40, "flac", Form("mp3"), limits=Limits(time=1))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks of memory are counted otherwise")
 @pytest.mark.parametrize("form", [None, Form("wav"), Form("mp3")])
 def test_memory_does_not_grow_with_the_sound(form: Form | None) -> None:
-    """Twenty minutes of sound take no more than one second, beside what goes in and comes out: 58 MB as samples."""
+    """Five minutes of sound take no more than one second, beside what goes in and comes out: 14 MB as samples."""
     job = codec._job("flac", None, form)
     short = convert(bytes(48_000), "pcm16", Form("flac")).data
     long = bomb("flac")
-    out = 9_600_000 if form is not None and form.format == "mp3" else 0
-    assert child_memory(job, long) - child_memory(job, short) < 6_000_000 + 2 * len(long) + 1.2 * out
+    out = 2_400_000 if form is not None and form.format == "mp3" else 0
+    assert child_memory(job, long) - child_memory(job, short) < 5_000_000 + 2 * len(long) + 1.2 * out

@@ -36,7 +36,7 @@ def child(monkeypatch: pytest.MonkeyPatch) -> object:
 
 def descriptors() -> int:
     gc.collect()
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def children() -> set[str]:
@@ -129,22 +129,13 @@ def test_no_thread_is_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # --- what the process is allowed -------------------------------------------------------------------
 
-CONFINED = """
-import sys, types
-package, libraries = sys.argv[1:]
-module = sys.modules["convo"] = types.ModuleType("convo")
-module.__path__ = [package]
-from convo.audio.confined import confine
-confine(cpu=1, memory=50_000_000)
-"""
-
 
 def confined(code: str) -> subprocess.CompletedProcess[str]:
-    start = CONFINED.replace('from convo.audio', 'sys.modules["convo.audio"] = types.ModuleType("convo.audio")\n'
-                             'sys.modules["convo.audio"].__path__ = [package + "/audio"]\nfrom convo.audio')  # fmt: skip
-    return subprocess.run(
-        [sys.executable, "-I", "-S", "-c", start + code, ROOT / "convo", ""], capture_output=True, text=True, check=False
-    )
+    """Run code in a process that is started and limited as the child is."""
+    start = isolated._START.replace("main\n", "confine\n").replace("main()", "confine(cpu=1, memory=50_000_000)")
+    assert "confine(cpu" in start
+    command = [sys.executable, "-I", "-S", "-c", start + code, str(ROOT / "convo"), ""]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @POSIX
