@@ -155,6 +155,7 @@ ALLOWED = {
     ("audio.isolated", "import subprocess"): "the child process",
     ("audio.isolated", "import sys"): "the interpreter that is started",
     ("audio.isolated", "import threading"): "the timer that ends a child process which hangs",
+    ("audio.confined", "import io"): "io.BytesIO: the recording in memory, for libav to seek in",
     ("audio.confined", "import os"): "the child process itself: its descriptors and its end",
     ("audio.confined", "import sys"): "the child process itself: stdin",
     ("audio.confined", "open()"): "how much address space the child process has, before it is limited",

@@ -9,7 +9,7 @@ import io
 import json
 from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import av
 import av.logging
@@ -61,15 +61,17 @@ class Refused(Exception):  # noqa: N818 - not an error of the program: the answe
         self.facts = {"error": error, **facts}
 
 
-def run(job: dict[str, Any], data: bytes, send: Send) -> dict[str, Any]:
-    """Do a job: give what the recording is, and send what it became, if anything."""
+def run(job: dict[str, Any], file: Any, send: Send) -> dict[str, Any]:
+    """Do a job on a file that has `read`, and perhaps `seek`: give what the recording is, and send what it became."""
     av.logging.set_libav_level(av.logging.PANIC)
     try:
-        source = Source(job, data, send)
+        source = Source(job, file, send)
         return _measured(source) if job["form"] is None else _converted(source, job, send)
     except Refused as refused:
         return refused.facts
-    except (av.FFmpegError, OverflowError) as error:
+    except MemoryError:
+        raise
+    except (av.FFmpegError, ValueError, OverflowError) as error:
         return {"error": "bad", "reason": f"the sound of the {job['found']} cannot be decoded ({_why(error)})"}
 
 
@@ -108,18 +110,20 @@ def _converted(source: Source, job: dict[str, Any], send: Send) -> dict[str, Any
 class Source:
     """A recording that is decoded once, from its beginning. Raises `Refused`."""
 
-    def __init__(self, job: dict[str, Any], data: bytes, send: Send) -> None:
-        self._data, self._send, self._limit = data, send, job["seconds"]
+    def __init__(self, job: dict[str, Any], file: Any, send: Send) -> None:
+        self._send, self._limit, self._size = send, job["seconds"], job["size"]
         self._found, self._demuxer = job["found"], job["demuxer"]
-        self._container = _opened(job, data)
+        indexed = self._demuxer == "mp3" and _is_indexed(file)
+        self._container = _opened(job, file)
         streams = self._container.streams.audio
         if not streams:
             raise Refused("bad", reason=f"the {self._found} holds no sound")
         self._stream = streams[0]
         # libav's own list is asked only while it looks for streams.
-        if self._stream.codec_context is None or self._stream.codec_context.name not in _CODECS:
+        context: Any = self._stream.codec_context  # None where libav has no decoder
+        if context is None or context.name not in _CODECS:
             raise Refused("bad", reason=f"the sound of the {self._found} is in a codec that is not decoded here")
-        self._claimed = self._claim()
+        self._claimed = self._claim(indexed)
         self._told = 0.0
         self._seconds = 0.0
         self._samples: dict[int, int] = {}
@@ -177,29 +181,37 @@ class Source:
             self._send(b"D", b"")
             self._told += _BREATH
 
-    def _claim(self) -> float:
+    def _claim(self, indexed: bool) -> float:  # noqa: FBT001 - said at its only call
         """Give the seconds that the container says it has, 0 where it does not say and libav guesses."""
         stream = self._stream
         if self._demuxer == "matroska":
             return (self._container.duration or 0) / av.time_base
-        says = self._demuxer == "flac" or (self._demuxer == "mp3" and any(mark in self._data[:_HEAD] for mark in _INDEXED))
+        says = indexed or self._demuxer == "flac"
         return float(stream.duration * stream.time_base) if says and stream.duration and stream.time_base else 0.0
 
     def _reaches_out(self) -> bool:
         """Say whether the index of an mp4 names bytes beyond the end. Its durations are no guide: some are wrong by hours."""
         entries = self._stream.index_entries if self._demuxer == "mov" else ()
         last = range(max(0, len(entries) - 50), len(entries))
-        return any(entries[at].pos + entries[at].size > len(self._data) for at in last)
+        return any(entries[at].pos + entries[at].size > self._size for at in last)
 
 
-def _opened(job: dict[str, Any], data: bytes) -> InputContainer:
+def _opened(job: dict[str, Any], file: BinaryIO) -> InputContainer:
     options = {"protocol_whitelist": "none", "format_whitelist": job["demuxer"], "codec_whitelist": ",".join(_CODECS)}
     if job["demuxer"] == "s16le":
         options |= {"sample_rate": str(job["rate"]), "ch_layout": "mono"}
     try:
-        return av.open(io.BytesIO(data), "r", format=job["demuxer"], container_options=options, io_open=_nothing)
-    except (av.FFmpegError, OverflowError) as error:
+        return av.open(file, "r", format=job["demuxer"], container_options=options, io_open=_nothing, metadata_errors="replace")
+    except MemoryError:
+        raise
+    except (av.FFmpegError, ValueError, OverflowError) as error:
         raise Refused("bad", reason=f"the bytes cannot be read as {job['found']} ({_why(error)})") from error
+
+
+def _is_indexed(file: Any) -> bool:
+    head = file.read(_HEAD)
+    file.seek(0)
+    return any(mark in head for mark in _INDEXED)
 
 
 def _nothing(url: str, *_: object) -> NoReturn:

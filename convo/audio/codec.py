@@ -97,7 +97,11 @@ def _job(found: str, sample_rate: int | None, form: Form | None = None, longest:
     wanted = form and {
         "format": form.format, "rate": form.sample_rate, "channels": form.channels, "bit_rate": form.bit_rate,
     }  # fmt: skip
-    return {"found": found, "demuxer": demuxer, "rate": sample_rate or PCM16_RATE, "form": wanted, "longest": longest}
+    rate = PCM16_RATE if sample_rate is None else sample_rate
+    return {
+        "found": found, "demuxer": demuxer, "rate": rate, "form": wanted, "longest": longest,
+        "streamed": found in ("wav", "pcm16"),
+    }  # fmt: skip
 
 
 def _converted(pieces: list[Piece], form: Form) -> list[Converted]:

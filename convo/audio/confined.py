@@ -9,6 +9,7 @@ length in 4 bytes, and the content: `D` bytes of the result, `P` the end of a pi
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
@@ -52,7 +53,8 @@ def _answer(source: BinaryIO, send: Callable[[bytes, bytes], None]) -> dict[str,
         return {"error": "missing", "reason": str(error)}
     try:
         confine(**job["confines"])
-        return child.run(job, _exactly(source, job["size"]), send)
+        file = Incoming(source, job["size"]) if job["streamed"] else io.BytesIO(_exactly(source, job["size"]))
+        return child.run(job, file, send)
     except (BrokenPipeError, EOFError):
         raise
     except MemoryError:
@@ -66,6 +68,19 @@ def _exactly(source: BinaryIO, size: int) -> bytes:
     if len(data) < size:
         raise EOFError
     return data
+
+
+class Incoming:
+    """A recording that is read while it comes in: a wav may be larger than all that is made of it."""
+
+    def __init__(self, source: BinaryIO, size: int) -> None:
+        self._source, self._left = source, size
+
+    def read(self, size: int) -> bytes:
+        """Give the next bytes."""
+        data = _exactly(self._source, min(size, self._left))
+        self._left -= len(data)
+        return data
 
 
 def confine(cpu: int, memory: int) -> None:

@@ -39,6 +39,8 @@ _HEADER = Struct(">I")
 _FRAME = Struct(">cI")
 _LARGEST = 1 << 16
 """Bytes of one frame."""
+_SPARE = 1 << 20
+"""Bytes of an answer that may come on top of twice the result: what is said of each piece, and signs of life."""
 _MEGABYTE = 1_000_000
 _KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH")
 """What an interpreter may need to start: Windows' own folder, and where its shared library is."""
@@ -47,7 +49,7 @@ _LEAST_SECONDS, _SECONDS_PER_MEGABYTE, _MOST_SECONDS = 30, 40, 600
 _NO_TIME = {-getattr(signal, name) for name in ("SIGXCPU",) if hasattr(signal, name)}
 _CRASHES = {-getattr(signal, name) for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT") if hasattr(signal, name)}
 _CRASHES.add(0xC0000005)  # an access violation on Windows
-_WALL = 3
+_WALL = 5
 """Times the processor time that a job may take on a busy machine."""
 
 
@@ -106,14 +108,9 @@ def ask(job: dict[str, Any], data: bytes, limits: Limits, purpose: str) -> Answe
         raise BadAudio("the audio is empty")
     if len(data) > limits.input:
         raise TooLarge("the audio", len(data), limits.input, "bytes")
-    cpu = min(limits.time, _LEAST_SECONDS + len(data) * _SECONDS_PER_MEGABYTE // _MEGABYTE)
-    held = limits.output if job["form"] else 0
-    header = json.dumps(job | {
-        "size": len(data), "seconds": limits.seconds, "output": limits.output,
-        "confines": {"cpu": cpu, "memory": limits.memory + 2 * len(data) + held},
-    }).encode()  # fmt: skip
+    cpu = _seconds(len(data), limits)
     process = _started(purpose)
-    answer, late = _run(process, header, data, limits.output, cpu * _WALL)
+    answer, late = _run(process, message(job, len(data), limits), data, limits.output, cpu * _WALL)
     if late and answer is None:
         raise CodecFailed(f"decoding {len(data):,} bytes was stopped after {cpu * _WALL} seconds")
     if answer is None:
@@ -121,6 +118,21 @@ def ask(job: dict[str, Any], data: bytes, limits: Limits, purpose: str) -> Answe
     if isinstance(answer, _Refusal):
         _refused(answer, limits, purpose)
     return answer
+
+
+def message(job: dict[str, Any], size: int, limits: Limits) -> bytes:
+    """Give what the process is told before the recording, of so many bytes."""
+    held = limits.output if job["form"] else 0
+    memory = limits.memory + (0 if job["streamed"] else 2 * size) + held
+    header = json.dumps(job | {
+        "size": size, "seconds": limits.seconds, "output": limits.output,
+        "confines": {"cpu": _seconds(size, limits), "memory": memory},
+    }).encode()  # fmt: skip
+    return _HEADER.pack(len(header)) + header
+
+
+def _seconds(size: int, limits: Limits) -> int:
+    return min(limits.time, _LEAST_SECONDS + size * _SECONDS_PER_MEGABYTE // _MEGABYTE)
 
 
 def _run(
@@ -134,11 +146,12 @@ def _run(
         process.kill()
 
     timer = threading.Timer(seconds, stop)
-    timer.daemon = True
+    teller = threading.Thread(target=_tell, args=(process.stdin, header, data))
+    timer.daemon = teller.daemon = True
     with process:
         try:
             timer.start()
-            _tell(cast(IO[bytes], process.stdin), header, data)
+            teller.start()
             answer = _heard(cast(IO[bytes], process.stdout), most)
             if answer is None:
                 _let_die(process)
@@ -147,29 +160,30 @@ def _run(
         finally:
             timer.cancel()
             process.kill()
+            if teller.ident is not None:
+                teller.join()
     return answer, late.is_set()
 
 
-def _libraries(purpose: str) -> str:
-    """Give the folder that holds PyAV, which is not imported here."""
+def places(purpose: str) -> list[str]:
+    """Give the folder of this package and the one that holds PyAV, which is not imported here."""
     try:
         found = importlib.util.find_spec("av")
     except (ImportError, ValueError):
         found = None
     if found is None or found.origin is None:  # no package, or a folder of that name
         raise MissingDependency("av", "audio", purpose)
-    return str(Path(found.origin).parents[1])
+    return [str(Path(__file__).parents[1]), str(Path(found.origin).parents[1])]
 
 
 def _started(purpose: str) -> subprocess.Popen[bytes]:
-    libraries = _libraries(purpose)
+    command = ["-I", "-S", "-c", _START, *places(purpose)]
     if not sys.executable or getattr(sys, "frozen", False):
         raise CodecFailed("there is no Python interpreter to start: sys.executable names none")
-    package = str(Path(__file__).parents[1])
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
         return subprocess.Popen(  # noqa: S603 - this interpreter, with code of our own
-            [sys.executable, "-I", "-S", "-c", _START, package, libraries],
+            [sys.executable, *command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=0,
         )  # fmt: skip
     except OSError as error:
@@ -179,7 +193,7 @@ def _started(purpose: str) -> subprocess.Popen[bytes]:
 def _tell(pipe: IO[bytes], header: bytes, data: bytes) -> None:
     """Write the job. A process that does not read it has died, which its answer tells."""
     with contextlib.suppress(OSError):
-        for part in (_HEADER.pack(len(header)) + header, data):
+        for part in (header, data):
             view = memoryview(part)
             while view:
                 view = view[pipe.write(view) :]
@@ -188,11 +202,12 @@ def _tell(pipe: IO[bytes], header: bytes, data: bytes) -> None:
 def _heard(pipe: IO[bytes], most: int) -> Answer | _Refusal | None:
     """Read frames up to the last one; None where they end before it, or are none: what answers is not trusted."""
     pieces: list[Piece] = []
-    piece, total = io.BytesIO(), 0
+    piece, left = io.BytesIO(), 2 * most + _SPARE
     while head := _exactly(pipe, _FRAME.size):
         kind, size = _FRAME.unpack(head)
-        content = _exactly(pipe, size) if size <= _LARGEST else b""
-        if len(content) < size or size > _LARGEST or (total := total + size) > most + _LARGEST * (len(pieces) + 2):
+        left -= len(head) + size
+        content = _exactly(pipe, size) if size <= _LARGEST and left >= 0 else b""
+        if left < 0 or len(content) < size:
             return None
         try:
             if kind == b"D":

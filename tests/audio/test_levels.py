@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from itertools import chain
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given
@@ -68,7 +68,7 @@ def test_the_levels_are_the_plain_ones_however_the_sound_is_fed(sound: array[int
     data = sound.tobytes()
     meter = Meter(1_000, channels)
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         meter.feed(data[start:end])
     assert meter.samples == len(sound) // channels
     assert meter.levels() == pytest.approx(plainly(sound, 1_000, channels), abs=1e-9)
