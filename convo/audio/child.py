@@ -69,7 +69,9 @@ def run(job: dict[str, Any], data: bytes, send: Send) -> dict[str, Any]:
         return _measured(source) if job["form"] is None else _converted(source, job, send)
     except Refused as refused:
         return refused.facts
-    except (av.FFmpegError, OverflowError) as error:
+    except MemoryError:
+        raise
+    except (av.FFmpegError, ValueError, OverflowError) as error:
         return {"error": "bad", "reason": f"the sound of the {job['found']} cannot be decoded ({_why(error)})"}
 
 
@@ -197,8 +199,12 @@ def _opened(job: dict[str, Any], data: bytes) -> InputContainer:
     if job["demuxer"] == "s16le":
         options |= {"sample_rate": str(job["rate"]), "ch_layout": "mono"}
     try:
-        return av.open(io.BytesIO(data), "r", format=job["demuxer"], container_options=options, io_open=_nothing)
-    except (av.FFmpegError, OverflowError) as error:
+        return av.open(
+            io.BytesIO(data), "r", format=job["demuxer"], container_options=options, io_open=_nothing, metadata_errors="replace"
+        )
+    except MemoryError:
+        raise
+    except (av.FFmpegError, ValueError, OverflowError) as error:
         raise Refused("bad", reason=f"the bytes cannot be read as {job['found']} ({_why(error)})") from error
 
 

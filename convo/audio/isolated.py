@@ -47,7 +47,7 @@ _LEAST_SECONDS, _SECONDS_PER_MEGABYTE, _MOST_SECONDS = 30, 40, 600
 _NO_TIME = {-getattr(signal, name) for name in ("SIGXCPU",) if hasattr(signal, name)}
 _CRASHES = {-getattr(signal, name) for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT") if hasattr(signal, name)}
 _CRASHES.add(0xC0000005)  # an access violation on Windows
-_WALL = 3
+_WALL = 5
 """Times the processor time that a job may take on a busy machine."""
 
 
@@ -106,14 +106,9 @@ def ask(job: dict[str, Any], data: bytes, limits: Limits, purpose: str) -> Answe
         raise BadAudio("the audio is empty")
     if len(data) > limits.input:
         raise TooLarge("the audio", len(data), limits.input, "bytes")
-    cpu = min(limits.time, _LEAST_SECONDS + len(data) * _SECONDS_PER_MEGABYTE // _MEGABYTE)
-    held = limits.output if job["form"] else 0
-    header = json.dumps(job | {
-        "size": len(data), "seconds": limits.seconds, "output": limits.output,
-        "confines": {"cpu": cpu, "memory": limits.memory + 2 * len(data) + held},
-    }).encode()  # fmt: skip
+    cpu = _seconds(len(data), limits)
     process = _started(purpose)
-    answer, late = _run(process, header, data, limits.output, cpu * _WALL)
+    answer, late = _run(process, message(job, len(data), limits), data, limits.output, cpu * _WALL)
     if late and answer is None:
         raise CodecFailed(f"decoding {len(data):,} bytes was stopped after {cpu * _WALL} seconds")
     if answer is None:
@@ -121,6 +116,21 @@ def ask(job: dict[str, Any], data: bytes, limits: Limits, purpose: str) -> Answe
     if isinstance(answer, _Refusal):
         _refused(answer, limits, purpose)
     return answer
+
+
+def message(job: dict[str, Any], size: int, limits: Limits) -> bytes:
+    """Give what the process is told before the recording, of so many bytes."""
+    held = limits.output if job["form"] else 0
+    memory = limits.memory + 2 * size + held
+    header = json.dumps(job | {
+        "size": size, "seconds": limits.seconds, "output": limits.output,
+        "confines": {"cpu": _seconds(size, limits), "memory": memory},
+    }).encode()  # fmt: skip
+    return _HEADER.pack(len(header)) + header
+
+
+def _seconds(size: int, limits: Limits) -> int:
+    return min(limits.time, _LEAST_SECONDS + size * _SECONDS_PER_MEGABYTE // _MEGABYTE)
 
 
 def _run(
@@ -150,26 +160,25 @@ def _run(
     return answer, late.is_set()
 
 
-def _libraries(purpose: str) -> str:
-    """Give the folder that holds PyAV, which is not imported here."""
+def places(purpose: str) -> list[str]:
+    """Give the folder of this package and the one that holds PyAV, which is not imported here."""
     try:
         found = importlib.util.find_spec("av")
     except (ImportError, ValueError):
         found = None
     if found is None or found.origin is None:  # no package, or a folder of that name
         raise MissingDependency("av", "audio", purpose)
-    return str(Path(found.origin).parents[1])
+    return [str(Path(__file__).parents[1]), str(Path(found.origin).parents[1])]
 
 
 def _started(purpose: str) -> subprocess.Popen[bytes]:
-    libraries = _libraries(purpose)
+    command = ["-I", "-S", "-c", _START, *places(purpose)]
     if not sys.executable or getattr(sys, "frozen", False):
         raise CodecFailed("there is no Python interpreter to start: sys.executable names none")
-    package = str(Path(__file__).parents[1])
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
         return subprocess.Popen(  # noqa: S603 - this interpreter, with code of our own
-            [sys.executable, "-I", "-S", "-c", _START, package, libraries],
+            [sys.executable, *command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=0,
         )  # fmt: skip
     except OSError as error:
@@ -179,7 +188,7 @@ def _started(purpose: str) -> subprocess.Popen[bytes]:
 def _tell(pipe: IO[bytes], header: bytes, data: bytes) -> None:
     """Write the job. A process that does not read it has died, which its answer tells."""
     with contextlib.suppress(OSError):
-        for part in (_HEADER.pack(len(header)) + header, data):
+        for part in (header, data):
             view = memoryview(part)
             while view:
                 view = view[pipe.write(view) :]

@@ -41,9 +41,9 @@ def samples_of(wav: bytes) -> array[int]:
 
 def likeness(one: array[int], other: array[int], *, reach: int = 2_700) -> tuple[float, int]:
     """The correlation of two sounds where it is largest, and the lag in samples there: how much later the other one is."""
-    thin = _correlations(one[::3], other[::3], range(-reach // 3, reach // 3))
-    near = max(thin, key=thin.__getitem__) * 3
-    found = _correlations(one, other, range(near - 3, near + 4))
+    thin = _correlations(one[::6], other[::6], range(-reach // 6, reach // 6))
+    near = max(thin, key=thin.__getitem__) * 6
+    found = _correlations(one, other, range(near - 6, near + 7))
     lag = max(found, key=found.__getitem__)
     return found[lag], lag
 

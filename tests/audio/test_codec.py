@@ -97,7 +97,9 @@ def test_channels_are_mixed_without_clipping(channels: int, wanted: int) -> None
 
 def test_mono_is_the_mean_of_stereo() -> None:
     left = sounds.tone(0.2, level=0.8)
-    data = sounds.wav_of(array("h", (value for pair in zip(left, bytes(2 * len(left)), strict=False) for value in pair)), channels=2)
+    data = sounds.wav_of(
+        array("h", (value for pair in zip(left, bytes(2 * len(left)), strict=False) for value in pair)), channels=2
+    )
     assert convert(data, "wav", WAV).levels.peak == pytest.approx(0.4, abs=0.01)
 
 
@@ -143,7 +145,7 @@ PADDED = {"aac": 0.1, "m4a": 0.045}
 """Seconds that come back too many: ADTS cannot tell of the encoder's delay, and libav keeps the end of a last frame."""
 
 
-@pytest.mark.parametrize("rate", [16_000, 24_000, 48_000])
+@pytest.mark.parametrize("rate", [24_000, 48_000])
 @pytest.mark.parametrize("name", FORMS)
 def test_a_round_trip_keeps_the_sound(name: str, rate: int) -> None:
     source = convert(sample("himself.flac"), "flac", WAV)
@@ -154,7 +156,7 @@ def test_a_round_trip_keeps_the_sound(name: str, rate: int) -> None:
     back = convert(got.data, name, WAV, sample_rate=rate)
     assert back.probe.duration == pytest.approx(0.76, abs=PADDED.get(name, 0.001))
     same, lag = sounds.likeness(sounds.samples_of(source.data), sounds.samples_of(back.data))
-    assert same > (0.95 if rate > 16_000 else 0.9)
+    assert same > 0.95
     assert lag <= 24 * (64 if name == "aac" else 3)
 
 
@@ -176,7 +178,16 @@ def test_forms_are_equal_when_they_make_the_same_sound() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("midi",), ("mp3", 24_001), ("opus", 44_100), ("wav", 0), ("wav", 24_000, 0), ("wav", 24_000, 3), ("mp3", 24_000, 1, 1), ("",)],
+    [
+        ("midi",),
+        ("mp3", 24_001),
+        ("opus", 44_100),
+        ("wav", 0),
+        ("wav", 24_000, 0),
+        ("wav", 24_000, 3),
+        ("mp3", 24_000, 1, 1),
+        ("",),
+    ],
 )
 def test_a_form_that_cannot_be_made_is_refused(arguments: tuple[str, int, int, int]) -> None:
     with pytest.raises(BadAudio):
