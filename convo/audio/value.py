@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import attrs
+import pybase64
 
 from convo.audio.checks import problems_of
 from convo.audio.files import read_source, write_whole
@@ -269,8 +270,6 @@ class Audio:
         """Give a data URL for the player of a page; pcm16, which no browser plays, as wav. Raises `AudioNotLoaded`."""
         audio = self.convert("wav") if self.format == "pcm16" else self
         known = FORMATS.get(audio.format)
-        import pybase64
-
         mime = "application/octet-stream" if known is None else known.mime
         return f"data:{mime};base64,{pybase64.b64encode_as_string(audio.data)}"
 
