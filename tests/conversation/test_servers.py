@@ -56,7 +56,17 @@ def test_a_reply_is_a_reference_where_the_server_takes_its_ids_back(world: World
     assert "at vllm" in other.explain()
 
 
-def test_a_recording_is_transcribed_for_a_server_that_takes_none_of_its_format(world: World, fake: FakeAPI) -> None:
+def test_a_recording_is_converted_for_a_server_that_takes_none_of_its_format(world: World, fake: FakeAPI) -> None:
+    chat = told(world, Server(name="mine", input_audio=("mp3",))).create()
+    chat.send(world.client, recording(None), **VOICE)
+    (part,) = fake.last.body["messages"][0]["content"]
+    assert part["input_audio"]["format"] == "mp3"
+
+
+def test_a_recording_is_transcribed_for_a_server_that_takes_none_of_its_format_where_nothing_converts_it(
+    world: World, fake: FakeAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convo.steps.requests.can_convert", lambda: False)
     fake.will_transcribe("Is it loyal?")
     chat = told(world, Server(name="mine", input_audio=("mp3",))).create()
     chat.send(world.client, recording(None), policy=NEEDED, **VOICE)

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 HEARS = {"model": "gpt-audio-1.5", "modalities": ["text"]}
 READS = {"model": "gpt-4.1"}
+TOO_SHORT = {
+    "type": "input_audio",
+    "input_audio": {"data": base64.b64encode(wav(0.01)).decode(), "format": "wav"},
+}
+"""A recording that the API refuses: as a part of its own JSON it is stored all the same."""
 TRANSCRIBING = convo.Policy(missing_transcript="transcribe")
 
 
@@ -284,7 +289,7 @@ def test_all_recordings_of_an_owner_newest_first(store: Any, client: Any, fake: 
 
 def test_one_that_fails_stops_no_other_and_is_told_of(store: Any, client: Any, fake: FakeAPI, clock: FixedClock) -> None:
     chats = filled_store(store, clock, 9)
-    chats[1].add(recording(None, wav(0.01)))
+    chats[1].add(TOO_SHORT)
     for number in range(4):
         fake.will_transcribe(str(number))
     fake.will_fail(500)
@@ -591,7 +596,7 @@ def test_a_transcription_that_fails_begins_no_turn_and_the_same_call_tries_again
 
 def test_a_recording_that_the_api_refuses_does_not_stop_the_conversation(store: Any, client: Any, fake: FakeAPI) -> None:
     chat = store.create()
-    chat.send(client, recording(None, wav(0.01)), "Hello?", unheard(), **READS, policy=TRANSCRIBING)
+    chat.send(client, TOO_SHORT, "Hello?", unheard(), **READS, policy=TRANSCRIBING)
     said = [part["text"] for part in chats(fake)[0]["messages"][0]["content"]]
     assert said == ["[recording without a transcript]", "Hello?", f"Recording {str(unheard().digest)[:8]}."]
     assert chat.history()[0].media[0].transcript is None

@@ -61,7 +61,7 @@ def test_a_spoken_answer_is_a_message_whose_bytes_are_beside_it() -> None:
     draft = read(spoken()).draft
     (piece,) = draft.media
     assert (piece.data, piece.part, piece.kind, piece.format) == (WAV, -1, "audio", "wav")
-    assert (piece.digest, piece.transcript, piece.voice, piece.duration) == (HELD["$blob"], "Yes.", "alloy", 0.05)
+    assert (piece.digest, piece.transcript, piece.voice, piece.duration) == (HELD["$blob"], "Yes.", "alloy", 0.1)
     assert (draft.audio_id, draft.audio_expires, draft.audio_origin) == ("audio_1", START * 1_000_000, "http://api.test/v1")
     assert decode(draft.body)["audio"] == {"id": "audio_1", "data": HELD, "expires_at": START, "transcript": "Yes."}
     assert SPEECH not in draft.body
