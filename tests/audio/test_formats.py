@@ -67,8 +67,8 @@ def test_there_is_a_format_for_every_use() -> None:
     [
         ("audio/wav", "wav"), ("AUDIO/X-WAV", "wav"), ("audio/webm;codecs=opus", "webm"), ("video/webm; codecs=vp8", "webm"),
         ("audio/ogg; codecs=opus", "ogg"), ("audio/opus", "opus"), ("audio/mp4", "mp4"), ("audio/x-m4a", "m4a"),
-        ("audio/mpeg", "mp3"), ("audio/pcm;rate=16000", "pcm16"), (" audio/flac ", "flac"),
-        ("audio/3gpp", "mp4"), ("video/quicktime", "mp4"),
+        ("audio/mpeg", "mp3"), ("audio/pcm;rate=16000", "pcm16"), (" audio/flac ", "flac"), ("audio/3gpp", "mp4"),
+        ("video/quicktime", "mp4"),
         ("image/png", None), ("", None),
     ],
 )  # fmt: skip
