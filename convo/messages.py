@@ -186,7 +186,7 @@ def audio_of(piece: Media, message: Message | Draft) -> Audio:
         sample_rate=piece.sample_rate, channels=piece.channels, transcript=piece.transcript, voice=piece.voice,
         id=message.audio_id if reply else None,
         expires_at=from_micros(expires) if reply and expires is not None else None,
-        made_by=piece.made_by, data=piece.data,
+        made_by=piece.made_by, translation=piece.translation, data=piece.data,
     )  # fmt: skip
 
 
