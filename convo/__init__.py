@@ -50,6 +50,7 @@ from convo.errors import (
     NotFound,
     NothingToSend,
     PoolExhausted,
+    PresetNotFound,
     ReadOnlyStore,
     ReadOnlyView,
     RecordingNotFound,
@@ -168,6 +169,8 @@ __all__ = [
     "Policy",
     "PoolExhausted",
     "Present",
+    "Preset",
+    "PresetNotFound",
     "ReadOnlyStore",
     "ReadOnlyView",
     "ReasoningDelta",
@@ -207,6 +210,7 @@ __all__ = [
     "TranscriptDelta",
     "TranscriptMissing",
     "TranscriptionFailure",
+    "Translated",
     "TurnInProgress",
     "UnknownAudioFormat",
     "UnsupportedApi",
@@ -233,7 +237,9 @@ _LATER = {
     "Hit": "hits",
     "ResponseFold": "response_stream",
     "Listener": "listening",
+    "Preset": "presets",
     "Transcribed": "transcribing",
+    "Translated": "translating",
     "TranscriptionFailure": "transcribing",
 }
 """Where the names are that many programs do not need: a sync one should not pay for asyncio."""
@@ -246,11 +252,13 @@ if typing.TYPE_CHECKING:
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.intake.response_stream import ResponseFold
+    from convo.presets import Preset
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
+    from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
 else:
 
-    def __getattr__(name: str) -> object:
+    def __getattr__(name: str) -> object:  # noqa: C901 - one case a module
         """Import a name of `_LATER` when it is first asked for."""
         match _LATER.get(name):
             case "async_api":
@@ -269,8 +277,12 @@ else:
                 from convo.intake import response_stream as home
             case "listening":
                 from convo.sync_api import listening as home
+            case "presets":
+                from convo import presets as home
             case "transcribing":
                 from convo.steps import transcribing as home
+            case "translating":
+                from convo.steps import translating as home
             case _:
                 message = f"module 'convo' has no attribute {name!r}"
                 raise AttributeError(message)

@@ -10,7 +10,7 @@ from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan,
 from convo.assembly.window import budget_of
 from convo.audio import Audio
 from convo.checks import check_type
-from convo.errors import InputError
+from convo.errors import ConflictingArguments, InputError
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.policy import Policy
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from convo.history import History
     from convo.memory import Memory
     from convo.messages import Draft, Media, Message
+    from convo.presets import Preset
     from convo.protocol import Known
     from convo.steps.effects import Steps
     from convo.steps.place import Place
@@ -77,6 +78,15 @@ def target_of(place: Place, model: str, api: str, client: Any, origin: str | Non
     return Target(found, where, arguments, server=server, api=api)
 
 
+def check_no_speed(arguments: Mapping[str, Any]) -> None:
+    """Raise `ConflictingArguments` for a speed: no model that answers in a conversation has one."""
+    if arguments.get("speed") is not None:
+        raise ConflictingArguments(
+            "speed= belongs to the Speech API: pass it to speak(), in a Preset, or as Policy(speech_speed=) for replies that "
+            "another model speaks"
+        )
+
+
 def opened(
     place: Place, target: Target, policy: Policy, key: str | None = None, branch: UUID | None = None
 ) -> Steps[Opened]:  # fmt: skip
@@ -109,11 +119,17 @@ def _bytes(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[dic
 
 
 def request(
-    place: Place, model: str, *, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any]
-) -> Steps[Request | Seeds]:
+    place: Place, model: str, *, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any],
+    preset: Preset | str | None = None,
+) -> Steps[Request | Seeds]:  # fmt: skip
     """Assemble a request, or what a session begins with, and write nothing."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     policy = policy or Policy()
+    check_no_speed(arguments)
+    if preset is not None:
+        from convo.steps.presets import preset_of, with_preset
+
+        arguments = with_preset(arguments, (yield from preset_of(place.owner, preset)))
     target = moved_on(place.tools, target_of(place, model, api, client, origin, arguments), policy)
     check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target, policy)
