@@ -14,15 +14,7 @@ from convo.assembly.recordings import untranscribed
 from convo.canonical import check_text, printable
 from convo.checks import check_type
 from convo.content import MAX_STRING, TEXT_COLUMN
-from convo.errors import (
-    CodecFailed,
-    ConflictingArguments,
-    ConvoError,
-    InputError,
-    MissingDependency,
-    RecordingNotFound,
-    TooLarge,
-)
+from convo.errors import CodecFailed, ConflictingArguments, ConvoError, InputError, MissingDependency, RecordingNotFound, TooLarge
 from convo.messages import text_of
 from convo.policy import Policy
 from convo.steps.ears import OF_ONE, Ears, filled, is_refusal
