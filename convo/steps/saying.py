@@ -18,7 +18,7 @@ from convo.policy import Policy
 from convo.presets import Preset, check_voice
 from convo.protocol import check_key, hash_of
 from convo.speech import Wish
-from convo.steps.effects import read, unless_taken
+from convo.steps.effects import read, write
 from convo.steps.ending import persisted
 from convo.steps.log import AGAIN, check_head, put_piece
 from convo.steps.presets import preset_of
@@ -156,7 +156,7 @@ def _recorded(
         place.owner, place.found.branch, now, (draft,), exchange_id=first["id"], expected=expected,
         exchange={**row, "key": key, "hash": hash_of([draft])},
     )  # fmt: skip
-    put = yield from unless_taken(speeches.say, entry, place.found.id, others, whole=True)
+    put = yield from write(speeches.say, entry, place.found.id, others)
     if put is not None:
         branch, head = put
         place.moved(head, branch)

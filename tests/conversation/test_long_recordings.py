@@ -13,8 +13,8 @@ import sqlalchemy as sa
 import convo
 from convo.audio import hearing
 from convo.store import tables
-from convo.testing import fake as fakes
 from convo.testing import sound
+from convo.testing.transcription import transcription
 from tests.audio.builders import sample
 from tests.conversation.test_transcripts import calls, ran
 
@@ -66,8 +66,8 @@ def test_each_piece_is_told_how_the_text_before_it_ends(chat: Any, client: Any, 
     for text in (long, "", "Three.", "Four."):
         fake.will_transcribe(text)
     chat.transcribe(client, language="en")
-    prompts = [call.get("prompt") for call in calls(fake)]
-    assert prompts[0] is None
+    assert "prompt" not in calls(fake)[0]
+    prompts: list[str] = [call.get("prompt", "") for call in calls(fake)]
     assert prompts[1] == prompts[2]
     assert prompts[1].endswith("dog end.")
     assert prompts[1].startswith("dog ")
@@ -189,7 +189,7 @@ def test_cancelled_in_the_midst_it_keeps_what_was_billed(database: Database, fak
         async with convo.AsyncStore(database.url, **database.options) as store, fake.async_client() as client:
             chat = await store.create()
             await chat.add(LONG)
-            answer, left = fakes.transcription, [1]
+            answer, left = transcription, [1]
 
             def cancelling(call: Any, text: Any) -> Any:
                 if not left:
@@ -197,12 +197,12 @@ def test_cancelled_in_the_midst_it_keeps_what_was_billed(database: Database, fak
                 left.pop()
                 return answer(call, text)
 
-            monkeypatch.setattr(fakes, "transcription", cancelling)
+            monkeypatch.setattr("convo.testing.fake.transcription", cancelling)
             with pytest.raises(asyncio.CancelledError):
                 await chat.transcribe(client)
-            return (await chat.usage()).calls, (await chat.history())[0].audio.transcript
+            return (await chat.usage()).calls, (await chat.history())[0].text
 
-    assert asyncio.run(run()) == (1, None)
+    assert asyncio.run(run()) == (1, "")
 
 
 # --- what becomes of a recording -------------------------------------------------------------------
@@ -228,7 +228,8 @@ def test_what_fits(size: int, format_: str | None, duration: float | None, longe
 
 def test_a_format_that_the_endpoint_does_not_take_is_converted() -> None:
     ((name, data, mime),) = hearing.files_of(sample("himself.aac"), "aac", None, None)
-    assert (name, mime, convo.Audio.from_bytes(data).duration) == ("recording.mp3", "audio/mpeg", pytest.approx(0.76, abs=0.15))
+    assert (name, mime) == ("recording.mp3", "audio/mpeg")
+    assert convo.Audio.from_bytes(data).duration == pytest.approx(0.76, abs=0.15)
 
 
 def test_samples_get_a_header_and_are_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
