@@ -1,4 +1,4 @@
-"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load depth window economy import`."""
+"""Run the benchmarks named on the command line, or all: `python -m benchmarks append load depth window economy convert import`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ QUESTIONS = {
     "depth": "What does it cost to assemble a request on a line that was edited 100 times, against one never edited?",
     "window": "What does a request of a conversation of 100,000 messages cost, against its window alone?",
     "economy": "What does a voice conversation of two hours cost under each policy, by a biller of its own?",
+    "convert": "What does it cost to convert a recording, and how much of the sound is left?",
     "import": "What does it cost to import convo, against SQLAlchemy?",
 }
 

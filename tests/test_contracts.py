@@ -73,7 +73,7 @@ def test_what_the_design_calls_pure_is_in_the_innermost_ring() -> None:
 # --- what an import costs --------------------------------------------------------------------------
 
 LATER = (
-    "openai", "alembic", "starlette", "uvicorn", "psycopg", "asyncpg", "click", "httpx", "httpx2", "pydantic",
+    "openai", "alembic", "starlette", "uvicorn", "psycopg", "asyncpg", "click", "httpx", "httpx2", "pydantic", "av",
     "sqlalchemy.ext.asyncio", "convo.testing", "convo.cli",
 )  # fmt: skip
 """What is imported where it is used, never by `import convo`."""
@@ -118,8 +118,9 @@ def imports_at_once(tree: ast.Module) -> Iterator[str]:
             pending.extend(ast.iter_child_nodes(node))
 
 
-OPTIONAL = {"openai", "httpx", "httpx2", "starlette", "uvicorn", "psycopg", "asyncpg", "alembic"}
+OPTIONAL = {"openai", "httpx", "httpx2", "starlette", "uvicorn", "psycopg", "asyncpg", "alembic", "av"}
 AT_ONCE = {
+    "audio.child": "imported in the codec's child process only",
     "testing.inprocess": "imported by FakeAPI.client()",
     "testing.app": "imported by FakeAPI.asgi()",
     "testing.serve": "imported by FakeAPI.serve()",
@@ -147,6 +148,19 @@ FORBIDDEN_METHODS = {
 }  # fmt: skip
 
 ALLOWED = {
+    ("audio.isolated", "import importlib"): "importlib.util: where the package is that only the child process imports",
+    ("audio.isolated", "import io"): "io.BytesIO: bytes that grow in memory",
+    ("audio.isolated", "import os"): "the environment, of which the child process gets next to nothing",
+    ("audio.isolated", "import pathlib"): "where this package is, for the child process",
+    ("audio.isolated", "import subprocess"): "the child process",
+    ("audio.isolated", "import sys"): "the interpreter that is started",
+    ("audio.isolated", "import threading"): "the timer that ends a child process which hangs",
+    ("audio.confined", "import os"): "the child process itself: its descriptors and its end",
+    ("audio.confined", "import sys"): "the child process itself: stdin",
+    ("audio.confined", "open()"): "how much address space the child process has, before it is limited",
+    ("audio.child", "import io"): "io.BytesIO: bytes in memory, as libav reads and writes them",
+    ("audio.child", ".open()"): "av.open: a container in memory",
+    ("audio.levels", "import sys"): "the byte order of the machine",
     ("audio.files", "import os"): "the names of files that a caller gives",
     ("audio.files", "import pathlib"): "Audio.open and Audio.save: files that a caller names",
     ("audio.files", "import secrets"): "Audio.save: the name of the temporary file, which is moved to its place when it is whole",

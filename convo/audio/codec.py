@@ -13,13 +13,14 @@ import attrs
 from convo.audio.form import FORMS, Form
 from convo.audio.formats import PCM16_RATE
 from convo.audio.isolated import LIMITS, Limits, ask
-from convo.audio.levels import Levels
+from convo.audio.levels import SILENT, Levels
+from convo.audio.ogg import ends_within_page
 from convo.audio.probe import Probe
 from convo.audio.wave import claimed_wav, wav_of_samples
 from convo.errors import BadAudio, UnknownAudioFormat
 
 if TYPE_CHECKING:
-    from convo.audio.isolated import Answer
+    from convo.audio.isolated import Piece
 
 __all__ = ["FORMS", "LIMITS", "Converted", "Decoded", "Form", "Levels", "Limits", "convert", "decoded", "split"]
 
@@ -30,6 +31,9 @@ _DEMUXERS = {
 """libav's reader of each format. It is always named: libav's own guess would open what was never asked for."""
 _LEAST_PIECE = 0.1
 """Seconds: shorter sound is refused by the API, too."""
+
+_SLACK = 0.1
+"""Seconds that a header may claim too much."""
 
 
 @attrs.frozen
@@ -57,10 +61,9 @@ def decoded(data: bytes, found: str, *, sample_rate: int | None = None, limits: 
     Raises `BadAudio` with the reason where there is no sound that can be decoded, `AudioTooLong` and `TooLarge` past the
     limits, `MissingDependency` without the extra `audio`, `CodecFailed` when the process that decodes was ended.
     """
-    facts = ask(_job(found, sample_rate), data, limits, "decoding audio").facts
-    probe = Probe(found, facts["duration"], facts["rate"], facts["channels"])
-    claimed = claimed_wav(data) if found == "wav" else 0
-    return Decoded(probe, Levels(*facts["levels"]), facts["truncated"] or claimed > facts["duration"] * 1.02)
+    answer = ask(_job(found, sample_rate), data, limits, "decoding audio")
+    probe = Probe(found, answer.duration, answer.rate, answer.channels)
+    return Decoded(probe, answer.levels or SILENT, answer.truncated or _cut_off(data, found, answer.duration))
 
 
 def convert(data: bytes, found: str, form: Form, *, sample_rate: int | None = None, limits: Limits = LIMITS) -> Converted:
@@ -70,7 +73,7 @@ def convert(data: bytes, found: str, form: Form, *, sample_rate: int | None = No
     the recording is left out.
     """
     answer = ask(_job(found, sample_rate, form), data, limits, f"converting {found} to {form.format}")
-    return _converted(answer, form)[0]
+    return _converted(answer.pieces, form)[0]
 
 
 def split(
@@ -84,7 +87,7 @@ def split(
     if not longest >= _LEAST_PIECE:
         raise BadAudio(f"a recording cannot be cut into pieces of {longest!r} seconds", f"pass longest={_LEAST_PIECE} or more")
     answer = ask(_job(found, sample_rate, form, longest), data, limits, f"converting {found} to {form.format}")
-    return _converted(answer, form)
+    return _converted(answer.pieces, form)
 
 
 def _job(found: str, sample_rate: int | None, form: Form | None = None, longest: float | None = None) -> dict[str, Any]:
@@ -94,15 +97,22 @@ def _job(found: str, sample_rate: int | None, form: Form | None = None, longest:
     wanted = form and {
         "format": form.format, "rate": form.sample_rate, "channels": form.channels, "bit_rate": form.bit_rate,
     }  # fmt: skip
-    return {"demuxer": demuxer, "rate": sample_rate or PCM16_RATE, "form": wanted, "longest": longest}
+    return {"found": found, "demuxer": demuxer, "rate": sample_rate or PCM16_RATE, "form": wanted, "longest": longest}
 
 
-def _converted(answer: Answer, form: Form) -> list[Converted]:
+def _converted(pieces: list[Piece], form: Form) -> list[Converted]:
     return [
         Converted(
-            wav_of_samples(data, form.sample_rate, form.channels) if form.format == "wav" else data,
-            Probe(form.format, facts["samples"] / form.sample_rate, form.sample_rate, form.channels),
-            Levels(*facts["levels"]),
+            wav_of_samples(piece.data, form.sample_rate, form.channels) if form.format == "wav" else piece.data,
+            Probe(form.format, piece.samples / form.sample_rate, form.sample_rate, form.channels),
+            piece.levels,
         )
-        for data, facts in answer.pieces
+        for piece in pieces
     ]
+
+
+def _cut_off(data: bytes, found: str, duration: float) -> bool:
+    """Say whether the bytes end before the sound that their headers tell of."""
+    if found == "wav":
+        return claimed_wav(data) > duration + max(_SLACK, duration / 50)
+    return found in ("ogg", "opus") and ends_within_page(data)

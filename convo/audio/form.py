@@ -24,6 +24,14 @@ FORMS = ("wav", "pcm16", "flac", "mp3", "opus", "aac", "m4a", "webm")
 """The formats that sound can be converted to. `opus` is in Ogg, `aac` has ADTS headers, `webm` holds Opus."""
 
 
+def _rate(value: int | None) -> int:
+    return PCM16_RATE if value is None else value
+
+
+def _channels(value: int | None) -> int:
+    return 1 if value is None else value
+
+
 @attrs.frozen
 class Form:
     """What to convert to. What is left out is what speech needs: 24 kHz, one channel, 64 kbit/s (Opus 32).
@@ -32,8 +40,8 @@ class Form:
     """
 
     format: str = attrs.field(converter=format_named)
-    sample_rate: int = attrs.field(default=PCM16_RATE, converter=attrs.converters.default_if_none(PCM16_RATE))
-    channels: int = attrs.field(default=1, converter=attrs.converters.default_if_none(1))
+    sample_rate: int = attrs.field(default=None, converter=_rate)
+    channels: int = attrs.field(default=None, converter=_channels)
     bit_rate: int | None = None
 
     def __attrs_post_init__(self) -> None:

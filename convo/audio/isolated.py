@@ -17,14 +17,12 @@ import sys
 import threading
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, Any, NoReturn, cast
 
 import attrs
 
+from convo.audio.levels import Levels
 from convo.errors import AudioTooLong, BadAudio, CodecFailed, MissingDependency, TooLarge
-
-if TYPE_CHECKING:
-    from typing import IO
 
 _START = """
 import sys, types
@@ -33,7 +31,7 @@ sys.path.append(libraries)
 for name, path in (("convo", package), ("convo.audio", package + "/audio")):
     module = sys.modules[name] = types.ModuleType(name)
     module.__path__ = [path]
-from convo.audio.child import main
+from convo.audio.confined import main
 main()
 """
 """Load the child's module without the rest of convo, which needs a hundred modules that it does not."""
@@ -44,10 +42,12 @@ _LARGEST = 1 << 16
 _MEGABYTE = 1_000_000
 _KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH")
 """What an interpreter may need to start: Windows' own folder, and where its shared library is."""
-_LEAST_SECONDS, _SECONDS_PER_MEGABYTE, _MOST_SECONDS = 20, 20, 600
-"""Processor time by size. A megabyte of speech is an hour at most (Opus at 2 kbit/s), decoded 200 times as fast."""
+_LEAST_SECONDS, _SECONDS_PER_MEGABYTE, _MOST_SECONDS = 30, 40, 600
+"""Processor time by size: a megabyte is at most three hours of sound (silence in AAC), decoded 300 times as fast here."""
+_NO_TIME = {-getattr(signal, name) for name in ("SIGXCPU",) if hasattr(signal, name)}
 _CRASHES = {-getattr(signal, name) for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT") if hasattr(signal, name)}
-_WALL = 3
+_CRASHES.add(0xC0000005)  # an access violation on Windows
+_WALL = 5
 """Times the processor time that a job may take on a busy machine."""
 
 
@@ -71,123 +71,163 @@ LIMITS = Limits()
 
 
 @attrs.frozen
-class Answer:
-    """What came back: the bytes and facts of each piece, and what was found of the recording."""
+class Piece:
+    """Bytes of a result, with the samples of one channel that are in them."""
 
-    pieces: list[tuple[bytes, dict[str, Any]]]
-    facts: dict[str, Any]
+    data: bytes
+    samples: int
+    levels: Levels
+
+
+@attrs.frozen
+class Answer:
+    """What came back of a job that was done: what the recording is, as it was recorded, and the pieces of the result."""
+
+    duration: float
+    rate: int
+    channels: int
+    truncated: bool
+    levels: Levels | None
+    pieces: list[Piece]
+
+
+@attrs.frozen
+class _Refusal:
+    """What came back of a job that cannot be done."""
+
+    error: str
+    reason: str
+    size: int
 
 
 def ask(job: dict[str, Any], data: bytes, limits: Limits, purpose: str) -> Answer:
     """Do a job in a process of its own. Raises `BadAudio`, `AudioTooLong`, `TooLarge`, `MissingDependency`, `CodecFailed`."""
+    if not data:
+        raise BadAudio("the audio is empty")
     if len(data) > limits.input:
         raise TooLarge("the audio", len(data), limits.input, "bytes")
-    cpu = min(limits.time, _LEAST_SECONDS + len(data) * _SECONDS_PER_MEGABYTE // _MEGABYTE)
-    header = json.dumps(job | {
-        "size": len(data),
-        "limits": {
-            "seconds": limits.seconds, "output": limits.output, "cpu": cpu,
-            "memory": limits.memory + 2 * len(data) + 2 * (limits.output if job["form"] else 0),
-        },
-    }).encode()  # fmt: skip
+    cpu = _seconds(len(data), limits)
     process = _started(purpose)
+    answer, late = _run(process, message(job, len(data), limits), data, limits.output, cpu * _WALL)
+    if late and answer is None:
+        raise CodecFailed(f"decoding {len(data):,} bytes was stopped after {cpu * _WALL} seconds")
+    if answer is None:
+        _died(process.returncode, cpu, len(data))
+    if isinstance(answer, _Refusal):
+        _refused(answer, limits, purpose)
+    return answer
+
+
+def message(job: dict[str, Any], size: int, limits: Limits) -> bytes:
+    """Give what the process is told before the recording, of so many bytes."""
+    held = limits.output if job["form"] else 0
+    memory = limits.memory + 2 * size + held
+    header = json.dumps(job | {
+        "size": size, "seconds": limits.seconds, "output": limits.output,
+        "confines": {"cpu": _seconds(size, limits), "memory": memory},
+    }).encode()  # fmt: skip
+    return _HEADER.pack(len(header)) + header
+
+
+def _seconds(size: int, limits: Limits) -> int:
+    return min(limits.time, _LEAST_SECONDS + size * _SECONDS_PER_MEGABYTE // _MEGABYTE)
+
+
+def _run(
+    process: subprocess.Popen[bytes], header: bytes, data: bytes, most: int, seconds: int
+) -> tuple[Answer | _Refusal | None, bool]:
+    """Tell a process its job and hear its answer; give it, and whether time was up. The process is gone then."""
     late = threading.Event()
 
     def stop() -> None:
         late.set()
         process.kill()
 
-    timer = threading.Timer(cpu * _WALL, stop)
+    timer = threading.Timer(seconds, stop)
     timer.daemon = True
-    try:
-        timer.start()
-        _tell(process.stdin, header, data)
-        answer = _heard(process.stdout, limits)
-        if answer is None:
-            _let_die(process)
-    finally:
-        timer.cancel()
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            _closed(pipe)
-        process.wait()
-    if answer is None:
-        if late.is_set():
-            raise CodecFailed(f"decoding was stopped after {cpu * _WALL} seconds")
-        _died(process.returncode, cpu, len(data))
-    _check(answer.facts, limits, purpose)
-    return answer
+    with process:
+        try:
+            timer.start()
+            _tell(cast(IO[bytes], process.stdin), header, data)
+            answer = _heard(cast(IO[bytes], process.stdout), most)
+            if answer is None:
+                _let_die(process)
+        except RuntimeError as error:
+            raise CodecFailed(f"no thread could be started ({error})") from error
+        finally:
+            timer.cancel()
+            process.kill()
+    return answer, late.is_set()
 
 
-def _libraries(purpose: str) -> str:
-    """Give the folder that holds PyAV, which is not imported here."""
+def places(purpose: str) -> list[str]:
+    """Give the folder of this package and the one that holds PyAV, which is not imported here."""
     try:
         found = importlib.util.find_spec("av")
     except (ImportError, ValueError):
         found = None
-    if found is None or found.origin is None:
+    if found is None or found.origin is None:  # no package, or a folder of that name
         raise MissingDependency("av", "audio", purpose)
-    return str(Path(found.origin).parents[1])
+    return [str(Path(__file__).parents[1]), str(Path(found.origin).parents[1])]
 
 
 def _started(purpose: str) -> subprocess.Popen[bytes]:
-    libraries = _libraries(purpose)
+    command = ["-I", "-S", "-c", _START, *places(purpose)]
     if not sys.executable or getattr(sys, "frozen", False):
         raise CodecFailed("there is no Python interpreter to start: sys.executable names none")
-    package = str(Path(__file__).parents[1])
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _START, package, libraries],
+        return subprocess.Popen(  # noqa: S603 - this interpreter, with code of our own
+            [sys.executable, *command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=0,
         )  # fmt: skip
     except OSError as error:
         raise CodecFailed(f"no process could be started ({error})") from error
 
 
-def _tell(pipe: IO[bytes] | None, header: bytes, data: bytes) -> None:
-    """Write the job. A child that does not read it has died, which its end tells."""
-    assert pipe is not None
-    try:
-        for part in (_HEADER.pack(len(header)) + header, data):
+def _tell(pipe: IO[bytes], header: bytes, data: bytes) -> None:
+    """Write the job. A process that does not read it has died, which its answer tells."""
+    with contextlib.suppress(OSError):
+        for part in (header, data):
             view = memoryview(part)
             while view:
                 view = view[pipe.write(view) :]
-    except OSError:
-        return
 
 
-def _heard(pipe: IO[bytes] | None, limits: Limits) -> Answer | None:
-    """Read frames up to the last one; None where the child died before it, or what it wrote are no frames."""
-    assert pipe is not None
-    pieces: list[tuple[bytes, dict[str, Any]]] = []
+def _heard(pipe: IO[bytes], most: int) -> Answer | _Refusal | None:
+    """Read frames up to the last one; None where they end before it, or are none: what answers is not trusted."""
+    pieces: list[Piece] = []
     piece, total = io.BytesIO(), 0
-    while True:
-        head = _exactly(pipe, _FRAME.size)
-        if head is None:
-            return None
+    while head := _exactly(pipe, _FRAME.size):
         kind, size = _FRAME.unpack(head)
-        content = _exactly(pipe, size) if size <= _LARGEST else None
-        if content is None:
+        content = _exactly(pipe, size) if size <= _LARGEST else b""
+        if len(content) < size or size > _LARGEST or (total := total + size) > most + _LARGEST * (len(pieces) + 2):
             return None
-        if kind == b"D":
-            total += size
-            if total > limits.output:
-                return None
-            piece.write(content)
-        elif kind == b"P":
-            pieces.append((piece.getvalue(), json.loads(content)))
-            piece = io.BytesIO()
-        else:
-            return Answer(pieces, json.loads(content)) if kind == b"E" else None
+        try:
+            if kind == b"D":
+                piece.write(content)
+            elif kind == b"P":
+                facts = json.loads(content)
+                pieces.append(Piece(piece.getvalue(), int(facts["samples"]), Levels(*map(float, facts["levels"]))))
+                piece = io.BytesIO()
+            else:
+                return _answer(json.loads(content), pieces) if kind == b"E" else None
+        except (ValueError, TypeError, KeyError):
+            return None
+    return None
 
 
-def _exactly(pipe: IO[bytes], size: int) -> bytes | None:
+def _answer(facts: dict[str, Any], pieces: list[Piece]) -> Answer | _Refusal:
+    if "error" in facts:
+        return _Refusal(str(facts["error"]), str(facts.get("reason")), int(facts.get("size", 0)))
+    levels = Levels(*map(float, facts["levels"])) if "levels" in facts else None
+    return Answer(float(facts["duration"]), int(facts["rate"]), int(facts["channels"]), bool(facts["truncated"]), levels, pieces)
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    """Read so many bytes; fewer where there are no more."""
     parts, missing = [], size
-    while missing:
-        part = pipe.read(missing)
-        if not part:
-            return None
+    while missing and (part := pipe.read(missing)):
         parts.append(part)
         missing -= len(part)
     return b"".join(parts)
@@ -199,37 +239,26 @@ def _let_die(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=1)
 
 
-def _closed(pipe: IO[bytes] | None) -> None:
-    if pipe is not None:
-        with contextlib.suppress(OSError):
-            pipe.close()
-
-
 def _died(status: int, cpu: int, size: int) -> NoReturn:
     """Say why there was no answer, by how the process ended. What the recording itself did to it is the recording's fault."""
-    if status == -getattr(signal, "SIGXCPU", 0):
+    if status in _NO_TIME:
         raise BadAudio(f"decoding took more than {cpu} seconds of processor time, which no recording of {size:,} bytes needs")
     if status in _CRASHES:
-        raise BadAudio(
-            f"the decoder crashed ({signal.Signals(-status).name})", "the recording is damaged in a way it does not stand"
-        )
+        raise BadAudio(f"the decoder crashed (status {status})", "the recording is damaged in a way it does not stand")
     raise CodecFailed(f"the process that decodes audio ended without an answer (status {status})")
 
 
-def _check(facts: dict[str, Any], limits: Limits, purpose: str) -> None:
-    """Raise what the child answered instead of a result."""
-    match facts.get("error"):
-        case None:
-            return
+def _refused(refusal: _Refusal, limits: Limits, purpose: str) -> NoReturn:
+    match refusal.error:
         case "seconds":
-            raise AudioTooLong(facts["size"], limits.seconds)
+            raise AudioTooLong(refusal.size, limits.seconds)
         case "output":
-            raise TooLarge("the converted audio", facts["size"], limits.output, "bytes")
+            raise TooLarge("the converted audio", refusal.size, limits.output, "bytes")
         case "missing":
-            raise MissingDependency("av", "audio", purpose)
+            raise MissingDependency("av", "audio", purpose) from ImportError(refusal.reason)
         case "memory":
-            raise BadAudio(f"decoding needs more than {limits.memory:,} bytes of memory")
-        case "failed":
-            raise CodecFailed(f"the process that decodes audio failed ({facts['reason']})")
+            raise BadAudio(f"decoding needs more than {limits.memory:,} bytes of memory, which no sound recording does")
+        case "bad":
+            raise BadAudio(refusal.reason)
         case _:
-            raise BadAudio(str(facts.get("reason")))
+            raise CodecFailed(f"the process that decodes audio failed ({refusal.reason})")

@@ -33,6 +33,9 @@ class Levels(NamedTuple):
     """The share of the blocks of 20 ms that are below -50 dBFS."""
 
 
+SILENT = Levels(0.0, 0.0, 0.0, 1.0)
+
+
 class Meter:
     """Measures sound that comes in chunks; what it holds does not grow with the sound."""
 
@@ -64,7 +67,7 @@ class Meter:
             self._measure(self._rest[: len(self._rest) // 2 * 2])
             self._rest = b""
         if not self._samples:
-            return Levels(0.0, 0.0, 0.0, 1.0)
+            return SILENT
         rms = math.sqrt(self._energy / self._samples) / FULL
         peak = self._peak / FULL
         return Levels(peak, min(rms, peak), self._clipped / self._samples, self._silent / self._blocks)
@@ -85,7 +88,8 @@ class Meter:
 
     def _look(self, samples: array[int]) -> None:
         """Find the peak and the clipped samples in sound that may hold them."""
-        largest = max(max(samples), -min(samples))
+        highest, lowest = max(samples), min(samples)
+        largest = max(highest, -lowest)
         if largest >= FULL - 1:
             self._clipped += samples.count(FULL - 1) + samples.count(-FULL) + samples.count(1 - FULL)
         if largest > self._peak:

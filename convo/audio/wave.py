@@ -50,6 +50,15 @@ def probe_wav(data: bytes) -> Probe:
     return Probe("wav", (end - start) // layout.block / layout.rate, layout.rate, layout.channels)
 
 
+def claimed_wav(data: bytes) -> float:
+    """Give the seconds of sound that a wav says it has, 0 where its header does not say or cannot be read."""
+    try:
+        layout, size, _ = _chunks(data)
+    except BadAudio:
+        return 0.0
+    return 0.0 if size in _UNSIZED else size // layout.block / layout.rate
+
+
 def cut_wav(data: bytes, seconds: float) -> bytes:
     """Give the first seconds of a wav, whole samples under a true header; `b""` where that is no sample.
 
@@ -75,6 +84,16 @@ def cut_pcm16(data: bytes, seconds: float) -> bytes:
 
 def _found(data: bytes) -> tuple[_Layout, int, int]:
     """Give what a wav says of its sound, and where its whole samples begin and end."""
+    layout, claimed, at = _chunks(data)
+    present = len(data) - at
+    samples = (present if claimed in _UNSIZED else min(claimed, present)) // layout.block
+    if samples == 0:
+        raise BadAudio("the wav holds no sound")
+    return layout, at, at + samples * layout.block
+
+
+def _chunks(data: bytes) -> tuple[_Layout, int, int]:
+    """Give what a wav says of its sound and its size in bytes, and where it begins."""
     layout: _Layout | None = None
     at = _HEADER
     for _ in range(_MAX_CHUNKS):
@@ -83,7 +102,9 @@ def _found(data: bytes) -> tuple[_Layout, int, int]:
         name, size = _CHUNK.unpack_from(data, at)
         at += _CHUNK.size
         if name == b"data":
-            return _sound(layout, size, len(data) - at, at)
+            if layout is None:
+                raise BadAudio("the wav has no chunk 'fmt ' before its sound")
+            return layout, size, at
         if name == b"fmt ":
             layout = _layout(data, at, size)
         at += size + size % 2
@@ -103,16 +124,6 @@ def _layout(data: bytes, at: int, size: int) -> _Layout:
     if bits == 0 or block != channels * ((bits + 7) // 8):
         raise BadAudio(f"the wav header claims blocks of {block} bytes for {channels} channels of {bits} bits")
     return _Layout(channels, rate, block, data[at : at + size])
-
-
-def _sound(layout: _Layout | None, claimed: int, present: int, at: int) -> tuple[_Layout, int, int]:
-    if layout is None:
-        raise BadAudio("the wav has no chunk 'fmt ' before its sound")
-    size = present if claimed in _UNSIZED else min(claimed, present)
-    samples = size // layout.block
-    if samples == 0:
-        raise BadAudio("the wav holds no sound")
-    return layout, at, at + samples * layout.block
 
 
 def probe_pcm16(data: bytes) -> Probe:
@@ -148,14 +159,3 @@ def _wav(fmt: bytes, size: int | None) -> bytes:
 def wav_of_samples(data: bytes, rate: int, channels: int) -> bytes:
     """Give interleaved 16-bit samples as a wav."""
     return _wav(_FMT.pack(1, channels, rate, rate * channels * 2, channels * 2, 16), len(data)) + data
-
-
-def claimed_wav(data: bytes) -> float:
-    """Give the seconds that a wav claims to have, 0 where its header says nothing or is damaged."""
-    at = data.find(b"data", _HEADER)
-    start = data.find(b"fmt ", _HEADER)
-    if at < 0 or start < 0 or max(at + 8, start + 24) > len(data):
-        return 0
-    (size,) = struct.unpack_from("<I", data, at + 4)
-    (byte_rate,) = struct.unpack_from("<I", data, start + 16)
-    return 0 if size in _UNSIZED or not byte_rate else float(size / byte_rate)
