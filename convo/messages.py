@@ -32,7 +32,7 @@ class Media:
 
     `duration` is in seconds, `size` in bytes, `digest` the SHA-256 in hex; `part` is the index of the content part that
     holds it, or of the output item of a Response; -1 is the audio of a reply. `made_by` is the model that made this
-    speech of a reply's text, None where it came with the message. `translation` is what is said, in English. `dropped` says
+    speech of a text, None where it came with the message. `translation` is what is said, in English. `dropped` says
     when (microseconds since 1970) the bytes were let go, because the store keeps them no longer; None: they are kept.
     """
 

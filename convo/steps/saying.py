@@ -5,6 +5,7 @@ The text is spoken first, with nothing held; then the message, its sound and the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -29,7 +30,6 @@ from convo.store import branches, exchanges, log, speeches
 from convo.store.append import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
     from convo.messages import Draft, Message
@@ -71,8 +71,9 @@ class Said:
         """Give the speech that is wished for."""
         found = preset or Preset("none", self.policy.voice)
         speed = found.speed if self.speed is None else self.speed
+        voice = dict(self.voice) if isinstance(self.voice, Mapping) else self.voice
         return Wish(
-            model, self.voice or found.voice, self.format or found.format or self.policy.format,
+            model, voice or found.voice, self.format or found.format or self.policy.format,
             self.policy.speech_speed if speed is None else speed, self.instructions or self.policy.speech_instructions,
             {name: value for name, value in self.more.items() if value is not None},
         )  # fmt: skip

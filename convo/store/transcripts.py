@@ -54,7 +54,7 @@ def missing(
     connection: Connection, owner: str, text: Text = "transcript", *, conversation: UUID | None = None,
     since: int | None = None, until: int | None = None,
 ) -> list[Recording]:  # fmt: skip
-    """Give the recordings without this text that conversations show, newest first, the same bytes once.
+    """Give the recordings without this text that conversations show, newest first, the same bytes once; whose bytes are kept.
 
     `since` and `until` (not included) are of their messages. Raises `ConversationNotFound`.
     """
@@ -85,7 +85,14 @@ def _select_missing(owner: str, text: Text) -> sa.Select[Any]:
         .join_from(tables.attachment, tables.message, on_message)
         .join(tables.segment, on_line)
         .join(tables.branch, on_branch)
-        .where(_A.owner == owner, _is_recording(), _A[text].is_(None), _M.role == "user", _B.state == tables.SHOWN)
+        .where(
+            _A.owner == owner,
+            _is_recording(),
+            _A[text].is_(None),
+            _A.dropped_at.is_(None),
+            _M.role == "user",
+            _B.state == tables.SHOWN,
+        )
         .order_by(_M.created_at.desc(), _A.position.desc(), _A.branch, _A.part)
     )
 

@@ -124,6 +124,16 @@ def test_the_conversation_goes_on_from_it(store: Any, client: Any, fake: FakeAPI
     assert TEXT.startswith(heard.text)
 
 
+def test_what_was_said_before_a_reply_stays_when_that_is_taken_back(store: Any, client: Any) -> None:
+    chat = store.create()
+    chat.speak(client, TEXT, model=MODEL)
+    chat.send(client, "Hi.", model="gpt-4.1")
+    chat.regenerate()
+    assert [message.text for message in chat.history()] == [TEXT, "Hi."]
+    assert chat.history()[0].audio is not None
+    assert chat.send(client, model="gpt-4.1").message.position == 3
+
+
 def test_redaction_takes_it_away_with_its_bytes(store: Any, client: Any, clock: FixedClock) -> None:
     chat = store.create()
     chat.speak(client, TEXT, model=MODEL, key="k")

@@ -156,3 +156,10 @@ def test_anothers_recordings_are_not_looked_at(store: Any, client: Any) -> None:
     theirs.add(unheard(1))
     assert mine.translate(client).done == 1
     assert theirs.history()[0].audio.translation is None
+
+
+def test_a_recording_whose_bytes_were_let_go_is_not_asked_about(store: Any, client: Any, fake: FakeAPI) -> None:
+    chat = store.create()
+    chat.add(unheard())
+    ran(chat, sa.update(tables.attachment).where(tables.attachment.c.owner == chat.owner).values(dropped_at=1))
+    assert (chat.translate(client).done, chat.transcribe(client).done, fake.received) == (0, 0, [])

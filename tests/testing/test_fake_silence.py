@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import av
 import pytest
@@ -13,8 +14,9 @@ from convo.testing.transcription import FORMATS, seconds_heard
 
 def played(data: bytes) -> float:
     """The seconds that a decoder finds in a file."""
-    with av.open(io.BytesIO(data)) as file:
-        return sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
+    file: Any = av.open(io.BytesIO(data))
+    with file:
+        return float(sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0)))
 
 
 @pytest.mark.parametrize("name", ["mp3", "opus", "aac", "flac", "wav"])
