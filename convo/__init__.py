@@ -57,6 +57,7 @@ from convo.errors import (
     NotFound,
     NothingToSend,
     PoolExhausted,
+    PresetNotFound,
     ReadOnlyStore,
     ReadOnlyView,
     RecordingNotFound,
@@ -191,6 +192,8 @@ __all__ = [
     "Policy",
     "PoolExhausted",
     "Present",
+    "Preset",
+    "PresetNotFound",
     "ReadOnlyStore",
     "ReadOnlyView",
     "ReasoningDelta",
@@ -232,6 +235,7 @@ __all__ = [
     "TranscriptDelta",
     "TranscriptMissing",
     "TranscriptionFailure",
+    "Translated",
     "TruncatedAudio",
     "TurnInProgress",
     "UnknownAudioFormat",
@@ -270,7 +274,9 @@ _LATER = {
     "recommend_voice": "voices",
     "ResponseFold": "response_stream",
     "Listener": "listening",
+    "Preset": "presets",
     "Transcribed": "transcribing",
+    "Translated": "translating",
     "TranscriptionFailure": "transcribing",
 }
 """Where the names are that many programs do not need: a sync one should not pay for asyncio."""
@@ -285,7 +291,9 @@ if typing.TYPE_CHECKING:
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.intake.response_stream import ResponseFold
+    from convo.presets import Preset
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
+    from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
     from convo.voices import VOICES, Voice, recommend_voice
 else:
@@ -315,8 +323,12 @@ else:
                 from convo.intake import response_stream as home
             case "listening":
                 from convo.sync_api import listening as home
+            case "presets":
+                from convo import presets as home
             case "transcribing":
                 from convo.steps import transcribing as home
+            case "translating":
+                from convo.steps import translating as home
             case _:
                 message = f"module 'convo' has no attribute {name!r}"
                 raise AttributeError(message)

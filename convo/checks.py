@@ -8,6 +8,8 @@ from convo.errors import InputError
 
 LONGEST = 1e300
 """Seconds, more than anything lasts; whole numbers that are larger fit into no float."""
+SLOWEST, FASTEST = 0.25, 4.0
+"""The range of `speed` that the Speech API takes, by its reference."""
 
 
 def check_type(value: object, kind: type | tuple[type, ...], name: str, wanted: str) -> None:
@@ -29,3 +31,10 @@ def check_seconds(seconds: float) -> None:
     check_type(seconds, (int, float), "seconds", "the seconds that were heard")
     if isinstance(seconds, bool) or not (0 <= seconds < LONGEST or seconds == math.inf):
         raise InputError(f"{seconds} is no time that somebody has heard; pass seconds from the start of the sound, 0 or more")
+
+
+def check_speed(speed: object, name: str) -> None:
+    """Raise `InputError` for a speed that the Speech API does not take."""
+    if not isinstance(speed, (int, float)) or isinstance(speed, bool) or not SLOWEST <= speed <= FASTEST:
+        reason = f"{name} takes a number from {SLOWEST} to {FASTEST}, 1.0 being as it is, not {speed!r}"
+        raise InputError(reason)

@@ -41,6 +41,7 @@
     │   ├── ExchangeNotFound               no such exchange in this conversation
     │   ├── ToolCallNotFound               no such call in the log
     │   ├── RecordingNotFound              no recording of a user at this position
+    │   ├── PresetNotFound                 no preset of this name for this owner
     │   └── BlobNotFound                   bytes that the store should hold and does not
     ├── ConflictError (RuntimeError)       the log is not in the state that the call needs
     │   ├── TurnInProgress                 another exchange is pending
@@ -621,6 +622,14 @@ class RecordingNotFound(NotFound):
         super().__init__(f"{where} of this conversation is no recording of a user; chat.history() lists the messages")
         self.position = position
         self.part = part
+
+
+class PresetNotFound(NotFound):
+    """No preset of this name for this owner."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no preset {name!r} for this owner; store.presets() lists those that there are")
+        self.name = name
 
 
 class BlobNotFound(NotFound):

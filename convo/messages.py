@@ -32,7 +32,7 @@ class Media:
 
     `duration` is in seconds, `size` in bytes, `digest` the SHA-256 in hex; `part` is the index of the content part that
     holds it, or of the output item of a Response; -1 is the audio of a reply. `made_by` is the model that made this
-    speech of a reply's text, None where it came with the message. `translation` is what is said, in English. `dropped` says
+    speech of a text, None where it came with the message. `translation` is what is said, in English. `dropped` says
     when (microseconds since 1970) the bytes were let go, because the store keeps them no longer; None: they are kept.
     `problems` are what is to be warned of when it is stored.
     """
@@ -188,7 +188,7 @@ def audio_of(piece: Media, message: Message | Draft) -> Audio:
         sample_rate=piece.sample_rate, channels=piece.channels, transcript=piece.transcript, voice=piece.voice,
         id=message.audio_id if reply else None,
         expires_at=from_micros(expires) if reply and expires is not None else None,
-        made_by=piece.made_by, data=piece.data,
+        made_by=piece.made_by, translation=piece.translation, data=piece.data,
     )  # fmt: skip
 
 

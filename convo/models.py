@@ -108,6 +108,8 @@ class Model:
     """Tokens, input and output together."""
     max_output: int | None = None
     """Tokens of one answer."""
+    max_seconds: int | None = None
+    """Seconds of the longest recording that it turns into text in one call."""
     apis: tuple[str, ...] = ()
     """`chat`, `responses`, `realtime`, `live`, `transcription`, `translation`, `speech`."""
     voices: tuple[str, ...] = ()
@@ -244,8 +246,8 @@ _DATE = (dt.date,)
 _DOCUMENT: Shape = {"name": (str,), "date": _DATE, "models": (dict,), "servers": (dict,)}
 _MODEL: Shape = {
     "family": (str,), "audio": (bool,), "images": (bool,), "structured": (bool,), "context": (int,),
-    "max_output": (int,), "apis": (list,), "voices": (list,), "breakpoints": (bool,), "cache_minimum": (int,),
-    "cache_write_rate": (Decimal, int), "cache_read_rate": (Decimal, int),
+    "max_output": (int,), "max_seconds": (int,), "apis": (list,), "voices": (list,), "breakpoints": (bool,),
+    "cache_minimum": (int,), "cache_write_rate": (Decimal, int), "cache_read_rate": (Decimal, int),
     "prices": (dict,), "shutdown": _DATE, "successor": (str,), "sources": (list,),
     SAME_AS: (str,),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from convo.canonical import check_text
-from convo.checks import check_choice, check_type
+from convo.checks import check_choice, check_speed, check_type
 from convo.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +58,17 @@ def _text(instance: object, attribute: attrs.Attribute[str], value: str) -> None
     if not value.strip():
         reason = f"Policy({attribute.name}={value!r}) says nothing; pass a sentence"
         raise InputError(reason)
+
+
+def _text_or_none(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None:
+        _text(instance, attribute, value)
+
+
+def _speed(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    del instance
+    if value is not None:
+        check_speed(value, f"Policy({attribute.name}=)")
 
 
 def _speech_model(instance: Policy, attribute: attrs.Attribute[str | None], value: str | None) -> None:
@@ -242,6 +253,12 @@ class Policy:
     (gpt-4o-mini-tts, tts-1, tts-1-hd) are shut down on 2027-01-06 and no other is announced.
     """
 
+    speech_speed: float | None = attrs.field(default=None, validator=_speed)
+    """How fast `speech_model` speaks, from 0.25 to 4.0. Default None: the API's own, 1.0. That of a preset comes first."""
+
+    speech_instructions: str | None = attrs.field(default=None, validator=_text_or_none)
+    """How `speech_model` shall speak, such as "Calm and friendly." Default None. tts-1 and tts-1-hd do not follow any."""
+
     budgets: tuple[Budget, ...] = attrs.field(default=(), converter=budgets_of)
     """Limits of money or tokens that a call has to keep to, beside those of the store; one alone is taken too. Default: none."""
 
@@ -266,4 +283,20 @@ class Policy:
         they change; older ones go as transcripts, made where there are none. `choices` are other fields.
         """
         chosen = {"reference_turns": turns, "user_audio_turns": turns, "missing_transcript": "transcribe", **choices}
+        return cls(**chosen)
+
+    @classmethod
+    def voice_agent(cls, speech_model: str, *, transcription_model: str = "gpt-transcribe", **choices: Any) -> Policy:
+        """Give a policy by which a model that only reads and writes listens and speaks, in one call of `send` or `stream`.
+
+        What users say is transcribed before the turn, the model is asked in text, and its reply is spoken in the voice that
+        the call asks for: `chat.send(client, recording, model="gpt-5.5", voice="coral", policy=...)`, or by `preset=`. All
+        calls are recorded with what they used. A recording that cannot be transcribed goes as `placeholder`; a reply that
+        cannot be spoken stays in text, and `Reply.speech_error` says why. `choices` are other fields, such as
+        `speech_speed` and `speech_instructions`.
+        """
+        chosen = {
+            "missing_transcript": "transcribe", "transcription_model": transcription_model,
+            "speak": "missing", "speech_model": speech_model, **choices,
+        }  # fmt: skip
         return cls(**chosen)

@@ -13,7 +13,7 @@ from convo.audio.wave import wav_of_pcm16
 from convo.errors import AudioFormatMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from convo.assembly import Target
     from convo.policy import Policy
@@ -35,11 +35,17 @@ _SPACE = re.compile("\\s+|[\uff0c\u3001]")
 
 @attrs.frozen
 class Wish:
-    """Speech that a reply shall have: by which model, in which voice (a name, or `{"id": ...}`), in which format of chat."""
+    """Speech that a text shall have: by which model, in which voice (a name, or `{"id": ...}`), in which format of chat.
+
+    `speed` and `instructions` are the API's, `more` are other arguments of its client.
+    """
 
     model: str
     voice: Any
     format: str
+    speed: float | None = None
+    instructions: str | None = None
+    more: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def voice_name(self) -> str | None:
@@ -54,7 +60,11 @@ class Wish:
     def arguments(self, text: str, pieces: int) -> dict[str, Any]:
         """Give the arguments of the call that speaks one of so many pieces."""
         asked = self.asked(pieces)
-        return {"model": self.model, "voice": self.voice, "input": text, "response_format": _NAMES.get(asked, asked)}
+        own = {"speed": self.speed, "instructions": self.instructions}
+        return {
+            "model": self.model, "voice": self.voice, "input": text, "response_format": _NAMES.get(asked, asked),
+            **{name: value for name, value in own.items() if value is not None}, **self.more,
+        }  # fmt: skip
 
     def joined(self, parts: Sequence[bytes]) -> Audio:
         """Give what the API answered as one audio: several pieces as pcm16 where that was wished for, else as a wav.
@@ -75,15 +85,18 @@ def _as_it_is(data: bytes, claimed: str) -> Audio:
         return Audio.from_bytes(data)
 
 
-def wish_of(target: Target, policy: Policy) -> Wish | None:
+def wish_of(target: Target, policy: Policy, speed: float | None = None) -> Wish | None:
     """Give the speech that a call wishes for, whatever its model takes, None where the policy or the caller wants none.
 
-    Raises `ConflictingArguments`.
+    `speed` is that of a preset. Raises `ConflictingArguments`.
     """
     if policy.speak == "never" or policy.speech_model is None:
         return None
     wanted = speech_wanted(target, policy)
-    return None if wanted is None else Wish(policy.speech_model, wanted["voice"], wanted["format"])
+    if wanted is None:
+        return None
+    speed = policy.speech_speed if speed is None else speed
+    return Wish(policy.speech_model, wanted["voice"], wanted["format"], speed, policy.speech_instructions)
 
 
 def pieces_of(text: str) -> list[str]:

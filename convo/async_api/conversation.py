@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from convo.history import History
     from convo.messages import Message
     from convo.policy import Policy
+    from convo.presets import Preset
     from convo.reply import Reply
     from convo.steps.compacting import Summarize
     from convo.steps.transcribing import Transcribed
+    from convo.steps.translating import Translated
     from convo.store.branches import Branch
     from convo.store.totals import Totals
 
@@ -103,6 +105,10 @@ class AsyncConversation(Seen):
         A recording that fails stops no other: it is in `failures`. What any other would meet too (401, 403, 404, 429 after
         the client's own retries, or five failures in a row) is raised as it is; what is done stays done, and the same call
         goes on from there. `progress(done, total)` is called after each. Raises `RecordingNotFound`, and `ModelShutDown`.
+
+        A recording that is too large for one call (26,214,400 bytes), or longer than the model hears (`Model.max_seconds`), is
+        cut where it is quiet, and its texts are joined by a space; unless you pass a `prompt`, each piece is told how the text
+        before it ends, as the API recommends. That, and formats which the endpoint does not take, need the extra `audio`.
         """
         from convo.steps import transcribing as transcribing_steps
 
@@ -110,6 +116,75 @@ class AsyncConversation(Seen):
         steps = transcribing_steps.transcribe_chat(
             self._place, client, model=model, positions=positions, progress=progress, arguments=arguments
         )
+        return await self._driver.do(steps)
+
+    async def translate(
+        self,
+        client: Any,
+        *,
+        model: str = "whisper-1",
+        positions: Iterable[int] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        **arguments: Any,
+    ) -> Translated:
+        """Fill what users' recordings say in English, where that is missing: `audio.translation`; see `Translated`.
+
+        Done as `transcribe` does it, by `client.audio.translations`; what a message says, its transcript, is not changed,
+        and no request holds a translation. The API does not tell what a translation used: its cost is unknown. OpenAI shuts
+        this endpoint down with its only model on 2027-02-26, and its client warns of that (`DeprecationWarning`).
+        Raises what `transcribe` raises.
+        """
+        from convo.steps import translating as translating_steps
+
+        check_client(client, asynchronous=True)
+        steps = translating_steps.translate(
+            self._place, client, model=model, positions=positions, progress=progress, arguments=arguments
+        )
+        return await self._driver.do(steps)
+
+    async def speak(
+        self,
+        client: Any,
+        text: str | None = None,
+        *,
+        model: str,
+        position: int | None = None,
+        voice: str | Mapping[str, str] | None = None,
+        format: str | None = None,  # noqa: A002 - the API's word
+        speed: float | None = None,
+        instructions: str | None = None,
+        preset: Preset | str | None = None,
+        policy: Policy | None = None,
+        key: str | None = None,
+        expected_head: int | None = None,
+        **arguments: Any,
+    ) -> Message:
+        """Have a text spoken by `model` of the Speech API, and store it as a message of the assistant, its sound beside it.
+
+        The message is given with its bytes: `message.audio.save("hello.mp3")`; `audio.made_by` is the model. With
+        `position`, a reply is spoken that is in the log as text, and keeps its sound from then on; one that has sound is
+        given as it is.
+
+        `voice` and `format` are those of the `preset`, else of the `policy`, unless you name them; `speed` is from 0.25 to
+        4.0. Other arguments go to the client as they are. A text of more than 4,096 bytes (UTF-8) is spoken in several
+        calls, cut behind sentences: as pcm16 where that was asked for, else joined to one wav. The calls are recorded with
+        the message; the API does not tell what they used, so that their cost is unknown.
+
+        Like `add` it does not wait for a reply that is pending, and the message stands before it then. With `key`, once: the
+        same text again gives the stored message. Of two at once with one key both are made, and one is stored. Where the
+        client fails nothing of the text is stored, only the calls that were made. Raises `KeyMismatch`, `StaleHead`,
+        `PresetNotFound`, `ModelShutDown`, `BudgetExceeded`; for a position `MessageNotFound`, `NotAReply`, and
+        `ConflictError` when the reply was changed meanwhile.
+        """
+        from convo.policy import Policy
+        from convo.steps import saying as saying_steps
+
+        check_client(client, asynchronous=True)
+        said = saying_steps.Said(
+            model=model, voice=voice, format=format, speed=speed, instructions=instructions, preset=preset,
+            policy=Policy() if policy is None else policy, more=arguments,
+        )  # fmt: skip
+        steps = saying_steps.speak(self._place, client, text, said, position=position, key=key, expected_head=expected_head)
         return await self._driver.do(steps)
 
     async def set_transcript(self, position: int, text: str | None, *, part: int | None = None) -> None:
@@ -158,6 +233,7 @@ class AsyncConversation(Seen):
         client: Any = None,
         origin: str | None = None,
         policy: Policy | None = None,
+        preset: Preset | str | None = None,
         **arguments: Any,
     ) -> Seeds: ...
 
@@ -170,6 +246,7 @@ class AsyncConversation(Seen):
         client: Any = None,
         origin: str | None = None,
         policy: Policy | None = None,
+        preset: Preset | str | None = None,
         **arguments: Any,
     ) -> Request: ...
 
@@ -181,17 +258,19 @@ class AsyncConversation(Seen):
         client: Any = None,
         origin: str | None = None,
         policy: Policy | None = None,
+        preset: Preset | str | None = None,
         **arguments: Any,
     ) -> Request | Seeds:
         """Assemble a request and write nothing. `client` or `origin` says whose audio ids are valid: without, none is sent.
 
         `voice=` and `format=` are short for `audio={...}` and the modalities; other arguments go to the API as they are.
+        `preset` is a `Preset`, or the name of one that the store keeps: its voice and format, where you name none.
         `api` is "chat", "responses", for `client.responses.create(**request)`, or "realtime" and "live", for the `items` with
         which a session begins.
         Raises `RequestError` where no request can be made, `ModelShutDown` among them; warns by `ModelEndsSoon`.
         """
         steps = request_steps.request(
-            self._place, model, api=api, client=client, origin=origin, policy=policy, arguments=arguments
+            self._place, model, api=api, client=client, origin=origin, policy=policy, preset=preset, arguments=arguments
         )
         return await self._driver.do(steps)
 
@@ -231,6 +310,7 @@ class AsyncConversation(Seen):
         key: str | None = None,
         expected_head: int | None = None,
         tool_functions: Functions | None = None,
+        preset: Preset | str | None = None,
         **arguments: Any,
     ) -> Reply:
         """Store what the user said, get the answer, store it. Without content, answer what is in the log.
@@ -242,6 +322,9 @@ class AsyncConversation(Seen):
         Nothing is stored either when the model is gone (`ModelShutDown`; see `Policy.shut_down`).
         What would pass a budget of the policy or the store is not asked: `BudgetExceeded`, and nothing is stored.
 
+        `preset` is a `Preset`, or the name of one that the store keeps (`PresetNotFound`): its voice and format, where you name
+        none; its speed too where another model speaks the reply (`Policy.speak`).
+
         With `tool_functions`, functions by the names of `tools`, the model's calls are answered until it has no more:
         what a function raises is told to the model. A function may be called twice for the same call, after a crash;
         one that has a parameter `call_id` is given the id to notice that. Calls of a tool without a function are
@@ -250,7 +333,7 @@ class AsyncConversation(Seen):
         check_client(client, asynchronous=True)
         check_whole(arguments)
         check_functions(tool_functions, arguments.get("tools"), asynchronous=True)
-        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, arguments)
+        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, arguments, preset)
         steps = exchange_steps.send(self._place, turn, content, key=key, expected_head=expected_head)
         return await self._driver.do(steps)
 
@@ -264,6 +347,7 @@ class AsyncConversation(Seen):
         key: str | None = None,
         expected_head: int | None = None,
         tool_functions: Functions | None = None,
+        preset: Preset | str | None = None,
         **arguments: Any,
     ) -> AsyncStream:
         """Do what `send` does, and give the reply as it comes: iterate it for events, of which the last is the `Reply`.
@@ -274,7 +358,7 @@ class AsyncConversation(Seen):
         """
         check_client(client, asynchronous=True)
         check_functions(tool_functions, arguments.get("tools"), asynchronous=True)
-        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(api, arguments))
+        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(api, arguments), preset)
         drafts = exchange_steps.checked(self._place, content, key, expected_head, "stream()")
         return AsyncStream(self._driver, self._place, turn, drafts, key, expected_head)
 

@@ -56,6 +56,8 @@ class Audio:
     """The API's id of audio that it made, valid until `expires_at`."""
     expires_at: datetime | None = None
     voice: str | None = None
+    translation: str | None = attrs.field(default=None, repr=False)
+    """What is said, in English, where it was translated (see `Conversation.translate`)."""
     made_by: str | None = None
     """The model that made this speech of a reply that its own model gave as text; None for any other audio."""
     _data: bytes | None = attrs.field(default=None, repr=False, eq=False)
@@ -170,12 +172,14 @@ class Audio:
         id: str | None = None,  # noqa: A002
         expires_at: datetime | None = None,
         made_by: str | None = None,
+        translation: str | None = None,
         data: bytes | None = None,
     ) -> Audio:
         """Give audio as a store knows it, mostly without its bytes. Nothing is checked."""
         return cls(
             format=format, digest=digest, size=size, duration=duration, sample_rate=sample_rate, channels=channels,
-            transcript=transcript, voice=voice, id=id, expires_at=expires_at, made_by=made_by, data=data,
+            transcript=transcript, voice=voice, id=id, expires_at=expires_at, made_by=made_by,
+            translation=translation, data=data,
         )  # fmt: skip
 
     @property

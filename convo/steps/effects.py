@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from convo.store.engine import Mode
 
 T = TypeVar("T")
+Hearing = Literal["transcriptions", "translations"]
+"""What is made of a recording: what is said in it, or the same in English."""
 
 
 @attrs.frozen
@@ -59,7 +61,7 @@ class Invoke:
     """
 
     client: Any
-    endpoint: Literal["audio.transcriptions", "audio.speech", "chat.completions"]
+    endpoint: Literal["audio.transcriptions", "audio.translations", "audio.speech", "chat.completions"]
     arguments: Mapping[str, Any]
 
 
@@ -179,9 +181,9 @@ def ask(client: Any, endpoint: str, request: Request, lease: Lease) -> Steps[Tol
     return told
 
 
-def transcribe(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
-    """Have a recording transcribed; the API's errors are raised as the client raises them."""
-    told: Told = yield Invoke(client, "audio.transcriptions", arguments)
+def hear(client: Any, api: Hearing, arguments: Mapping[str, Any]) -> Steps[Told]:
+    """Have a recording transcribed or translated; the API's errors are raised as the client raises them."""
+    told: Told = yield Invoke(client, "audio.translations" if api == "translations" else "audio.transcriptions", arguments)
     return told
 
 

@@ -24,7 +24,7 @@ from convo.steps.converting import converted_first, remembered
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
-from convo.steps.requests import filled, opened, planned, target_of
+from convo.steps.requests import check_no_speed, filled, opened, planned, target_of
 from convo.steps.settling import settled
 from convo.steps.spending import checked_before, foreseen, held_to, spending_of
 from convo.steps.successors import check_alive, moved_on
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from convo.functions import Functions
     from convo.history import History
     from convo.messages import Draft, Message, ToolCall
+    from convo.presets import Preset
     from convo.reply import Reply
     from convo.speech import Wish
     from convo.steps.effects import Steps, Told
@@ -49,13 +50,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Turn:
-    """What is asked of whom, the same in every round of a turn. `speech` is what a reply in text shall be spoken by."""
+    """What is asked of whom, the same in every round of a turn. `speech` is what a reply in text shall be spoken by.
+
+    `preset` is the name of one that is not read yet (see `with_voice`).
+    """
 
     client: Any
     target: Target
     policy: Policy
     functions: Functions | None = None
     speech: Wish | None = None
+    preset: str | None = None
 
     def runs(self, calls: Sequence[ToolCall]) -> bool:
         """Say whether functions answer these calls."""
@@ -69,17 +74,38 @@ class Turn:
 
 def turn_of(
     place: Place, client: Any, model: str, api: str, policy: Policy | None, functions: Functions | None,
-    arguments: Mapping[str, Any],
+    arguments: Mapping[str, Any], preset: Preset | str | None = None,
 ) -> Turn:  # fmt: skip
     """Give the turn that arguments of a call ask for."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     check_called(api)
+    check_no_speed(arguments)
     turn = Turn(client, target_of(place, model, api, client, None, arguments), policy or Policy(), functions)
+    if isinstance(preset, str):
+        return attrs.evolve(turn, preset=preset)
+    return _voiced_by(turn, preset)
+
+
+def with_voice(place: Place, turn: Turn) -> Steps[Turn]:
+    """Give a turn with what the preset says that it names. Raises `PresetNotFound`."""
+    if turn.preset is None:
+        return turn
+    from convo.steps.presets import preset_of
+
+    return _voiced_by(attrs.evolve(turn, preset=None), (yield from preset_of(place.owner, turn.preset)))
+
+
+def _voiced_by(turn: Turn, preset: Preset | None) -> Turn:
+    if preset is not None:
+        from convo.steps.presets import with_preset
+
+        arguments = with_preset(turn.target.arguments, preset)
+        turn = attrs.evolve(turn, target=attrs.evolve(turn.target, arguments=arguments))
     if turn.policy.speak == "never":
         return turn
     from convo.speech import wish_of
 
-    return attrs.evolve(turn, speech=wish_of(turn.target, turn.policy))
+    return attrs.evolve(turn, speech=wish_of(turn.target, turn.policy, None if preset is None else preset.speed))
 
 
 # --- send ------------------------------------------------------------------------------------------
@@ -90,6 +116,7 @@ def send(
 ) -> Steps[Reply]:  # fmt: skip
     """Store what the user said, get the answer, store it. With a key, once."""
     drafts = checked(place, content, key, expected_head, "send()")
+    turn = yield from with_voice(place, turn)
     reply = yield from _round(place, turn, drafts, key, expected_head)
     earlier: list[Reply] = []
     while goes_on(turn, reply, len(earlier)):

@@ -225,7 +225,7 @@ def _with_words(place: Place, found: Transcript, branch: UUID, position: int) ->
     if piece.transcript is not None:
         return None
     text = printable(found.text, len(found.text))
-    yield from write(transcripts.fill, place.owner, piece.digest, [(branch, position)], text, None)
+    yield from write(transcripts.fill, place.owner, piece.digest, [(branch, position)], text, ())
     return (yield from read(log.one, place.owner, branch, position))
 
 

@@ -13,7 +13,7 @@ from convo.audio import Audio
 from convo.audio.extra import can_convert
 from convo.audio.formats import INPUT_FORMATS
 from convo.checks import check_type
-from convo.errors import InputError
+from convo.errors import ConflictingArguments, InputError
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.policy import Policy
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from convo.memory import Memory
     from convo.messages import Draft, Media, Message
     from convo.models import Model
+    from convo.presets import Preset
     from convo.protocol import Known
     from convo.steps.effects import Steps
     from convo.steps.place import Place
@@ -97,6 +98,15 @@ def _warn_of_voice(place: Place, model: Model, arguments: Mapping[str, Any]) -> 
         place.tools.warn(f"voice {voice} of {model.name}", warning)
 
 
+def check_no_speed(arguments: Mapping[str, Any]) -> None:
+    """Raise `ConflictingArguments` for a speed: no model that answers in a conversation has one."""
+    if arguments.get("speed") is not None:
+        raise ConflictingArguments(
+            "speed= belongs to the Speech API: pass it to speak(), in a Preset, or as Policy(speech_speed=) for replies that "
+            "another model speaks"
+        )
+
+
 def opened(
     place: Place, target: Target, policy: Policy, key: str | None = None, branch: UUID | None = None
 ) -> Steps[Opened]:  # fmt: skip
@@ -123,11 +133,17 @@ def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Req
 
 
 def request(
-    place: Place, model: str, *, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any]
-) -> Steps[Request | Seeds]:
+    place: Place, model: str, *, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any],
+    preset: Preset | str | None = None,
+) -> Steps[Request | Seeds]:  # fmt: skip
     """Assemble a request, or what a session begins with, and write nothing."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     policy = policy or Policy()
+    check_no_speed(arguments)
+    if preset is not None:
+        from convo.steps.presets import preset_of, with_preset
+
+        arguments = with_preset(arguments, (yield from preset_of(place.owner, preset)))
     target = moved_on(place.tools, target_of(place, model, api, client, origin, arguments), policy)
     check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target, policy)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from convo.audio import Audio
-    from convo.messages import Media
+    from convo.messages import Media, Message
     from convo.policy import Policy
     from convo.reply import Reply
     from convo.speech import Wish
@@ -64,40 +64,47 @@ def _spoken(place: Place, client: Any, wish: Wish, reply: Reply) -> Steps[Reply]
     row = yield from read(exchanges.row_of, place.owner, reply.exchange)
     branch: UUID = row["branch"]
     mouth = Mouth(place, client, wish, row["conversation"], branch)
-    text = well_formed(reply.text)
-    audio, calls = yield from mouth.said(text)
-    piece = attrs.evolve(
-        spoken(audio, REPLY), transcript=printable(text, TEXT_COLUMN), made_by=wish.model,
-        voice=wish.voice_name and printable(wish.voice_name, TEXT_COLUMN),
-    )  # fmt: skip
-    voiced = _with(reply, piece)
+    piece, calls = yield from mouth.piece(well_formed(reply.text))
     try:
-        kept = yield from persisted(lambda: _kept(place, branch, reply, piece, calls))
+        message = yield from kept_beside(place, branch, reply.message, piece, calls)
+    except ConflictError:
+        raise
     except ConvoError as error:
-        return attrs.evolve(voiced, speech_error=error)
-    return voiced if kept else (yield from _of_others(place, branch, reply))
+        return attrs.evolve(reply, message=_with(reply.message, piece), speech_error=error)
+    return attrs.evolve(reply, message=message)
 
 
-def _with(reply: Reply, piece: Media) -> Reply:
-    return attrs.evolve(reply, message=attrs.evolve(reply.message, pieces=1, media=(piece,)))
+def kept_beside(place: Place, branch: UUID, message: Message, piece: Media, calls: list[dict[str, Any]]) -> Steps[Message]:
+    """Keep speech beside a message whose row a branch holds; give the message with it, or with what others made meanwhile.
+
+    Raises `ConflictError` when the message is not what was spoken any more.
+    """
+    if (yield from persisted(lambda: _kept(place, branch, message, piece, calls))):
+        return _with(message, piece)
+    found = yield from read(log.one, place.owner, branch, message.position)
+    if found is None or found.body != message.body or not found.media:
+        raise ConflictError(CHANGED)
+    return (yield from loaded(place, found))
 
 
-def _kept(place: Place, branch: UUID, reply: Reply, piece: Media, calls: list[dict[str, Any]]) -> Steps[bool]:
+def loaded(place: Place, message: Message) -> Steps[Message]:
+    """Give a message with the bytes of its media, but for those that were let go."""
+    pieces = []
+    for piece in message.media:
+        data = None if piece.dropped is not None else (yield from read(blobs.get, place.owner, piece.digest))
+        pieces.append(attrs.evolve(piece, data=data))
+    return attrs.evolve(message, media=tuple(pieces))
+
+
+def _with(message: Message, piece: Media) -> Message:
+    return attrs.evolve(message, pieces=1, media=(piece,))
+
+
+def _kept(place: Place, branch: UUID, message: Message, piece: Media, calls: list[dict[str, Any]]) -> Steps[bool]:
     """Store the bytes, then what refers to them."""
     now = place.tools.now()
     yield from put_piece(place, piece, now)
-    message = reply.message
     return (yield from write(speeches.keep, place.owner, branch, message.position, message.body, piece, calls, now))
-
-
-def _of_others(place: Place, branch: UUID, reply: Reply) -> Steps[Reply]:
-    """Give the reply with the speech that another worker has made of it. Raises `ConflictError` where there is none."""
-    message = yield from read(log.one, place.owner, branch, reply.message.position)
-    if message is None or message.body != reply.message.body or not message.media:
-        raise ConflictError(CHANGED)
-    piece = message.media[0]
-    data = yield from read(blobs.get, place.owner, piece.digest)
-    return _with(reply, attrs.evolve(piece, data=data))
 
 
 @attrs.frozen
@@ -109,6 +116,16 @@ class Mouth:
     wish: Wish
     conversation: UUID
     branch: UUID
+
+    def piece(self, text: str) -> Steps[tuple[Media, list[dict[str, Any]]]]:
+        """Have a text spoken; give the piece of media that it becomes, and the rows of the calls."""
+        audio, calls = yield from self.said(text)
+        voice = self.wish.voice_name
+        made = attrs.evolve(
+            spoken(audio, REPLY), transcript=printable(text, TEXT_COLUMN), made_by=self.wish.model,
+            voice=voice and printable(voice, TEXT_COLUMN),
+        )  # fmt: skip
+        return made, calls
 
     def said(self, text: str) -> Steps[tuple[Audio, list[dict[str, Any]]]]:
         """Have a text spoken; give the audio and the rows of the calls, which are kept when one of them fails."""
@@ -127,7 +144,7 @@ class Mouth:
         except BaseException:
             if calls:
                 with suppress(ConvoError):
-                    yield from write(exchanges.keep_calls, self.place.owner, self.branch, calls)
+                    yield from write(exchanges.keep_calls, calls)
             raise
 
     def _row(self, text: str, format_: str, started: int, told: Told) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from convo.content import tool_draft
 from convo.functions import open_calls
 from convo.steps.effects import read, write
 from convo.steps.requests import planned
+from convo.usage import Usage, price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,17 @@ def foreseen(place: Place, turn: Turn, start: Opened, drafts: Sequence[Draft]) -
 
 def _limited(place: Place, policy: Policy) -> bool:
     return bool(place.tools.budgets or policy.budgets)
+
+
+def spending_beside(place: Place, policy: Policy, model: str) -> Spending | None:
+    """Give what a call beside a turn needs that tells no tokens; None where there are no budgets."""
+    every = tuple(dict.fromkeys((*place.tools.budgets, *policy.budgets)))
+    if not every:
+        return None
+    from convo.budget import Spending
+
+    cost = price(Usage(), place.tools.catalogue.lookup(model).prices)
+    return Spending(every, place.owner, place.found.id, model, 0, cost, place.tools.now())
 
 
 def checked_before(call: Spending | None) -> Steps[None]:

@@ -14,10 +14,10 @@ from convo.assembly.recordings import untranscribed
 from convo.canonical import check_text, printable
 from convo.checks import check_type
 from convo.content import MAX_STRING, TEXT_COLUMN
-from convo.errors import AnswerError, BlobNotFound, ConflictingArguments, ConvoError, InputError, RecordingNotFound, TooLarge
+from convo.errors import CodecFailed, ConflictingArguments, ConvoError, InputError, MissingDependency, RecordingNotFound, TooLarge
 from convo.messages import text_of
 from convo.policy import Policy
-from convo.steps.ears import Ears, filled, is_refusal
+from convo.steps.ears import OF_ONE, Ears, filled, is_refusal
 from convo.steps.effects import read, write
 from convo.steps.log import load_shown
 from convo.steps.successors import alive_name
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from convo.assembly import Target
     from convo.history import History
     from convo.messages import Draft, Media, Message
-    from convo.steps.effects import Steps
+    from convo.steps.effects import Hearing, Steps
     from convo.steps.place import Place, Tools
     from convo.steps.requests import Opened
-    from convo.store.transcripts import Recording
+    from convo.store.transcripts import Recording, Text
 
 Progress = Callable[[int, int], object]
 """Called as `progress(done, total)` after each recording, also after one that failed."""
@@ -49,7 +49,7 @@ _OURS = ("file", "model", "stream")
 
 @attrs.frozen
 class TranscriptionFailure:
-    """A recording that got no transcript: where a conversation shows it, the error's code, and the error itself."""
+    """A recording that got no transcript, or translation: where a conversation shows it, the error's code, and the error."""
 
     conversation: UUID
     position: int
@@ -73,17 +73,21 @@ def transcribe_chat(
     arguments: Mapping[str, Any],
 ) -> Steps[Transcribed]:  # fmt: skip
     """Fill the transcripts of a conversation's recordings."""
+    place.tools.check_may_wait("transcribe()")
+    ears = ears_of(place.tools, place.owner, client, model, arguments, progress)
+    recordings = yield from lacking(place, ears, positions)
+    return Transcribed(*(yield from all_heard(ears, recordings, progress)))
+
+
+def lacking(place: Place, ears: Ears, positions: Iterable[int] | None) -> Steps[list[Recording]]:
+    """Give the recordings of a conversation, or of these positions, that lack the text that the ears give."""
     from convo.store import transcripts
 
-    place.tools.check_may_wait("transcribe()")
-    ears = _ears(place.tools, place.owner, client, model, arguments, progress)
     wanted = None if positions is None else _positions(positions)
     if wanted is None:
-        recordings = yield from read(transcripts.missing, place.owner, conversation=place.found.id)
-    else:
-        history = yield from read(load_shown, place.owner, place.found.id, last=None, media="user")
-        recordings = _at(place, history, wanted)
-    return (yield from _all(ears, recordings, progress))
+        return (yield from read(transcripts.missing, place.owner, ears.text, conversation=place.found.id))
+    history = yield from read(load_shown, place.owner, place.found.id, last=None, media="user")
+    return _at(place, history, wanted, ears.text)
 
 
 def transcribe_store(
@@ -94,7 +98,7 @@ def transcribe_store(
     from convo.store import transcripts
 
     tools.check_may_wait("transcribe()")
-    ears = _ears(tools, owner, client, model, arguments, progress)
+    ears = ears_of(tools, owner, client, model, arguments, progress)
     if limit is not None:
         check_type(limit, int, "limit", "a number of recordings, or None for all")
         if limit < 1:
@@ -105,12 +109,14 @@ def transcribe_store(
         since=None if since is None else to_micros(since, "since"),
         until=None if until is None else to_micros(until, "until"),
     )  # fmt: skip
-    return (yield from _all(ears, recordings[:limit], progress))
+    return Transcribed(*(yield from all_heard(ears, recordings[:limit], progress)))
 
 
-def _ears(
-    tools: Tools, owner: str, client: Any, model: str, arguments: Mapping[str, Any], progress: Progress | None
+def ears_of(
+    tools: Tools, owner: str, client: Any, model: str, arguments: Mapping[str, Any], progress: Progress | None,
+    api: Hearing = "transcriptions",
 ) -> Ears:  # fmt: skip
+    """Give ears for arguments of a call, checked. Raises an `InputError`, and `ModelShutDown`."""
     check_type(model, str, "model", "the name of a model, such as 'gpt-transcribe'")
     if progress is not None and not callable(progress):
         reason = f"progress takes a function of (done, total), not a {type(progress).__name__}"
@@ -118,8 +124,8 @@ def _ears(
     for name in _OURS:
         if name in arguments:
             raise ConflictingArguments(f"{name}= is what convo passes itself; leave it out")
-    model = alive_name(tools, model, Policy())
-    return Ears(tools, owner, client, model, {name: value for name, value in arguments.items() if value is not None})
+    model = alive_name(tools, model, Policy(), api.removesuffix("s"))
+    return Ears(tools, owner, client, model, {name: value for name, value in arguments.items() if value is not None}, api)
 
 
 def _positions(positions: Iterable[int]) -> list[int]:
@@ -130,8 +136,8 @@ def _positions(positions: Iterable[int]) -> list[int]:
     return wanted
 
 
-def _at(place: Place, history: History, positions: Collection[int]) -> list[Recording]:
-    """Give the recordings at these positions that have no transcript. Raises `RecordingNotFound` for any that holds none."""
+def _at(place: Place, history: History, positions: Collection[int], text: Text) -> list[Recording]:
+    """Give the recordings at these positions that lack a text. Raises `RecordingNotFound` for any that holds none."""
     held = {message.position: [p for p in message.media if p.kind == "audio"] for message in history if message.role == "user"}
     found: dict[str, Recording] = {}
     for position in positions:
@@ -139,7 +145,7 @@ def _at(place: Place, history: History, positions: Collection[int]) -> list[Reco
         if not pieces:
             raise RecordingNotFound(position)
         for piece in pieces:
-            if piece.transcript is None:
+            if getattr(piece, text) is None:
                 found.setdefault(piece.digest, _recording(place, position, piece))
     return list(found.values())
 
@@ -147,11 +153,16 @@ def _at(place: Place, history: History, positions: Collection[int]) -> list[Reco
 def _recording(place: Place, position: int, piece: Media) -> Recording:
     from convo.store import transcripts
 
-    return transcripts.Recording(piece.digest, piece.format, place.found.id, place.found.branch, position)
+    return transcripts.Recording(piece.digest, piece.format, piece.duration, place.found.id, place.found.branch, position)
 
 
-def _all(ears: Ears, recordings: Sequence[Recording], progress: Progress | None) -> Steps[Transcribed]:
-    """Transcribe one after the other; what is done stays done whatever happens to the next."""
+def all_heard(
+    ears: Ears, recordings: Sequence[Recording], progress: Progress | None
+) -> Steps[tuple[int, tuple[TranscriptionFailure, ...]]]:
+    """Turn one recording after the other into text; what is done stays done whatever happens to the next.
+
+    Gives how many have their text now, and the failures.
+    """
     done, in_a_row = 0, 0
     failures: list[TranscriptionFailure] = []
     for number, recording in enumerate(recordings, 1):
@@ -165,12 +176,12 @@ def _all(ears: Ears, recordings: Sequence[Recording], progress: Progress | None)
             failures.append(TranscriptionFailure(recording.conversation, recording.position, _code(error), error))
         if progress is not None:
             progress(number, len(recordings))
-    return Transcribed(done, tuple(failures))
+    return done, tuple(failures)
 
 
 def _is_hopeless(error: Exception) -> bool:
     if isinstance(error, ConvoError):
-        return not isinstance(error, AnswerError | BlobNotFound)
+        return not isinstance(error, (*OF_ONE, MissingDependency, CodecFailed))
     return getattr(error, "status_code", None) in HOPELESS
 
 
@@ -260,8 +271,8 @@ def _heard(ears: Ears, place: Place, message: Message, piece: Media) -> Steps[st
     data = piece.data
     if data is None:
         data = yield from read(blobs.get, ears.owner, piece.digest)
-    text, call = yield from ears.ask(data, piece.format, chat, branch)
-    yield from write(exchanges.keep_call, call)
+    text, calls = yield from ears.ask(data, piece.format, piece.duration, chat, branch)
+    yield from write(exchanges.keep_calls, calls)
     return text
 
 

@@ -101,8 +101,8 @@ def _sums() -> Any:
 
 
 def _by_length() -> Any:
-    """Speech, and a transcription that is billed by the length of the recording, tell no tokens: they count none."""
-    return sa.case((_X.api == "transcriptions", 0), (_X.api == "speech", 0))
+    """Speech, translations, and transcriptions that are billed by the length of the recording tell no tokens: they count none."""
+    return sa.case((_X.api == "transcriptions", 0), (_X.api == "translations", 0), (_X.api == "speech", 0))
 
 
 def _lease() -> Any:

@@ -277,11 +277,11 @@ def keep_call(connection: Connection, row: Mapping[str, Any]) -> None:
         insert_exchange(tuple(sorted(row)))(connection, **row)
 
 
-def keep_calls(connection: Connection, owner: str, branch: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep several such calls of a branch, each once: those that are there already stay as they are."""
-    if _lock.one(connection, owner=owner, branch=branch) is not None:
+def keep_calls(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep several such calls of one branch, each once: those that are there already stay as they are."""
+    if rows and _lock.one(connection, owner=rows[0]["owner"], branch=rows[0]["branch"]) is not None:
         for row in rows:
-            if by_id(connection, owner, row["id"]) is None:
+            if by_id(connection, row["owner"], row["id"]) is None:
                 insert_exchange(tuple(sorted(row)))(connection, **row)
 
 

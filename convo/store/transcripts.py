@@ -1,8 +1,12 @@
-"""Transcripts of users' recordings: which are missing, and how they come into the database; bodies stay as they are."""
+"""Texts of users' recordings: which are missing, and how they come into the database; bodies stay as they are.
+
+A recording has two: its transcript, which is part of what its message says, and its translation into English, which is not.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import sqlalchemy as sa
@@ -24,14 +28,20 @@ if TYPE_CHECKING:
 _A, _M, _B, _S, _C = tables.attachment.c, tables.message.c, tables.branch.c, tables.segment.c, tables.conversation.c
 Place = tuple["UUID", int]
 """The branch that holds the row of a message, and its position."""
+Text = Literal["transcript", "translation"]
+"""The column of a recording that holds one of its texts."""
 
 
 @attrs.frozen
 class Recording:
-    """One recording without a transcript: its bytes by their digest, and the newest place where a conversation shows it."""
+    """One recording without a text: its bytes by their digest, and the newest place where a conversation shows it.
+
+    `duration` is in seconds, None where it is not known.
+    """
 
     digest: str
     format: str | None
+    duration: float | None
     conversation: UUID
     branch: UUID
     position: int
@@ -41,15 +51,16 @@ class Recording:
 
 
 def missing(
-    connection: Connection, owner: str, *, conversation: UUID | None = None, since: int | None = None, until: int | None = None
-) -> list[Recording]:
-    """Give the recordings without a transcript that conversations show, newest first, the same bytes once.
+    connection: Connection, owner: str, text: Text = "transcript", *, conversation: UUID | None = None,
+    since: int | None = None, until: int | None = None,
+) -> list[Recording]:  # fmt: skip
+    """Give the recordings without this text that conversations show, newest first, the same bytes once; whose bytes are kept.
 
     `since` and `until` (not included) are of their messages. Raises `ConversationNotFound`.
     """
     if conversation is not None:
         branches.shown(connection, owner, conversation)
-    statement = _select_missing(owner)
+    statement = _select_missing(owner, text)
     for condition in (
         None if conversation is None else _B.conversation == conversation,
         None if since is None else _M.created_at >= since,
@@ -65,16 +76,23 @@ def missing(
     return list(found.values())
 
 
-def _select_missing(owner: str) -> sa.Select[Any]:
+def _select_missing(owner: str, text: Text) -> sa.Select[Any]:
     on_message = (_M.owner == _A.owner) & (_M.branch == _A.branch) & (_M.position == _A.position)
     on_line = (_S.owner == _A.owner) & (_S.source == _A.branch) & _A.position.between(_S.first, _S.last)
     on_branch = (_B.owner == _S.owner) & (_B.id == _S.branch)
     return (
-        sa.select(_A.digest, _A.format, _B.conversation, _B.id, _A.position)
+        sa.select(_A.digest, _A.format, _A.duration, _B.conversation, _B.id, _A.position)
         .join_from(tables.attachment, tables.message, on_message)
         .join(tables.segment, on_line)
         .join(tables.branch, on_branch)
-        .where(_A.owner == owner, _is_recording(), _A.transcript.is_(None), _M.role == "user", _B.state == tables.SHOWN)
+        .where(
+            _A.owner == owner,
+            _is_recording(),
+            _A[text].is_(None),
+            _A.dropped_at.is_(None),
+            _M.role == "user",
+            _B.state == tables.SHOWN,
+        )
         .order_by(_M.created_at.desc(), _A.position.desc(), _A.branch, _A.part)
     )
 
@@ -83,20 +101,19 @@ def _is_recording() -> sa.ColumnElement[bool]:
     return (_A.kind == sa.literal_column("'audio'")) & (_A.part >= sa.literal_column("0"))
 
 
-def _select_of_bytes() -> sa.Select[Any]:
-    keys = (_A.owner == sa.bindparam("owner"), _A.digest == sa.bindparam("digest"))
-    return (
-        sa.select(_A.branch, _A.position, _A.transcript).where(*keys, _is_recording()).order_by(_A.branch, _A.position, _A.part)
-    )
+@cache
+def _of_bytes(text: Text) -> Statement:
+    def build() -> sa.Select[Any]:
+        keys = (_A.owner == sa.bindparam("owner"), _A.digest == sa.bindparam("digest"))
+        return sa.select(_A.branch, _A.position, _A[text]).where(*keys, _is_recording()).order_by(_A.branch, _A.position, _A.part)
+
+    return Statement("the recordings of the same bytes", build)
 
 
-_of_bytes = Statement("the recordings of the same bytes", _select_of_bytes)
-
-
-def known(connection: Connection, owner: str, digest: str) -> tuple[list[Place], str | None]:
-    """Give the messages that hold these bytes without a transcript, and the transcript that the same bytes have elsewhere."""
-    rows = _of_bytes.rows(connection, owner=owner, digest=digest)
-    texts = [text for _, _, text in rows if text is not None]
+def known(connection: Connection, owner: str, digest: str, text: Text = "transcript") -> tuple[list[Place], str | None]:
+    """Give the messages that hold these bytes without this text, and the one that the same bytes have elsewhere."""
+    rows = _of_bytes(text).rows(connection, owner=owner, digest=digest)
+    texts = [said for _, _, said in rows if said is not None]
     return list(dict.fromkeys((row[0], row[1]) for row in rows if row[2] is None)), texts[0] if texts else None
 
 
@@ -134,14 +151,17 @@ _lock_shown = Statement("lock a message that a conversation shows", _lock_of_lin
 _at_keys = (
     _A.owner == sa.bindparam("key_owner"), _A.branch == sa.bindparam("key_branch"), _A.position == sa.bindparam("key_position"),
 )  # fmt: skip
-_fill = Statement(
-    "give recordings of these bytes their transcript, unless they have one",
-    lambda: (
-        sa.update(tables.attachment)
-        .where(*_at_keys, _A.digest == sa.bindparam("key_digest"), _is_recording(), _A.transcript.is_(None))
-        .values(transcript=sa.bindparam("transcript"))
-    ),
-)
+
+
+@cache
+def _fill(text: Text) -> Statement:
+    def build() -> sa.Update:
+        where = (*_at_keys, _A.digest == sa.bindparam("key_digest"), _is_recording(), _A[text].is_(None))
+        return sa.update(tables.attachment).where(*where).values({text: sa.bindparam("said", type_=sa.Text)})
+
+    return Statement("give recordings of these bytes their text, unless they have one", build)
+
+
 _set = Statement(
     "set the transcript of one recording",
     lambda: (
@@ -164,20 +184,21 @@ _write_text = Statement(
 
 
 def fill(
-    connection: Connection, owner: str, digest: str, places: Sequence[Place], transcript: str, call: Mapping[str, Any] | None
-) -> None:
-    """Give the recordings of these bytes that have no transcript this one; the first to come stays.
+    connection: Connection, owner: str, digest: str, places: Sequence[Place], said: str, calls: Sequence[Mapping[str, Any]],
+    text: Text = "transcript",
+) -> None:  # fmt: skip
+    """Give the recordings of these bytes that lack this text what is `said`; the first to come stays.
 
-    `call` is the row of the call that gave it, kept whether or not the transcript is still wanted: it was billed.
+    `calls` are the rows of the calls that gave it, kept whether or not the text is still wanted: they were billed.
     """
-    if call is not None:
-        exchanges.keep_call(connection, call)
+    exchanges.keep_calls(connection, calls)
     for branch, position in sorted(places):
         where = {"key_owner": owner, "key_branch": branch, "key_position": position}
         locked = _lock.one(connection, **where)
         if locked is not None:
-            _fill(connection, **where, key_digest=digest, transcript=transcript)
-            _say_again(connection, where, locked[0])
+            _fill(text)(connection, **where, key_digest=digest, said=said)
+            if text == "transcript":
+                _say_again(connection, where, locked[0])
 
 
 def put(connection: Connection, owner: str, conversation: UUID, position: int, part: int | None, transcript: str | None) -> None:

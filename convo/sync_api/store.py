@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from convo.budget import Budget
     from convo.findings import Finding
     from convo.hits import Hit
+    from convo.presets import Preset
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
     from convo.store.totals import Totals
@@ -222,6 +223,30 @@ class Store:
             arguments=arguments,
         )
         return self._driver.do(steps)
+
+    def save_preset(self, preset: Preset) -> None:
+        """Keep a voice with its format and speed under a name; one of the same name is replaced. It is the owner's own."""
+        from convo.steps import presets as preset_steps
+
+        self._driver.do(preset_steps.save(self._driver.tools, self._owner or "", preset))
+
+    def presets(self) -> list[Preset]:
+        """List the owner's presets, by name."""
+        from convo.steps import presets as preset_steps
+
+        return self._driver.do(preset_steps.listed(self._owner))
+
+    def preset(self, name: str) -> Preset:
+        """Give the owner's preset of this name. Raises `PresetNotFound`."""
+        from convo.steps import presets as preset_steps
+
+        return self._driver.do(preset_steps.one(self._owner, name))
+
+    def delete_preset(self, name: str) -> None:
+        """Forget a preset; what was said by it stays as it is. Raises `PresetNotFound`."""
+        from convo.steps import presets as preset_steps
+
+        self._driver.do(preset_steps.delete(self._driver.tools, self._owner or "", name))
 
     def usage(self) -> Totals:
         """Sum calls, tokens and cost of the owner's conversations, or of everyone's."""

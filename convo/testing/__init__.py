@@ -10,6 +10,7 @@
     clock.advance(3600)                          # every audio id so far has expired
     fake.will_fail(429, headers={"retry-after": "1"})
     fake.will_transcribe("Is it a good dog?")    # what is heard in the next recording
+    fake.will_translate("Is it a good dog?")     # and what it says in English
     fake.will_reply("42.", reasoning="Six by seven.")   # to a chat completion or to a response, whichever comes next
     fake.will_speak(b"RIFF...")                  # the bytes in which the next text is spoken, else sound of its length
     fake.will_hear("Is it a good dog?")          # what the user of a Realtime session says next

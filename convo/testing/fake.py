@@ -27,7 +27,7 @@ from convo.testing.responses_endpoint import RESPONSES, ResponsesEndpoint
 from convo.testing.script import Break, Failure, Saying, Script, usual_error
 from convo.testing.shape import StreamShape
 from convo.testing.speech import Voicing, refusal_of_speech, shown, spoken
-from convo.testing.transcription import Hearing, form_body, refusal_of_recording, transcription
+from convo.testing.transcription import TRANSLATIONS, Hearing, Translating, form_body, refusal_of_recording, transcription
 from convo.testing.verdict import refusal_of
 from convo.testing.wire import Call, Given, Wire, key_refusal, no_such_url, parsed, refused, usual_headers, wire_of
 
@@ -68,11 +68,11 @@ class Received:
 
 
 class FakeAPI:
-    """A stateful fake of the OpenAI API: Chat Completions, Responses, both as streams too, Realtime, transcriptions, speech.
+    """A stateful fake of the OpenAI API: Chat Completions, Responses, both as streams too, Realtime, and its audio endpoints.
 
-    It accepts what the API accepts and refuses the rest with the API's words. Audio is real sound whose ids it
-    remembers and forgets, by `clock`, after `audio_lifetime`; responses are kept for thirty days. Nothing is random: the
-    same calls get the same answers.
+    Those transcribe, translate and speak. It accepts what the API accepts and refuses the rest with the API's words. Audio is
+    real sound whose ids it remembers and forgets, by `clock`, after `audio_lifetime`; responses are kept for thirty days.
+    Nothing is random: the same calls get the same answers.
     Use it in-process through `client()` and `async_client()`, over HTTP through `serve()`, or mount `asgi()`. Realtime needs
     a WebSocket, and so one of the latter two.
 
@@ -98,12 +98,14 @@ class FakeAPI:
         self._responses = ResponsesEndpoint(self._models, self._names)
         self._audio: dict[str, IssuedAudio] = {}
         self._transcripts: dict[str, str] = {}
+        self._translations: dict[str, str] = {}
         self._received: list[Received] = []
         self._lock = threading.Lock()
         self._answers: Mapping[str, Callable[[Call, Json, datetime], Given]] = {
             "/v1/chat/completions": self._completion,
             RESPONSES: self._response,
             _TRANSCRIPTIONS: self._transcription,
+            TRANSLATIONS: self._translation,
             _SPEECH: self._speech,
         }
         self._user = UserScript()
@@ -201,6 +203,17 @@ class FakeAPI:
             else:
                 self._transcripts[sha256(data).hexdigest()] = text
 
+    def will_translate(self, text: str, *, data: bytes | None = None) -> None:
+        """Queue what the next recording to translate says in English, "" for silence; with `data`, whenever these bytes come.
+
+        What was queued comes first. Without either, the text names the bytes.
+        """
+        with self._lock:
+            if data is None:
+                self._script.add(Translating(text))
+            else:
+                self._translations[sha256(data).hexdigest()] = text
+
     def will_speak(self, data: bytes) -> None:
         """Queue the bytes that the next text is spoken in, whatever they are; of themselves they are sound of its length."""
         with self._lock:
@@ -250,7 +263,7 @@ class FakeAPI:
     def will_drop(
         self, times: int = 1, *, after: bool = False, chunks: int = 0, inside: bool = False, events: int | None = None
     ) -> None:
-        """Queue a broken connection for the next `times` requests, to chat, to respond, to transcribe or to speak.
+        """Queue a broken connection for the next `times` requests, to chat, to respond, to transcribe, to translate or to speak.
 
         It breaks before the request is looked at; with `after`, once it was answered, and the answer is lost; with
         `chunks`, once so many chunks of a stream have arrived; with `inside`, in the middle of the next one: of its
@@ -332,7 +345,7 @@ class FakeAPI:
         """Answer one HTTP request. The ways in all end here, and it may be called from any thread."""
         with self._lock:
             now = aware(self._clock(), "the fake's clock").astimezone(UTC)
-            body = form_body(call) if call.path == _TRANSCRIPTIONS else parsed(call.raw)
+            body = form_body(call) if call.path in (_TRANSCRIPTIONS, TRANSLATIONS) else parsed(call.raw)
             given = self._given(call, body, now)
             self._received.append(_received(call, body, given))
             return wire_of(given, usual_headers(call, self._names.make("req_", 32), now, _ORGANIZATION))
@@ -392,15 +405,22 @@ class FakeAPI:
     def _transcription(self, call: Call, body: Json, now: datetime) -> Given:
         if (refusal := refusal_of_recording(call, now)) is not None:
             return refused(refusal)
-        queued = self._script.next_hearing()
+        queued = self._script.next_of(Hearing)
         text = queued.text if queued is not None else self._transcripts.get(body["file"]["sha256"])
+        return Given(200, transcription(call, text))
+
+    def _translation(self, call: Call, body: Json, now: datetime) -> Given:
+        if (refusal := refusal_of_recording(call, now)) is not None:
+            return refused(refusal)
+        queued = self._script.next_of(Translating)
+        text = queued.text if queued is not None else self._translations.get(body["file"]["sha256"])
         return Given(200, transcription(call, text))
 
     def _speech(self, call: Call, body: Json, now: datetime) -> Given:
         del call
         if (refusal := refusal_of_speech(body, now)) is not None:
             return refused(refusal)
-        queued = self._script.next_voicing()
+        queued = self._script.next_of(Voicing)
         data = spoken(body) if queued is None else queued.data
         answer = shown(data, body)
         return Given(200, answer, {"content-type": answer["type"]}, data=data)

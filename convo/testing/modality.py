@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from convo.testing.asked import Asked, IssuedAudio
     from convo.testing.refusals import ApiRefusal
 
-SPOKEN_FORMATS = ("wav", "pcm16", "mp3")
-"""The formats that the fake can make; the API has more."""
-
 
 def text_model_refusals(asked: Asked) -> Iterator[ApiRefusal]:
     """Refuse everything that has to do with audio, when the model only reads and writes."""
@@ -113,5 +110,3 @@ def fake_refusals(asked: Asked) -> Iterator[ApiRefusal]:
     """Refuse what the API may accept and the fake cannot do."""
     if (asked.body.get("n") or 1) > 1:
         yield not_simulated("the fake gives one choice; leave 'n' out", "n")
-    if asked.wants_audio and asked.body["audio"]["format"] not in SPOKEN_FORMATS:
-        yield not_simulated(f"the fake makes audio in {', '.join(SPOKEN_FORMATS)} only", "audio.format")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from convo.testing.refusals import ApiRefusal
 from convo.testing.shape import StreamShape
 from convo.testing.speech import Voicing
-from convo.testing.transcription import Hearing
+from convo.testing.transcription import Hearing, Translating
 
 ToolCall = tuple[str, str] | tuple[str, str, str] | Mapping[str, Any]
 """A call: name and arguments; name, arguments and id; or the API's own object, for custom tools.
@@ -59,13 +59,17 @@ class Break:
     inside: bool = False
 
 
+Step = Saying | Hearing | Translating | Voicing | Failure | Break
+T = TypeVar("T", Saying, Hearing, Translating, Voicing)
+
+
 class Script:
-    """The queue. Replies, transcripts and speech wait for a request that is accepted; an error or a break meets the next one."""
+    """The queue. Replies, texts and speech wait for a request that is accepted; an error or a break meets the next one."""
 
     def __init__(self) -> None:
-        self._steps: deque[Saying | Hearing | Voicing | Failure | Break] = deque()
+        self._steps: deque[Step] = deque()
 
-    def add(self, step: Saying | Hearing | Voicing | Failure | Break, times: int = 1) -> None:
+    def add(self, step: Step, times: int = 1) -> None:
         """Queue a step, several times over if asked."""
         self._steps.extend([step] * times)
 
@@ -79,24 +83,12 @@ class Script:
 
     def next_saying(self) -> Saying | None:
         """Take the reply that stands first, if one does."""
-        step = self._steps[0] if self._steps else None
-        if not isinstance(step, Saying):
-            return None
-        self._steps.popleft()
-        return step
+        return self.next_of(Saying)
 
-    def next_hearing(self) -> Hearing | None:
-        """Take the transcript that stands first, if one does."""
+    def next_of(self, kind: type[T]) -> T | None:
+        """Take the step that stands first, if it is of this kind."""
         step = self._steps[0] if self._steps else None
-        if not isinstance(step, Hearing):
-            return None
-        self._steps.popleft()
-        return step
-
-    def next_voicing(self) -> Voicing | None:
-        """Take the speech that stands first, if one does."""
-        step = self._steps[0] if self._steps else None
-        if not isinstance(step, Voicing):
+        if not isinstance(step, kind):
             return None
         self._steps.popleft()
         return step

@@ -10,9 +10,12 @@ import io
 import math
 import struct
 import wave
+from array import array
 from zlib import crc32
 
 import attrs
+
+from convo.testing import silence
 
 RATE = 24_000
 TOKENS_PER_SECOND = 20
@@ -25,10 +28,6 @@ _LOUDNESS = 9_000
 _PITCHES = (110, 123, 131, 117, 147, 104, 139, 125)
 _HARMONICS = 4
 
-# 48 kHz, mono, 32 kbit/s, MPEG-1 layer III. With its side information all zero a frame decodes to silence.
-_MP3_FRAME = bytes([0xFF, 0xFB, 0x14, 0xC0]) + bytes(92)
-_MP3_FRAMES_PER_SECOND = 48_000 / 1152
-
 
 @attrs.frozen
 class Sound:
@@ -40,15 +39,25 @@ class Sound:
     @property
     def seconds(self) -> float:
         """How long the samples play."""
-        return self.tokens / TOKENS_PER_SECOND
+        return len(self.samples) / (RATE * 2)
+
+    def at(self, speed: float) -> Sound:
+        """Give the sound so many times as fast, and higher."""
+        samples = array("h", self.samples)
+        count = round(len(samples) / speed)
+        faster = array("h", (samples[min(int(number * speed), len(samples) - 1)] for number in range(count)))
+        return Sound(faster.tobytes(), math.ceil(self.tokens / speed))
 
     def encoded(self, name: str) -> bytes:
-        """Give the sound as `wav` or `pcm16`; as `mp3` it is silence of the same length, to the next frame."""
+        """Give the sound as `wav` or `pcm16`; in any other format it is silence of the same length, to the next frame."""
         if name == "wav":
             return _wav(self.samples)
-        if name == "mp3":
-            return _MP3_FRAME * math.ceil(self.seconds * _MP3_FRAMES_PER_SECOND)
-        return self.samples
+        if name == "pcm16":
+            return self.samples
+        return _SILENCES[name](self.seconds)
+
+
+_SILENCES = {"mp3": silence.mp3, "aac": silence.aac, "flac": silence.flac, "opus": silence.opus}
 
 
 def speech(text: str) -> Sound:

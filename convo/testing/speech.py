@@ -46,13 +46,6 @@ SPEEDS = (0.25, 4.0)
 _KEYS = ("input", "model", "voice", "instructions", "response_format", "speed", "stream_format")
 _NEEDED = ("input", "model", "voice")
 
-# 24 kHz, mono, AAC LC in ADTS: a frame of silence.
-_AAC_FRAME = bytes.fromhex("fff1584001bffc00c800802380")
-_AAC_FRAMES_PER_SECOND = 24_000 / 1_024
-# 24 kHz, mono, 16 bit: STREAMINFO of a sound whose length is not known; and the first page of Opus in Ogg.
-_FLAC_HEAD = b"fLaC\x80\x00\x00\x22" + bytes.fromhex("1000100000000000000005dc00f000000000") + bytes(16)
-_OPUS_HEAD = b"OggS\x00\x02" + bytes(20) + b"\x01\x13OpusHead\x01\x01\x38\x01\x80\xbb\x00\x00\x00\x00\x00"
-
 
 @attrs.frozen
 class Voicing:
@@ -125,13 +118,10 @@ def _wrong(kind: str, name: str, message: str, value: object, **context: object)
 
 
 def spoken(body: Json) -> bytes:
-    """Give the speech of a text: sound as wav or pcm, silence of its length as mp3 or aac, of flac and opus the head only."""
+    """Give the speech of a text: sound as wav or pcm, else silence of its length; `speed` times as fast."""
     sound, wanted = speech(body["input"]), body.get("response_format") or "mp3"
-    if wanted == "aac":
-        return _AAC_FRAME * math.ceil(sound.seconds * _AAC_FRAMES_PER_SECOND)
-    if wanted in ("flac", "opus"):
-        return {"flac": _FLAC_HEAD, "opus": _OPUS_HEAD}[wanted]
-    return sound.encoded("pcm16" if wanted == "pcm" else wanted)
+    speed = body.get("speed") or 1
+    return (sound if speed == 1 else sound.at(speed)).encoded("pcm16" if wanted == "pcm" else wanted)
 
 
 def shown(data: bytes, body: Json) -> Json:

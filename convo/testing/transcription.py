@@ -1,6 +1,6 @@
-"""Transcriptions: which requests the API would refuse, and what it answers to the others.
+"""Transcriptions and translations: which requests the API would refuse, and what it answers to the others.
 
-Texts of refusals are the API's own where they were published: of a file that is too large, too short, or no audio.
+Texts of refusals are the API's own where they were published: of a file that is too large, too short, too long, or no audio.
 """
 
 from __future__ import annotations
@@ -39,6 +39,12 @@ MODELS: Mapping[str, datetime | None] = {
     "whisper-1": _ENDS,
 }
 """Models by the day of their shutdown."""
+_LONGEST = 1_400
+LONGEST: Mapping[str, int] = {name: _LONGEST for name in MODELS if name.startswith("gpt-4o")}
+"""Seconds of a recording, by model: those of the others are not known, or there is no limit."""
+TRANSLATIONS = "/v1/audio/translations"
+_TRANSLATES = "whisper-1"
+"""The only model that translates."""
 _BY_LENGTH = "whisper-1"
 """The model that is billed by seconds."""
 _NEWEST = "gpt-transcribe"
@@ -46,6 +52,7 @@ _FIELDS = (
     "file", "model", "language", "languages[]", "prompt", "response_format", "temperature", "include[]", "keywords[]",
     "chunking_strategy", "timestamp_granularities[]", "stream",
 )  # fmt: skip
+_OF_TRANSLATIONS = ("file", "model", "prompt", "response_format", "temperature")
 _OF_NEWEST = ("languages[]", "keywords[]")
 _OTHER_BITRATE = 16_000
 """Bytes a second by which the length of formats is guessed that the fake does not measure."""
@@ -55,6 +62,13 @@ _ACCEPTED = f"Supported formats: [{', '.join(repr(name) for name in FORMATS)}]"
 @attrs.frozen
 class Hearing:
     """What is heard in the next recording that is accepted."""
+
+    text: str
+
+
+@attrs.frozen
+class Translating:
+    """What the next recording that is accepted says in English."""
 
     text: str
 
@@ -75,17 +89,17 @@ def _shown(field: Field) -> Json:
 def refusal_of_recording(call: Call, now: datetime) -> ApiRefusal | None:
     """Give the error with which the API would answer, or None when it would accept the recording."""
     form = form_of(call.headers.get("content-type", ""), call.raw) or {}
-    return next(_refusals(form, now), None)
+    return next(_refusals(form, now, translates=call.path == TRANSLATIONS), None)
 
 
-def _refusals(form: Mapping[str, Field], now: datetime) -> Iterator[ApiRefusal]:
+def _refusals(form: Mapping[str, Field], now: datetime, *, translates: bool) -> Iterator[ApiRefusal]:
     if "model" not in form:
         yield invalid("you must provide a model parameter", None, None)
     model = form["model"].text
-    if model not in MODELS or ((ends := MODELS[model]) is not None and ends <= now):
+    if (model != _TRANSLATES and translates) or model not in MODELS or ((ends := MODELS[model]) is not None and ends <= now):
         message = f"The model `{model}` does not exist or you do not have access to it."
         yield ApiRefusal(404, message, code="model_not_found")
-    yield from (unknown_parameter(name) for name in form if name not in _FIELDS)
+    yield from (unknown_parameter(name) for name in form if name not in (_OF_TRANSLATIONS if translates else _FIELDS))
     yield from (_only_newest(name) for name in form if name in _OF_NEWEST and model != _NEWEST)
     wanted = form["response_format"].text if "response_format" in form else "json"
     if wanted != "json":
@@ -103,7 +117,7 @@ def _only_newest(name: str) -> ApiRefusal:
 
 
 def _not_made(wanted: str) -> ApiRefusal:
-    return not_simulated(f"transcriptions are given as json, not as {wanted}", "response_format")
+    return not_simulated(f"texts are given as json, not as {wanted}", "response_format")
 
 
 def _file_refusals(file: Field, model: str) -> Iterator[ApiRefusal]:
@@ -121,6 +135,9 @@ def _file_refusals(file: Field, model: str) -> Iterator[ApiRefusal]:
     elif seconds < SHORTEST:
         message = f"audio duration {seconds:.1f} seconds is shorter than {SHORTEST} seconds which is the minimum for this model"
         yield invalid(message, None)
+    elif seconds > (longest := LONGEST.get(model, math.inf)):
+        message = f"audio duration {seconds} seconds is longer than {longest} seconds which is the maximum for this model"
+        yield invalid(message, None)
 
 
 def seconds_heard(data: bytes) -> float | None:
@@ -134,10 +151,15 @@ def seconds_heard(data: bytes) -> float | None:
 
 
 def transcription(call: Call, text: str | None) -> Json:
-    """Give the answer to a recording that was accepted: `text`, or one that names its bytes."""
+    """Give the answer to a recording that was accepted: `text`, or one that names its bytes.
+
+    A translation says nothing but its text: what it used is not told.
+    """
     form = form_of(call.headers.get("content-type", ""), call.raw) or {}
     data, model = form["file"].data, form["model"].text
     said = f"Recording {sha256(data).hexdigest()[:8]}." if text is None else text
+    if call.path == TRANSLATIONS:
+        return {"text": said}
     answer: Json = {"text": said, "usage": _usage(data, model, said)}
     return answer | ({"languages": [{"code": "en"}] if said else []} if model == _NEWEST else {})
 

@@ -438,7 +438,7 @@ def test_of_two_who_transcribe_at_once_the_first_stays_and_both_are_counted(worl
         "status": "done", "attempt": 1, "api": "transcriptions", "model": "gpt-transcribe", "origin": "", "asked_first": 1,
         "asked_last": 0, "started_at": 1, "raw": "{}",
     }  # fmt: skip
-    fill = (transcripts.fill, chat.owner, unheard().digest, places, "second", row)
+    fill = (transcripts.fill, chat.owner, unheard().digest, places, "second", [row])
     resolved(chat, chat._driver.runner.run(*fill, mode="write"))
     assert chat.history()[0].text == "first"
     assert chat.usage().calls == 2

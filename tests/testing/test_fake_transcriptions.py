@@ -151,3 +151,62 @@ def test_a_form_without_a_file_or_a_model_is_refused(client: OpenAI) -> None:
 def test_it_transcribes_over_http(fake: FakeAPI) -> None:
     with fake.serve() as url, openai.OpenAI(base_url=url, api_key="test-key", max_retries=0) as client:
         assert client.audio.transcriptions.create(file=("a.wav", TONE), model="gpt-transcribe").text
+
+
+# --- translations ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def translate(client: OpenAI) -> Callable[..., Any]:
+    """Have a recording translated."""
+
+    def translating(data: bytes = TONE, name: str = "a.wav", model: str = "whisper-1", **arguments: Any) -> Any:
+        return client.audio.translations.create(file=(name, data), model=model, **arguments)
+
+    return translating
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # of the SDK: the endpoint ends
+def test_translations_have_texts_of_their_own_and_tell_no_usage(fake: FakeAPI, hear: Hear, translate: Callable[..., Any]) -> None:
+    fake.will_translate("These bytes.", data=TONE)
+    fake.will_transcribe("Ist er treu?", data=TONE)
+    fake.will_translate("Is it loyal?")
+    assert [translate().text, translate().text, hear().text] == ["Is it loyal?", "These bytes.", "Ist er treu?"]
+    assert translate(OTHER).to_dict().keys() == {"text"}
+    assert (fake.last.path, fake.last.body["file"]["size"]) == ("/v1/audio/translations", len(OTHER))
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # of the SDK: the endpoint ends
+@pytest.mark.parametrize(
+    ("asked", "status", "words"),
+    [
+        ({"model": "gpt-transcribe"}, 404, "does not exist"),
+        ({"model": "gpt-4o-transcribe"}, 404, "does not exist"),
+        ({"extra_body": {"language": "de"}}, 400, "Unknown parameter: 'language'"),
+        ({"data": wav(0.01)}, 400, "too short"),
+        ({"data": b"not audio"}, 400, "Invalid file format"),
+        ({"response_format": "verbose_json"}, 400, "not as verbose_json"),
+    ],
+    ids=range(6),
+)
+def test_it_refuses_to_translate_what_the_api_refuses(
+    translate: Callable[..., Any], asked: dict[str, Any], status: int, words: str
+) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        translate(**asked)
+    assert caught.value.status_code == status
+    assert words in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # of the SDK: the endpoint ends
+def test_translations_end_with_their_model(translate: Callable[..., Any], clock: FixedClock) -> None:
+    clock.set(datetime(2027, 2, 26, tzinfo=UTC))
+    with pytest.raises(openai.NotFoundError):
+        translate()
+
+
+def test_models_hear_so_many_seconds(hear: Hear) -> None:
+    silence = FRAME * (1_401 * 125 * 128 // len(FRAME))
+    assert hear(silence, "a.mp3").text
+    with pytest.raises(openai.BadRequestError, match="longer than 1400 seconds which is the maximum for this model"):
+        hear(silence, "a.mp3", model="gpt-4o-mini-transcribe")
