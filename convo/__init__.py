@@ -8,14 +8,18 @@ import typing
 
 from convo.assembly import Estimate, Rendering, Request, Seeds
 from convo.audio import Audio
+from convo.blobs import BlobStore, BucketBlobs, FolderBlobs
 from convo.edges import Event, Pending
 from convo.errors import (
     AnswerError,
+    AudioDropped,
     AudioFormatMismatch,
     AudioNotLoaded,
     AudioRequired,
     BadAudio,
+    BlobDamaged,
     BlobNotFound,
+    BlobStoreFailed,
     BranchNotFound,
     BudgetExceeded,
     CallClosed,
@@ -72,6 +76,7 @@ from convo.errors import (
     TranscriptMissing,
     TurnInProgress,
     UnknownAudioFormat,
+    UnknownBlobStore,
     UnsupportedApi,
     UnsupportedMedia,
     UnsupportedUrl,
@@ -81,6 +86,7 @@ from convo.errors import (
 from convo.events import AudioDelta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
 from convo.history import History
 from convo.intake import ChatFold
+from convo.keeping import BlobTotals, MovedBlobs, Pruned
 from convo.media import File, Image
 from convo.memory import Memory
 from convo.messages import Media, Message, ToolCall
@@ -103,14 +109,20 @@ __all__ = [
     "AsyncStream",
     "Audio",
     "AudioDelta",
+    "AudioDropped",
     "AudioFormatMismatch",
     "AudioNotLoaded",
     "AudioRequired",
     "BadAudio",
     "Between",
+    "BlobDamaged",
     "BlobNotFound",
+    "BlobStore",
+    "BlobStoreFailed",
+    "BlobTotals",
     "Branch",
     "BranchNotFound",
+    "BucketBlobs",
     "Budget",
     "BudgetExceeded",
     "BudgetWarning",
@@ -132,6 +144,7 @@ __all__ = [
     "ExchangeNotFound",
     "File",
     "Finding",
+    "FolderBlobs",
     "HeldTransaction",
     "History",
     "Hit",
@@ -152,6 +165,7 @@ __all__ = [
     "MissingDependency",
     "ModelEndsSoon",
     "ModelShutDown",
+    "MovedBlobs",
     "NaiveTime",
     "NoReply",
     "NotAConvoStore",
@@ -164,6 +178,7 @@ __all__ = [
     "Policy",
     "PoolExhausted",
     "Present",
+    "Pruned",
     "ReadOnlyStore",
     "ReadOnlyView",
     "ReasoningDelta",
@@ -205,6 +220,7 @@ __all__ = [
     "TranscriptionFailure",
     "TurnInProgress",
     "UnknownAudioFormat",
+    "UnknownBlobStore",
     "UnsupportedApi",
     "UnsupportedMedia",
     "UnsupportedUrl",

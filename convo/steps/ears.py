@@ -9,11 +9,11 @@ import attrs
 
 from convo.audio.formats import FORMATS
 from convo.canonical import printable
-from convo.errors import AnswerError, BlobNotFound
+from convo.errors import AnswerError, AudioDropped, BlobNotFound
 from convo.intake import read_transcription
 from convo.origin import Origin
+from convo.steps import blobs
 from convo.steps.effects import read, transcribe, write
-from convo.store import blobs
 from convo.store.totals import usage_columns
 from convo.usage import price
 
@@ -71,7 +71,7 @@ def filled(ears: Ears, recording: Recording) -> Steps[str | None]:
         return None
     call = None
     if text is None:
-        data = yield from read(blobs.get, ears.owner, digest)
+        data = yield from blobs.get(ears.tools, ears.owner, digest)
         text, call = yield from ears.ask(data, recording.format, recording.conversation, recording.branch)
     yield from write(transcripts.fill, ears.owner, digest, places, text, call)
     return text
@@ -79,4 +79,4 @@ def filled(ears: Ears, recording: Recording) -> Steps[str | None]:
 
 def is_refusal(error: Exception) -> bool:
     """Whether it is this recording that cannot be transcribed."""
-    return isinstance(error, AnswerError | BlobNotFound) or getattr(error, "status_code", None) in REFUSED
+    return isinstance(error, AnswerError | AudioDropped | BlobNotFound) or getattr(error, "status_code", None) in REFUSED

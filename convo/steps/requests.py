@@ -14,11 +14,12 @@ from convo.errors import InputError
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.policy import Policy
+from convo.steps import blobs
 from convo.steps.answers import ENDPOINTS, check_api
 from convo.steps.effects import read
 from convo.steps.log import followed, history
 from convo.steps.successors import check_alive, moved_on
-from convo.store import blobs, exchanges, opening
+from convo.store import exchanges, opening
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +105,7 @@ def _bytes(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[dic
     known = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.data is not None}
     missing = [digest for digest in ready.blobs if digest not in known]
     if missing:
-        known |= yield from read(blobs.get_all, place.owner, missing)
+        known |= yield from blobs.get_all(place.tools, place.owner, missing)
     return known
 
 
@@ -127,7 +128,7 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     """Give the messages of the log as Chat Completions writes them, with their bytes."""
     found = yield from history(place, last)
     pieces = {piece.digest: piece for message in found for piece in message.media if piece.made_by is None}
-    stored: dict[str, bytes] = (yield from read(blobs.get_all, place.owner, list(pieces))) if pieces else {}
+    stored: dict[str, bytes] = (yield from blobs.get_all(place.tools, place.owner, list(pieces))) if pieces else {}
     known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
     return [whole(_as_chat(message), known) for message in found if message.kind != "summary"]
 

@@ -15,11 +15,12 @@ from convo.extract import REPLY, spoken
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.speech import pieces_of
+from convo.steps import blobs
 from convo.steps.effects import read, speak, write
 from convo.steps.ending import persisted
 from convo.steps.log import put_piece
 from convo.steps.successors import alive_name
-from convo.store import blobs, exchanges, log, speeches
+from convo.store import exchanges, log, speeches
 from convo.store.totals import usage_columns
 from convo.usage import Usage, price
 
@@ -84,10 +85,14 @@ def _with(reply: Reply, piece: Media) -> Reply:
 
 def _kept(place: Place, branch: UUID, reply: Reply, piece: Media, calls: list[dict[str, Any]]) -> Steps[bool]:
     """Store the bytes, then what refers to them."""
-    now = place.tools.now()
-    yield from put_piece(place, piece, now)
-    message = reply.message
-    return (yield from write(speeches.keep, place.owner, branch, message.position, message.body, piece, calls, now))
+    now, message = place.tools.now(), reply.message
+    if place.tools.keep in ("user", "none"):
+        piece = attrs.evolve(piece, dropped=now)
+    else:
+        yield from put_piece(place, piece, now)
+    kept, gone = yield from write(speeches.keep, place.owner, branch, message.position, message.body, piece, calls, now)
+    yield from blobs.objects_deleted(place.tools, gone)
+    return kept
 
 
 def _of_others(place: Place, branch: UUID, reply: Reply) -> Steps[Reply]:
@@ -96,7 +101,7 @@ def _of_others(place: Place, branch: UUID, reply: Reply) -> Steps[Reply]:
     if message is None or message.body != reply.message.body or not message.media:
         raise ConflictError(CHANGED)
     piece = message.media[0]
-    data = yield from read(blobs.get, place.owner, piece.digest)
+    data = (yield from blobs.get(place.tools, place.owner, piece.digest)) if piece.dropped is None else None
     return _with(reply, attrs.evolve(piece, data=data))
 
 

@@ -74,7 +74,14 @@ def _select_missing(owner: str) -> sa.Select[Any]:
         .join_from(tables.attachment, tables.message, on_message)
         .join(tables.segment, on_line)
         .join(tables.branch, on_branch)
-        .where(_A.owner == owner, _is_recording(), _A.transcript.is_(None), _M.role == "user", _B.state == tables.SHOWN)
+        .where(
+            _A.owner == owner,
+            _is_recording(),
+            _A.transcript.is_(None),
+            _A.dropped_at.is_(None),
+            _M.role == "user",
+            _B.state == tables.SHOWN,
+        )
         .order_by(_M.created_at.desc(), _A.position.desc(), _A.branch, _A.part)
     )
 
