@@ -39,7 +39,7 @@ class BucketBlobs:
 
     def __init__(self, url: str, name: str = "bucket", **options: Any) -> None:
         parts = urlsplit(str(url))
-        if parts.scheme not in SCHEMES or not parts.netloc or "@" in parts.netloc.partition("@")[0] or parts.query:
+        if parts.scheme not in SCHEMES or not parts.netloc or parts.query or parts.fragment:
             reason = "BucketBlobs takes s3://bucket/prefix, gs://bucket/prefix or az://account/container; options are keywords"
             raise InputError(reason)
         if parts.username is not None and parts.scheme not in {"abfs", "abfss"}:
@@ -122,14 +122,12 @@ class BucketBlobs:
 
     def _opened(self) -> Any:
         if _FIRST_USE and _FIRST_USE[0] != os.getpid():
-            remedy = (
-                "its connections belong to the process that forked this one: start workers afresh (spawn), or use it only in them"
-            )
+            remedy = "its threads are those of the process that forked this one: start workers afresh (spawn)"
             raise BlobStoreFailed(self._place, "a fork", remedy)
         with self._making:
             if self._store is None:
                 self._store = self._made()
-                _FIRST_USE[:] = [os.getpid()]
+                _FIRST_USE[:] = _FIRST_USE or [os.getpid()]
         return self._store
 
     def _made(self) -> Any:
@@ -141,8 +139,8 @@ class BucketBlobs:
         retries = {"max_retries": RETRIES, "retry_timeout": RETRYING, **options.pop("retry_config", {})}
         try:
             return library.store.from_url(self._url, client_options=client, retry_config=retries, **options)
-        except library.exceptions.BaseError as error:
-            reason = f"the options of {self._place} are not those of obstore: {self._scrubbed(error)}"
+        except (library.exceptions.BaseError, TypeError, ValueError):
+            reason = f"obstore does not take the options of {self._place}: one of {', '.join(sorted(self._options)) or 'none'}"
         raise InputError(reason)
 
     @contextmanager
@@ -162,10 +160,10 @@ class BucketBlobs:
         known = _library().exceptions
         if isinstance(error, known.UnauthenticatedError | known.PermissionDeniedError | PermissionError):
             return BlobStoreFailed(self._place, "it refused the request", "check the key, what it may do, and the region")
-        if isinstance(error, known.NotFoundError | FileNotFoundError):
-            return BlobStoreFailed(self._place, "there is no such bucket", "check its name, the endpoint and the region")
         status = _STATUS.search(str(error))
         code = int(status[1]) if status else 0
+        if isinstance(error, known.NotFoundError | FileNotFoundError) or code == 404:  # noqa: PLR2004 - HTTP
+            return BlobStoreFailed(self._place, "there is no such bucket", "check its name, the endpoint and the region")
         if 400 <= code < 500 and code not in _MAY_PASS:  # noqa: PLR2004 - HTTP
             return BlobStoreFailed(self._place, f"HTTP {code}", "check the options: endpoint, region, key")
         if isinstance(error, known.GenericError | OSError | known.JoinError):

@@ -69,9 +69,8 @@ def fetched(tools: Tools, owner: str, looked: Looked) -> Steps[dict[str, bytes]]
     for _ in range(TRIES):
         if not away:
             return data
-        data |= yield from call(
-            tools.blobs.fetch, ([Object(held.digest, held.size, held.place or "", held.name or "") for held in away],), {}
-        )
+        objects = [Object(held.digest, held.size, held.place or "", held.name or "") for held in away]
+        data |= yield from call(tools.blobs.fetch, (objects,), {})
         missing = [held for held in away if held.digest not in data]
         again = yield from read(blobs.look, owner, [held.digest for held in missing])
         if same := set(missing) & set(again.away):
