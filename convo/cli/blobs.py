@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from convo.cli import lines, records
@@ -67,7 +68,7 @@ def list_(place: Place, *, everyone: bool, as_json: bool) -> None:
     with place.existing(everyone=everyone) as store:
         found, where = store.blobs(), line(store.place)
     if as_json:
-        click.echo(records.written([records.plain(one) for one in found]))
+        click.echo(records.written([attrs.asdict(one) for one in found]))
         return
     for one in found:
         click.echo(f"{one.place}: {_amount(one.blobs, one.bytes)}")
@@ -88,12 +89,13 @@ def move(ctx: click.Context, to: str, limit: int | None, stores: tuple[Any, ...]
     Where it was interrupted, nothing is lost, and the same command goes on. The exit code is 1 when some could not be read.
     """
     place: Place = ctx.obj
-    target = to if to == DATABASE else _Spec().convert(to, None, ctx)
-    given = stores if target == DATABASE or any(store.name == target.name for store in stores) else (*stores, target)
-    to = target if isinstance(target, str) else target.name
+    if to != DATABASE:
+        target = _Spec().convert(to, None, ctx)
+        stores = (*(store for store in stores if store.name != target.name), target)
+        to = target.name
     done = [
         (owner, store.move_blobs(to, limit=limit, progress=_progress(owner, "moved")))
-        for owner, store in _each(place, given, everyone=everyone)
+        for owner, store in _each(place, stores, everyone=everyone)
     ]
     _clear()
     failed = [(owner, digest) for owner, moved in done for digest in moved.failed]

@@ -10,7 +10,7 @@ from convo.blobs.protocol import object_name
 from convo.errors import AudioDropped, BlobNotFound, StoreError
 from convo.steps.effects import call, read, write, write_one
 from convo.store import blobs
-from convo.store.blobs import Held
+from convo.store.blobs import Held, Looked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from convo.blobs import BlobStore
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
-    from convo.store.blobs import Looked
 
 TRIES = 4
 """How often bytes are looked for that others move meanwhile."""
@@ -71,12 +70,11 @@ def fetched(tools: Tools, owner: str, looked: Looked) -> Steps[dict[str, bytes]]
             return data
         objects = [Object(held.digest, held.size, held.place or "", held.name or "") for held in away]
         data |= yield from call(tools.blobs.fetch, (objects,), {})
-        missing = [held for held in away if held.digest not in data]
-        again = yield from read(blobs.look, owner, [held.digest for held in missing])
-        if same := set(missing) & set(again.away):
+        gone = [held for held in away if held.digest not in data]
+        looked = (yield from read(blobs.look, owner, [held.digest for held in gone])) if gone else Looked({}, [])
+        if same := set(gone) & set(looked.away):
             raise BlobNotFound(min(same).digest)
-        data |= again.data
-        away = again.away
+        data, away = data | looked.data, looked.away
     raise BlobNotFound(away[0].digest)
 
 
