@@ -21,7 +21,6 @@ PAGE = 1_000
 """Objects of one page of a listing."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_LINKS
 _BY_FD = os.open in os.supports_dir_fd
@@ -97,6 +96,8 @@ class FolderBlobs:
 
     def objects(self, prefix: str) -> Iterator[Sequence[Stored]]:
         """List objects, those that were never finished among them: their names end with `.part`."""
+        if not os.path.isdir(self._path):  # noqa: PTH112 - it is made with the first file
+            return
         owners = [prefix.rstrip("/")] if prefix else self._names("")
         page: list[Stored] = []
         for owner in owners:
@@ -163,7 +164,7 @@ class FolderBlobs:
                 raise StorageFull(self._place) from error
             if writing and error.errno in _READ_ONLY:
                 raise ReadOnlyStore(self._place) from error
-            if error.errno in _GONE and os.path.isdir(self._path):  # noqa: PTH112 - a plain question
+            if error.errno == errno.ENOENT and os.path.isdir(self._path):  # noqa: PTH112 - a plain question
                 raise BlobNotFound("of an object in a folder") from error
             reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
             remedy = "check that the folder is there, is mounted, and holds no links"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _A, _M, _S, _X, _L = tables.attachment.c, tables.message.c, tables.segment.c, tables.exchange.c, tables.blob.c
 Due = Literal["replies", "answered", "old"]
 """What is let go: the audio of replies; recordings of users that were answered, too; or all audio before a time."""
-_CALLS = ("tool_calls", "function_call")
+_CALLS: list[sa.ColumnElement[str]] = [sa.literal_column("'tool_calls'"), sa.literal_column("'function_call'")]
 """Ends of replies that have not answered yet: the next request needs the recording again."""
 BATCH = 100
 """Recordings that one transaction lets go."""
@@ -49,7 +49,7 @@ def _was_answered() -> sa.ColumnElement[bool]:
         .join_from(tables.segment, tables.exchange, (_X.owner == _S.owner) & (_X.branch == _S.branch))
         .where(_S.owner == _A.owner, _S.source == _A.branch, _A.position.between(_S.first, _S.last))
         .where(_X.status == sa.literal_column("'done'"), _X.position > _A.position)
-        .where(sa.func.coalesce(_X.finish_reason, "").not_in(_CALLS))
+        .where(_X.finish_reason.is_(None) | _X.finish_reason.not_in(_CALLS))
     )
     return sa.exists(reply.correlate(tables.attachment))
 
