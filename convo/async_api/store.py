@@ -273,12 +273,14 @@ class AsyncStore:
     ) -> Pruned:
         """Let audio go that the store is not to keep, then delete bytes that nothing has referred to for an hour.
 
+        What a recording was converted to goes with it; `dry_run` does not count that.
+
         `keep_audio` is that of the store where it is not given. With `dry_run` nothing is written, and what would be done is
         counted. Each transaction is short, others may work meanwhile, and a call that was interrupted is made again.
         `progress` is called with how much is done and how much there is. What is said in a recording without a transcript
         is lost with its bytes.
 
-        Raises `InputError`, `ReadOnlyView`, `HeldTransaction`.
+        Raises `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore` where bytes are that could not be deleted.
         """
         from convo.steps import letting as letting_steps
 
@@ -312,10 +314,10 @@ class AsyncStore:
         return await self._driver.do(relocating_steps.totals(self._owner))
 
     async def owners(self) -> list[str]:
-        """List the owners who have a conversation or bytes in the database, whoever this store is for."""
+        """List the owners who have a conversation or bytes: `store.everyone().owners()`. One owner's store sees that one."""
         from convo.steps import relocating as relocating_steps
 
-        return await self._driver.do(relocating_steps.owners())
+        return await self._driver.do(relocating_steps.owners(self._owner))
 
     def owned_by(self, owner: str) -> Self:
         """Give the same store as another owner sees it."""

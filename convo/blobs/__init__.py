@@ -19,7 +19,8 @@ moved meanwhile, or deleted: its row is read again. What comes from a blob store
 the old object is deleted, or the chunks are, in the transaction that switches the row.
 
 *Collect*: a row is deleted, if nothing refers to it and nobody has put the bytes in the last minutes; that is committed; then
-its object is deleted. Where a conversation moves to another owner, its objects are copied first.
+its object is deleted; one that cannot be deleted then is a leftover, too. Where a conversation moves to another owner, its
+objects are copied first.
 
 A folder, or a prefix of a bucket, belongs to one database: `doctor` takes what no row names for a leftover, once it is a day old.
 """

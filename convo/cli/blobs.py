@@ -151,7 +151,7 @@ def _each(place: Place, stores: tuple[Any, ...], *, everyone: bool) -> Iterator[
     with place.existing(everyone=False, blobs=stores or None) as store:
         if everyone and place.owner:
             raise click.UsageError("--owner names one owner and --everyone all of them; pass one of the two")
-        for owner in store.owners() if everyone else [place.owner]:
+        for owner in store.everyone().owners() if everyone else [place.owner]:
             yield owner, store.owned_by(owner)
 
 

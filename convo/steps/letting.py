@@ -12,7 +12,7 @@ from convo.errors import ConvoError, HeldTransaction, InputError
 from convo.keeping import Pruned, check_keep
 from convo.steps.blobs import objects_deleted
 from convo.steps.effects import read, write
-from convo.store import blobs
+from convo.store import blobs, relocating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,6 +89,9 @@ def pruned(
     if owner is None:
         reason = "prune() is for one owner at a time: use store.owned_by(owner) for each of store.owners()"
         raise InputError(reason)
+    for place, _, _ in (yield from read(relocating.totals, owner)):
+        if place is not None:
+            tools.blobs.named(place)
     due = (yield from read(letting.count_due, owner, what, cutoff)) if what else 0
     if dry_run or progress is not None:
         number, volume = yield from read(letting.count_unused, owner, what, cutoff, tools.now())

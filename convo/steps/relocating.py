@@ -82,9 +82,10 @@ def _moved_one(tools: Tools, owner: str, target: BlobStore | None, was: Held) ->
     return switched
 
 
-def owners() -> Steps[list[str]]:
-    """List everyone who has anything."""
-    return (yield from read(relocating.owners))
+def owners(owner: str | None) -> Steps[list[str]]:
+    """List everyone who has anything; of one owner's view that owner alone."""
+    found = yield from read(relocating.owners)
+    return [one for one in found if owner is None or one == owner]
 
 
 def totals(owner: str | None) -> Steps[list[BlobTotals]]:

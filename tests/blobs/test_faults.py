@@ -386,7 +386,7 @@ SOUNDS = [wav(0.05, pitch=200.0 + number) for number in range(6)]
 
 def use(chat: convo.Conversation) -> None:
     """Add the same recordings again and again, and read them all."""
-    for _ in range(8):
+    for _ in range(3):
         for sound in SOUNDS:
             chat.add(recording(data=sound))
         for number, message in enumerate(chat.history()):

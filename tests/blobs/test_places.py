@@ -196,6 +196,8 @@ def test_a_place_that_was_not_given_is_named(world: World, store: Any, blobs: An
     assert caught.value.place == blobs.name
     assert faults(world.open()) == ["blob_store_unknown"]
     with pytest.raises(convo.UnknownBlobStore):
+        world.open().prune()
+    with pytest.raises(convo.UnknownBlobStore):
         world.open().move_blobs("database")
 
 
@@ -253,4 +255,5 @@ def test_owners_are_listed_who_have_conversations_or_bytes(store: Any) -> None:
     store.delete(chat.id)
     other = store.owned_by(f"{chat.owner}-other")
     other.create()
-    assert {chat.owner, f"{chat.owner}-other"} <= set(store.owners())
+    assert {chat.owner, f"{chat.owner}-other"} <= set(store.everyone().owners())
+    assert store.owners() == [chat.owner]
