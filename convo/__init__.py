@@ -11,9 +11,11 @@ from convo.audio import Audio
 from convo.audio.formats import FORMATS as AUDIO_FORMATS
 from convo.audio.formats import AudioFormat, recommend_format
 from convo.audio.levels import Levels
+from convo.blobs import BlobStore, BucketBlobs, FolderBlobs
 from convo.edges import Event, Pending
 from convo.errors import (
     AnswerError,
+    AudioDropped,
     AudioFormatMismatch,
     AudioNotLoaded,
     AudioRequired,
@@ -21,7 +23,9 @@ from convo.errors import (
     AudioTooShort,
     AudioWarning,
     BadAudio,
+    BlobDamaged,
     BlobNotFound,
+    BlobStoreFailed,
     BranchNotFound,
     BudgetExceeded,
     CallClosed,
@@ -85,6 +89,7 @@ from convo.errors import (
     TruncatedAudio,
     TurnInProgress,
     UnknownAudioFormat,
+    UnknownBlobStore,
     UnknownVoice,
     UnsupportedApi,
     UnsupportedMedia,
@@ -97,6 +102,7 @@ from convo.errors import (
 from convo.events import AudioDelta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
 from convo.history import History
 from convo.intake import ChatFold
+from convo.keeping import BlobTotals, MovedBlobs, Pruned
 from convo.media import File, Image
 from convo.memory import Memory
 from convo.messages import Media, Message, ToolCall
@@ -121,6 +127,7 @@ __all__ = [
     "AsyncStream",
     "Audio",
     "AudioDelta",
+    "AudioDropped",
     "AudioFormat",
     "AudioFormatMismatch",
     "AudioNotLoaded",
@@ -130,9 +137,14 @@ __all__ = [
     "AudioWarning",
     "BadAudio",
     "Between",
+    "BlobDamaged",
     "BlobNotFound",
+    "BlobStore",
+    "BlobStoreFailed",
+    "BlobTotals",
     "Branch",
     "BranchNotFound",
+    "BucketBlobs",
     "Budget",
     "BudgetExceeded",
     "BudgetWarning",
@@ -158,6 +170,7 @@ __all__ = [
     "FetchFailed",
     "File",
     "Finding",
+    "FolderBlobs",
     "GrowingWav",
     "HeldTransaction",
     "History",
@@ -180,6 +193,7 @@ __all__ = [
     "MissingDependency",
     "ModelEndsSoon",
     "ModelShutDown",
+    "MovedBlobs",
     "NaiveTime",
     "NoReply",
     "NotAConvoStore",
@@ -194,6 +208,7 @@ __all__ = [
     "Present",
     "Preset",
     "PresetNotFound",
+    "Pruned",
     "ReadOnlyStore",
     "ReadOnlyView",
     "ReasoningDelta",
@@ -239,6 +254,7 @@ __all__ = [
     "TruncatedAudio",
     "TurnInProgress",
     "UnknownAudioFormat",
+    "UnknownBlobStore",
     "UnknownVoice",
     "UnsupportedApi",
     "UnsupportedMedia",

@@ -33,6 +33,7 @@
     ├── AnswerError (ValueError)           an answer that cannot be recorded
     ├── FetchFailed (OSError)              a URL that gave no recording
     ├── AudioNotLoaded (LookupError)       stored audio whose bytes were not fetched
+    │   └── AudioDropped                   audio whose bytes the store has let go
     ├── CodecFailed (RuntimeError)         the process that decodes audio ended without an answer
     ├── NotFound (LookupError)
     │   ├── ConversationNotFound           no such conversation for this owner
@@ -58,8 +59,9 @@
     │   ├── HeldTransaction                a model call inside the caller's transaction
     │   ├── TransactionOver                a store inside a transaction that has ended
     │   ├── WrongEventLoop                 an async store used in a second event loop
+    │   ├── UnknownBlobStore (LookupError)  bytes are in a blob store that was not given
     │   └── MissingDependency (ImportError)  an optional package is not installed
-    └── StoreError (OSError)               the database
+    └── StoreError (OSError)               the database, or a blob store
         ├── StoreNotFound                  there is no store at this place
         ├── NotAConvoStore                 something else is at this place
         ├── SchemaMissing                  the database has no convo tables yet
@@ -67,8 +69,10 @@
         ├── SchemaTooNew                   a newer convo made the tables
         ├── CorruptStore                   the database file is damaged
         ├── IntegrityError                 a stored body is not what was written
+        ├── BlobDamaged                    stored bytes are not those that were written
+        ├── BlobStoreFailed                a folder or a bucket that does not work
         ├── StorageFull                    no space left
-        ├── ReadOnlyStore                  the database refuses writes
+        ├── ReadOnlyStore                  the database, or a folder, refuses writes
         ├── SearchUnavailable              there is no full-text index to search
         ├── StoreBusy (TimeoutError)       a lock was not granted in time
         │   └── PoolExhausted              no connection was free in time
@@ -558,6 +562,18 @@ class AudioNotLoaded(ConvoError, LookupError):
         super().__init__(f"the bytes of {what} were not loaded; get them with chat.load(audio)")
 
 
+class AudioDropped(AudioNotLoaded):
+    """The bytes of audio were let go, because the store keeps them no longer (`keep_audio`). `digest` is their SHA-256 in hex."""
+
+    def __init__(self, digest: str) -> None:
+        ConvoError.__init__(
+            self,
+            f"the bytes {digest} were let go: this store was told by keep_audio not to keep them; what was said is in the "
+            "transcript, where there is one",
+        )
+        self.digest = digest
+
+
 class CodecFailed(ConvoError, RuntimeError):
     """The process that decodes or converts audio could not be started, or ended without an answer. The audio may be fine."""
 
@@ -755,9 +771,9 @@ class ReadOnlyView(UsageError):
 class HeldTransaction(UsageError):
     """A model call would hold the caller's transaction open while the model answers."""
 
-    def __init__(self, call: str) -> None:
+    def __init__(self, call: str, meanwhile: str = "the model answers") -> None:
         super().__init__(
-            f"{call} would hold your transaction while the model answers; call it on the store itself, outside of within()"
+            f"{call} would hold your transaction while {meanwhile}; call it on the store itself, outside of within()"
         )
 
 
@@ -773,6 +789,19 @@ class WrongEventLoop(UsageError):
 
     def __init__(self) -> None:
         super().__init__("this store belongs to another event loop; make one AsyncStore per loop")
+
+
+class UnknownBlobStore(UsageError, LookupError):
+    """Bytes are in the blob store of the name `place`, and this store was not given it. `digest` says which, if they are few."""
+
+    def __init__(self, place: str, digest: str | None = None) -> None:
+        which = "bytes" if digest is None else f"the bytes {digest}"
+        super().__init__(
+            f"{which} are in the blob store {place!r}, which was not given to this store; pass it, beside others: "
+            f"Store(..., blobs=[..., FolderBlobs(path, name={place!r})]), or BucketBlobs; on the command line --blobs"
+        )
+        self.place = place
+        self.digest = digest
 
 
 class MissingDependency(UsageError, ImportError):
@@ -845,20 +874,42 @@ class IntegrityError(StoreError):
         self.position = position
 
 
+class BlobDamaged(StoreError):
+    """Stored bytes are not what was written: their size or SHA-256 is not that of `digest`. `place` is their blob store."""
+
+    def __init__(self, digest: str, place: str) -> None:
+        super().__init__(f"what the blob store {place!r} holds for the bytes {digest} is not them; restore them from a backup")
+        self.digest = digest
+        self.place = place
+
+
+class BlobStoreFailed(StoreError):
+    """A folder or a bucket does not do what it should, and will not by trying again."""
+
+    def __init__(self, place: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{place} does not work ({reason}); {remedy}")
+        self.reason = reason
+
+
 class StorageFull(StoreError):
     """No space left. Reads still work, and the same store goes on when there is space again."""
 
     retryable = True
 
-    def __init__(self) -> None:
-        super().__init__("the database has no space left; free some and try again")
+    def __init__(self, place: str = "the database") -> None:
+        super().__init__(f"{place} has no space left; free some and try again")
 
 
 class ReadOnlyStore(StoreError):
-    """The database refuses writes."""
+    """The database, or the folder of a blob store, refuses writes."""
 
-    def __init__(self) -> None:
-        super().__init__("the database is read-only; check the file's permissions, or that the server is the primary")
+    def __init__(self, place: str = "the database") -> None:
+        remedy = (
+            "check the file's permissions, or that the server is the primary"
+            if place == "the database"
+            else "check its permissions"
+        )
+        super().__init__(f"{place} is read-only; {remedy}")
 
 
 class SearchUnavailable(StoreError):

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 import convo
 from convo.testing import CountedIds, FakeAPI, FixedClock
 from tests.support.both import Blocking
+from tests.support.bucket import KEYS, make_bucket, s3_server
 from tests.support.postgres import server
 from tests.support.validate import validate_received, validate_sessions
 
@@ -55,6 +56,27 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with convo.Store(f"sqlite:///{path}") as store:
         store.upgrade()
     return path
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """The URL of a server that speaks S3, started for this run."""
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3_url: str) -> convo.BucketBlobs:
+    """A bucket of this test, with a prefix."""
+    name = f"bucket-{os.getpid()}-{next(_owners)}"
+    make_bucket(s3_url, name)
+    return convo.BucketBlobs(f"s3://{name}/some/prefix", endpoint=s3_url, **KEYS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> convo.FolderBlobs:
+    """A folder of this test."""
+    return convo.FolderBlobs(tmp_path / "blobs")
 
 
 @attrs.frozen

@@ -84,7 +84,7 @@ class AsyncConversation(Seen):
         return await self._driver.do(log_steps.history(self._place, last))
 
     async def load(self, audio: Audio) -> Audio:
-        """Give the same audio with its bytes."""
+        """Give the same audio with its bytes. Raises `AudioDropped` where the store let them go, `BlobNotFound`."""
         return await self._driver.do(log_steps.load(self._place, audio))
 
     async def transcribe(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from convo.cli.blobs import blobs, prune
 from convo.cli.child import demo_turn
 from convo.cli.demo import demo
 from convo.cli.doctor import doctor
@@ -40,5 +41,5 @@ def main(ctx: click.Context, store: str, owner: str) -> None:
     ctx.obj = Place(store, owner)
 
 
-for _command in (demo, demo_turn, doctor, list_, search, show, upgrade):
+for _command in (blobs, demo, demo_turn, doctor, list_, prune, search, show, upgrade):
     main.add_command(_command)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convo.cli import lines, records
+from convo.cli.blobs import blobs_option
 from convo.cli.screen import line
 
 if TYPE_CHECKING:
@@ -24,9 +25,12 @@ SEVERITIES = ("error", "warning", "note")
 @click.option("--yes", is_flag=True, help="With --repair: do not ask.")
 @click.option("--quick", is_flag=True, help="Do not read all messages and bytes to see whether they changed.")
 @click.option("--everyone", is_flag=True, help="Examine what belongs to any owner.")
+@blobs_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.pass_context
-def doctor(ctx: click.Context, *, repair: bool, yes: bool, quick: bool, everyone: bool, as_json: bool) -> None:
+def doctor(
+    ctx: click.Context, stores: tuple[Any, ...], *, repair: bool, yes: bool, quick: bool, everyone: bool, as_json: bool
+) -> None:  # fmt: skip
     """Look for what is wrong with a store.
 
     Without --repair it changes nothing. The exit code is 0 when there is nothing but notes, or all else was mended.
@@ -35,11 +39,11 @@ def doctor(ctx: click.Context, *, repair: bool, yes: bool, quick: bool, everyone
         raise click.UsageError("--yes says what to answer to the questions of --repair; pass both")
     asked = _Asked(yes=yes) if repair else None
     place: Place = ctx.obj
-    with place.existing(everyone=everyone) as store:
+    with place.existing(everyone=everyone, blobs=stores or None) as store:
         found = _once(store, None if everyone else asked, verify=not quick)
         where = line(store.place)
     if everyone and asked:
-        found = _mended(place, found, asked, verify=not quick)
+        found = _mended(place, stores, found, asked, verify=not quick)
     click.echo(records.written([records.finding(finding) for finding in found]) if as_json else _report(found, where))
     ctx.exit(0 if all(finding.healthy for finding in found) else 1)
 
@@ -69,9 +73,11 @@ def _once(store: convo.Store, repair: _Asked | None, *, verify: bool) -> list[co
         _clear()
 
 
-def _mended(place: Place, found: Sequence[convo.Finding], repair: _Asked, *, verify: bool) -> list[convo.Finding]:
+def _mended(
+    place: Place, stores: tuple[Any, ...], found: Sequence[convo.Finding], repair: _Asked, *, verify: bool
+) -> list[convo.Finding]:  # fmt: skip
     """Mend what was found of each owner as that owner: a view of everyone only reads."""
-    with place.existing(everyone=False) as store:
+    with place.existing(everyone=False, blobs=stores or None) as store:
         mended = [finding for owner in _to_mend(found) for finding in _once(store.owned_by(owner), repair, verify=verify)]
     return [*(finding for finding in found if not finding.repairable), *(finding for finding in mended if finding.repairable)]
 

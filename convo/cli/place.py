@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.engine import URL
 
     import convo
@@ -30,11 +32,11 @@ class Place:
             raise click.BadParameter("it is empty; name a file or a URL", param_hint="--store")
         return parse_url("sqlite://").set(database=self.store)
 
-    def existing(self, *, everyone: bool) -> convo.Store:
-        """Open the store to read it: nothing is created or upgraded."""
+    def existing(self, *, everyone: bool, blobs: Sequence[Any] | None = None) -> convo.Store:
+        """Open the store to read it: nothing is created or upgraded. `blobs` are the blob stores that hold bytes."""
         import convo
 
         if everyone and self.owner:
             raise click.UsageError("--owner names one owner and --everyone all of them; pass one of the two")
-        store = convo.Store.existing(self.url(), owner=self.owner)
+        store = convo.Store.existing(self.url(), owner=self.owner, blobs=blobs)
         return store.everyone() if everyone else store

@@ -12,8 +12,9 @@ import attrs
 
 from convo.assembly.sound import source_and_form
 from convo.errors import BadAudio
+from convo.steps import blobs
 from convo.steps.effects import call, read, write
-from convo.store import blobs, renditions
+from convo.store import renditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +53,7 @@ def found_or_made(
     known: dict[tuple[str, str], str] = (yield from read(renditions.known, place.owner, forms)) if forms else {}
     needed = [known.get(key, key[0]) for key in wanted]
     missing = [digest for digest in dict.fromkeys(needed) if digest not in carried]
-    here = {**carried, **((yield from read(blobs.get_all, place.owner, missing)) if missing else {})}
+    here = {**carried, **((yield from blobs.get_all(place.tools, place.owner, missing)) if missing else {})}
     found = Fetched({})
     for (digest, form), stored in zip(wanted, needed, strict=True):
         key = f"{digest}/{form}" if form else digest
@@ -93,5 +94,5 @@ def remembered(place: Place, made: Mapping[str, bytes]) -> Steps[None]:
     for key, data in made.items():
         source, form = source_and_form(key)
         digest = sha256(data).hexdigest()
-        yield from write(blobs.put, place.owner, digest, data, now)
+        yield from blobs.put(place.tools, place.owner, digest, data, now)
         yield from write(renditions.keep, place.owner, source, form, digest, now)

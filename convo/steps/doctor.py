@@ -11,6 +11,8 @@ import attrs
 from convo.checks import check_type
 from convo.errors import ConversationNotFound, CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed
 from convo.findings import Finding
+from convo.steps import objects
+from convo.steps.blobs import objects_deleted
 from convo.steps.effects import read, write
 from convo.steps.place import Place
 from convo.steps.settling import settled
@@ -21,6 +23,7 @@ from convo.store.doctor.page import Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from convo.blobs import BlobStore
     from convo.errors import StoreError
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
@@ -50,16 +53,28 @@ class _Examination:
             self._count((yield from self._mended(finding)))
 
     def _mended(self, finding: Finding) -> Steps[Finding]:
-        if self.repair is None or not finding.repairable:
-            return finding
-        wanted = self.repair(finding)
-        check_type(wanted, bool, "what repair() gives", "True or False, and not something to await")
-        if not wanted:
+        if not self._wanted(finding):
             return finding
         if finding.kind == "exchange_expired":
             yield from self._settled(finding)
-        yield from write(doctor.repairs()[finding.kind], finding, self.tools.now())
+        gone = yield from write(doctor.repairs()[finding.kind], finding, self.tools.now())
+        yield from objects_deleted(self.tools, gone or ())
         return attrs.evolve(finding, repaired=True)
+
+    def take_left(self, finding: Finding, store: BlobStore, name: str) -> Steps[None]:
+        """Take an object that no row names, deleted where that is wanted."""
+        if finding.owner is not None and self._wanted(finding):
+            yield from objects.deleted(store, finding.owner, name)
+            finding = attrs.evolve(finding, repaired=True)
+        self._count(finding)
+
+    def _wanted(self, finding: Finding) -> bool:
+        """Ask whether to mend something."""
+        if self.repair is None or not finding.repairable:
+            return False
+        wanted = self.repair(finding)
+        check_type(wanted, bool, "what repair() gives", "True or False, and not something to await")
+        return wanted
 
     def _settled(self, finding: Finding) -> Steps[None]:
         """Put what a dead worker had received of a stream into the log; what left nothing is given up afterwards.
@@ -122,7 +137,9 @@ def examined(
     if verify:
         yield from examination.take((yield from _checked("the file", settings.file_check)))
     if not any(finding.kind in UNUSABLE for finding in shape):
-        yield from _rows(examination, Scope(owner, tools.now()), doctor.checks(verify=verify))
+        scope = Scope(owner, tools.now())
+        yield from _rows(examination, scope, doctor.checks(verify=verify))
+        yield from _objects(examination, scope, verify=verify)
     return examination.result()
 
 
@@ -148,6 +165,18 @@ def _rows(examination: _Examination, scope: Scope, checks: list[Check]) -> Steps
         yield from _all_pages(examination, scope, check, (done, total))
         done += expected.get(check, 1)
     examination.tell(total, total)
+
+
+def _objects(examination: _Examination, scope: Scope, *, verify: bool) -> Steps[None]:
+    """Look outside the database, where bytes are there."""
+    try:
+        yield from examination.take((yield from objects.of_rows(examination.tools, scope, verify=verify)))
+        left, failed = yield from objects.leftovers(examination.tools, scope)
+    except (CorruptStore, StoreBusy, StoreFailed) as error:
+        left, failed = [], [_failed("the rows of bytes", error)]
+    for finding, store, name in left:
+        yield from examination.take_left(finding, store, name)
+    yield from examination.take(failed)
 
 
 def _pages(examination: _Examination, scope: Scope) -> Steps[Mapping[Check, int]]:

@@ -14,11 +14,12 @@ import attrs
 
 from convo.audio.hearing import file_of, files_of, fits
 from convo.canonical import printable
-from convo.errors import AnswerError, BadAudio, BlobNotFound, ConvoError, TooLarge
+from convo.errors import AnswerError, AudioDropped, BadAudio, BlobNotFound, ConvoError, TooLarge
 from convo.intake import read_transcription
 from convo.origin import Origin
+from convo.steps import blobs
 from convo.steps.effects import Hearing, call, hear, read, write
-from convo.store import blobs, exchanges
+from convo.store import exchanges
 from convo.store.totals import usage_columns
 from convo.usage import price
 
@@ -129,13 +130,13 @@ def filled(ears: Ears, recording: Recording) -> Steps[str | None]:
         return None
     calls: list[dict[str, Any]] = []
     if text is None:
-        data = yield from read(blobs.get, ears.owner, digest)
+        data = yield from blobs.get(ears.tools, ears.owner, digest)
         text, calls = yield from ears.ask(data, recording.format, recording.duration, recording.conversation, recording.branch)
     yield from write(transcripts.fill, ears.owner, digest, places, text, calls, ears.text)
     return text
 
 
-OF_ONE = (AnswerError, BlobNotFound, BadAudio, TooLarge)
+OF_ONE = (AnswerError, AudioDropped, BlobNotFound, BadAudio, TooLarge)
 """What is wrong with one recording, and says nothing of another."""
 
 

@@ -17,6 +17,7 @@ from convo.intake import Fold, unreadable
 from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
+from convo.steps import blobs
 from convo.steps.answers import read_reply
 from convo.steps.columns import (
     answer_columns,
@@ -30,9 +31,10 @@ from convo.steps.columns import (
 )
 from convo.steps.converting import remembered
 from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
+from convo.steps.letting import let_go_if_answered
 from convo.steps.log import put_media, shown_branch
 from convo.steps.settling import settled
-from convo.store import blobs, checkpoints, exchanges, log
+from convo.store import checkpoints, exchanges, log
 from convo.store.append import Entry
 from convo.store.totals import usage_columns
 from convo.usage import price
@@ -122,7 +124,8 @@ def _completed(place: Place, current: Open, answer: object, told: Told | None, *
     found = answer_of(current.plan, answer, told)
     if interrupted:
         found = as_interrupted(found)
-    yield from put_media(place, [found.draft], now)
+    (draft,) = yield from put_media(place, [found.draft], now)
+    found = attrs.evolve(found, draft=draft)
     row = ended_row(current.plan, found, told, current.recovered, place.tools.catalogue.table, now)
     entry = Entry(
         place.owner, current.begun.branch, now, (found.draft,), exchange_id=current.begun.id, attempt=current.begun.attempt,
@@ -132,6 +135,7 @@ def _completed(place: Place, current: Open, answer: object, told: Told | None, *
     if head is None:
         return (yield from _too_late(place, entry, row))
     place.moved(head, current.begun.branch)
+    yield from let_go_if_answered(place, current.begun.branch, head, draft)
     return reply_of(found.draft.at(head, now), {**row, "id": current.begun.id}, replayed=False, estimate=current.estimate)
 
 
@@ -222,11 +226,12 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
     before = yield from read(exchanges.recorded, place.owner, place.found.id, found.raw, seen)
     if before is not None:
         return (yield from replay(place, before))
-    yield from put_media(place, [found.draft], now)
+    (draft,) = yield from put_media(place, [found.draft], now)
+    found = attrs.evolve(found, draft=draft)
     if request is not None:
         yield from remembered(place, request.converted)
     catalogue = place.tools.catalogue
-    draft, key = found.draft, f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
+    key = f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
     row = {
         "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "attempt": 1, "api": draft.api,
         "model": draft.model or "", "instead_of": name_of(target.instead_of) if target else None,
@@ -245,16 +250,16 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         assert known is not None  # noqa: S101 - the key is why nothing was recorded
         return (yield from replay(place, known.id))
     place.moved(head, branch)
+    yield from let_go_if_answered(place, branch, head, draft)
     return reply_of(draft.at(head, now), {**row, "id": entry.exchange_id}, replayed=False, estimate=guess)
 
 
 def replay(place: Place, exchange: UUID) -> Steps[Reply]:
-    """Give the reply of an exchange that is done, with the bytes of its audio."""
+    """Give the reply of an exchange that is done, with the bytes of its audio, as far as they are kept."""
     row = yield from read(exchanges.row_of, place.owner, exchange)
     message = yield from read(log.one, place.owner, row["branch"], row["position"])
     assert message is not None  # noqa: S101 - the log only grows
-    pieces = []
-    for piece in message.media:
-        data = yield from read(blobs.get, place.owner, piece.digest)
-        pieces.append(attrs.evolve(piece, data=data))
-    return reply_of(attrs.evolve(message, media=tuple(pieces)), row, replayed=True)
+    kept = [piece.digest for piece in message.media if piece.dropped is None]
+    data = (yield from blobs.get_all(place.tools, place.owner, kept)) if kept else {}
+    pieces = tuple(attrs.evolve(piece, data=data.get(piece.digest)) for piece in message.media)
+    return reply_of(attrs.evolve(message, media=pieces), row, replayed=True)

@@ -21,6 +21,7 @@ from convo.protocol import hash_of
 from convo.reply import reply_of
 from convo.steps.effects import read, unless_taken, write
 from convo.steps.ending import persisted
+from convo.steps.letting import let_go_if_answered
 from convo.steps.log import AGAIN, put_media, shown_branch
 from convo.steps.requests import target_of
 from convo.steps.truncating import truncated
@@ -127,9 +128,11 @@ def _recorded(listening: Listening, found: Final) -> Steps[Message | None]:
     key = _key(found.session, "item", found.item)
     known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
     if known is None:
-        yield from put_media(place, [found.draft], now)
+        (draft,) = yield from put_media(place, [found.draft], now)
+        found = attrs.evolve(found, draft=draft)
         message = yield from _appended(listening, found, key, now)
         if message is not None:
+            yield from let_go_if_answered(place, _branch(listening), message.position, draft)
             return message
         known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
         if known is None:
@@ -177,7 +180,7 @@ def _rewritten(place: Place, stored: Message, branch: UUID, draft: Draft) -> Ste
     from convo.store import rewriting
 
     draft = attrs.evolve(draft, pinned=stored.pinned, metadata=stored.labels, created=stored.created)
-    yield from put_media(place, [draft], place.tools.now())
+    (draft,) = yield from put_media(place, [draft], place.tools.now())
     if (yield from write(rewriting.rewrite, place.owner, branch, stored.position, draft, stored.body)):
         return draft.at(stored.position, stored.created)
     return None

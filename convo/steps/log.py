@@ -10,10 +10,12 @@ from convo.audio import Audio
 from convo.checks import check_type
 from convo.content import message_draft, tool_draft
 from convo.errors import AudioNotLoaded, ConflictError, ConversationNotFound, InputError, KeyMismatch, StaleHead, ToolCallNotFound
+from convo.keeping import as_kept
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key, hash_of
+from convo.steps import blobs
 from convo.steps.effects import read, unless_taken, write, write_one
-from convo.store import blobs, branches, conversations, exchanges, log
+from convo.store import branches, conversations, exchanges, log
 from convo.store.append import Entry, Guard, append
 from convo.times import to_micros
 
@@ -61,7 +63,7 @@ def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> S
     check_key(key)
     check_head(expected)
     now = place.tools.now()
-    yield from put_media(place, [draft], now)
+    (draft,) = yield from put_media(place, [draft], now)
     entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected)
     if key is not None:
         entry = attrs.evolve(entry, exchange_id=place.tools.new_id(), exchange=_added(place, draft, key, now))
@@ -136,20 +138,25 @@ def check_head(expected: int | None) -> None:
     check_type(expected, (int, type(None)), "expected_head", "the position of a message")
 
 
-def put_media(place: Place, drafts: Iterable[Draft], now: int) -> Steps[None]:
-    """Store the bytes of drafts, each in a transaction of its own, before anything refers to them; warn of what is wrong."""
-    drafts = list(drafts)
-    for piece in (piece for draft in drafts for piece in draft.media):
+def put_media(place: Place, drafts: Iterable[Draft], now: int) -> Steps[list[Draft]]:
+    """Store the bytes of drafts, each in a transaction of its own, before anything refers to them; warn of what is wrong.
+
+    Gives the drafts as they are to be stored: of audio that the store does not keep they say that it was let go.
+    """
+    kept = [as_kept(draft, place.tools.keep, now) for draft in drafts]
+    for piece in (piece for draft in kept for piece in draft.media):
         for problem in piece.problems:
             place.tools.warn(f"{problem.__class__.__name__} {piece.digest}", problem)
-    pieces: dict[str, Media] = {piece.digest: piece for draft in drafts for piece in draft.media if piece.data is not None}
+    pieces: dict[str, Media] = {piece.digest: piece for draft in kept for piece in draft.media if piece.dropped is None}
     for piece in pieces.values():
         yield from put_piece(place, piece, now)
+    return kept
 
 
 def put_piece(place: Place, piece: Media, now: int) -> Steps[None]:
     """Store the bytes of one piece of media, before anything refers to them."""
-    yield from write(blobs.put, place.owner, piece.digest, piece.data, now)
+    if piece.data is not None:
+        yield from blobs.put(place.tools, place.owner, piece.digest, piece.data, now)
 
 
 def update(place: Place, title: str | None, metadata: Mapping[str, Any] | None, instructions: str | None) -> Steps[None]:
@@ -180,11 +187,11 @@ def history(place: Place, last: int | None) -> Steps[History]:
 
 
 def load(place: Place, audio: Audio) -> Steps[Audio]:
-    """Fetch the bytes of stored audio."""
+    """Fetch the bytes of stored audio. Raises `AudioDropped` for what the store no longer keeps, `BlobNotFound`."""
     check_type(audio, Audio, "load()", "the audio of a message")
     if audio.loaded:
         return audio
     if audio.digest is None:
         raise AudioNotLoaded("audio that is not in the store")
-    data = yield from read(blobs.get, place.owner, audio.digest)
+    data = yield from blobs.get(place.tools, place.owner, audio.digest)
     return attrs.evolve(audio, data=data)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convo.canonical import encode
-from convo.errors import InvalidMetadata
+from convo.errors import ConflictError, InvalidMetadata
 from convo.metadata import MAX_KEYS, check_pair
+from convo.steps.blobs import TRIES, get, objects_deleted, put_object
 from convo.steps.branches import check_position
 from convo.steps.effects import read, write
+from convo.steps.log import AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +49,9 @@ def redact(place: Place, position: int) -> Steps[None]:
 
     place.tools.check_writable()
     check_position(position)
-    place.now_found((yield from write(redaction.redact, place.owner, place.found.id, position, place.tools.now())))
+    found, gone = yield from write(redaction.redact, place.owner, place.found.id, position, place.tools.now())
+    place.now_found(found)
+    yield from objects_deleted(place.tools, gone)
 
 
 def move_to(place: Place, owner: str) -> Steps[None]:
@@ -58,5 +62,14 @@ def move_to(place: Place, owner: str) -> Steps[None]:
     if owner == place.owner:
         return
     tools = place.tools
-    found = yield from write(moving.move, place.owner, place.found.id, owner, tools.now(), tools.new_id)
-    place.now_found(found)
+    for _ in range(TRIES):
+        found, held = yield from write(moving.move, place.owner, place.found.id, owner, tools.now(), tools.new_id)
+        if found is not None:
+            place.now_found(found)
+            yield from objects_deleted(tools, held)
+            return
+        for one in held:
+            store = tools.blobs.named(one.place or "", one.digest)
+            data = yield from get(tools, place.owner, one.digest)
+            yield from put_object(tools, store, owner, one.digest, data, tools.now())
+    raise ConflictError(AGAIN)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from convo.blobs.places import Places
 from convo.errors import HeldTransaction, ReadOnlyView
 from convo.times import from_micros, to_micros
 from convo.tokens import rough_tokens
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from convo.budget import Budget
+    from convo.keeping import Keep
     from convo.models import Catalogue
     from convo.store.conversations import Found
     from convo.tokens import Counter
@@ -26,7 +28,8 @@ class Tools:
     """What the edges inject: `clock` gives an aware datetime, `new_id` a UUID, `counter` what counts the tokens of a text.
 
     `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
-    matter, and what to say of it; it says that once. `budgets` bind every call of a model.
+    matter, and what to say of it; it says that once. `budgets` bind every call of a model. `blobs` are
+    the blob stores, `keep` says which audio is kept.
     """
 
     clock: Callable[[], datetime]
@@ -37,6 +40,8 @@ class Tools:
     writable: bool = True
     budgets: tuple[Budget, ...] = ()
     counter: Callable[[], Counter] = lambda: rough_tokens
+    blobs: Places = attrs.field(factory=Places)
+    keep: Keep = "all"
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""

@@ -21,7 +21,7 @@ from convo.protocol import check_key, hash_of
 from convo.speech import Wish
 from convo.steps.effects import read, write
 from convo.steps.ending import persisted
-from convo.steps.log import AGAIN, check_head, put_piece
+from convo.steps.log import AGAIN, check_head, put_media
 from convo.steps.presets import preset_of
 from convo.steps.speaking import Mouth, kept_beside, loaded
 from convo.steps.spending import checked_before, spending_beside
@@ -149,8 +149,7 @@ def _recorded(
 ) -> Steps[Message]:  # fmt: skip
     """Store the bytes, then the message with its calls; or give the one that has the key by now."""
     now = place.tools.now()
-    for piece in draft.media:
-        yield from put_piece(place, piece, now)
+    (draft,) = yield from put_media(place, [draft], now)
     first, *others = calls
     row = {name: value for name, value in first.items() if name not in ("owner", "id", "branch")}
     entry = Entry(

@@ -12,6 +12,7 @@ from convo.origin import Origin
 from convo.protocol import LEASE
 from convo.steps.columns import answer_columns, as_interrupted
 from convo.steps.effects import read, write, write_one
+from convo.steps.letting import let_go_if_answered
 from convo.steps.log import put_media
 from convo.store import checkpoints, exchanges
 from convo.store.append import Entry
@@ -41,14 +42,15 @@ def settled(place: Place, branch: UUID) -> Steps[bool]:
         yield from write(exchanges.fail, place.owner, branch, left.begun.id, left.begun.attempt, now, columns, None)
         yield from write(checkpoints.clear, place.owner, left.begun.id)
         return True
-    yield from put_media(place, [found.draft], now)
+    (draft,) = yield from put_media(place, [found.draft], now)
     entry = Entry(
-        place.owner, branch, now, (found.draft,), exchange_id=left.begun.id, attempt=left.begun.attempt, exchange=row
+        place.owner, branch, now, (draft,), exchange_id=left.begun.id, attempt=left.begun.attempt, exchange=row
     )  # fmt: skip
     head = yield from write_one(exchanges.complete, entry)
     if head is not None:
         yield from write(checkpoints.clear, place.owner, left.begun.id)
         place.moved(head, branch)
+        yield from let_go_if_answered(place, branch, head, draft)
     return True
 
 

@@ -15,11 +15,12 @@ from convo.extract import REPLY, spoken
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.speech import pieces_of
+from convo.steps import blobs
 from convo.steps.effects import read, speak, write
 from convo.steps.ending import persisted
 from convo.steps.log import put_piece
 from convo.steps.successors import alive_name
-from convo.store import blobs, exchanges, log, speeches
+from convo.store import exchanges, log, speeches
 from convo.store.totals import usage_columns
 from convo.usage import Usage, price
 
@@ -91,7 +92,7 @@ def loaded(place: Place, message: Message) -> Steps[Message]:
     """Give a message with the bytes of its media, but for those that were let go."""
     pieces = []
     for piece in message.media:
-        data = None if piece.dropped is not None else (yield from read(blobs.get, place.owner, piece.digest))
+        data = None if piece.dropped is not None else (yield from blobs.get(place.tools, place.owner, piece.digest))
         pieces.append(attrs.evolve(piece, data=data))
     return attrs.evolve(message, media=tuple(pieces))
 
@@ -103,8 +104,13 @@ def _with(message: Message, piece: Media) -> Message:
 def _kept(place: Place, branch: UUID, message: Message, piece: Media, calls: list[dict[str, Any]]) -> Steps[bool]:
     """Store the bytes, then what refers to them."""
     now = place.tools.now()
-    yield from put_piece(place, piece, now)
-    return (yield from write(speeches.keep, place.owner, branch, message.position, message.body, piece, calls, now))
+    if place.tools.keep in ("user", "none"):
+        piece = attrs.evolve(piece, dropped=now)
+    else:
+        yield from put_piece(place, piece, now)
+    kept, gone = yield from write(speeches.keep, place.owner, branch, message.position, message.body, piece, calls, now)
+    yield from blobs.objects_deleted(place.tools, gone)
+    return kept
 
 
 @attrs.frozen

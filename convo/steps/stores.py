@@ -9,14 +9,15 @@ from convo.checks import check_type
 from convo.content import message_drafts
 from convo.errors import InputError, StoreError
 from convo.ids import as_uuid, place_after
+from convo.keeping import as_kept
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
+from convo.steps.blobs import put
 from convo.steps.effects import read, upgrade, write
 from convo.steps.log import instructions_draft
 from convo.steps.place import Place
 from convo.steps.settling import settled_if_left
 from convo.store import conversations, schema, totals
-from convo.store.blobs import put
 from convo.times import to_micros
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ def create(
     check_key(key)
     drafts = [*([] if instructions is None else [instructions_draft(instructions)]), *message_drafts(messages)]
     labels, name, now = encode_metadata(metadata), check_title(title), tools.now()
-    for piece in {piece.digest: piece for draft in drafts for piece in draft.media}.values():
-        yield from write(put, owner, piece.digest, piece.data, now)
+    drafts = [as_kept(draft, tools.keep, now) for draft in drafts]
+    pieces = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.dropped is None}
+    for digest, data in pieces.items():
+        yield from put(tools, owner, digest, data or b"", now)
     return (
         yield from write(
             conversations.create, owner, tools.new_id(), tools.new_id(), now, key=key, title=name, metadata=labels, drafts=drafts

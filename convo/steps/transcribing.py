@@ -17,11 +17,12 @@ from convo.content import MAX_STRING, TEXT_COLUMN
 from convo.errors import CodecFailed, ConflictingArguments, ConvoError, InputError, MissingDependency, RecordingNotFound, TooLarge
 from convo.messages import text_of
 from convo.policy import Policy
+from convo.steps import blobs
 from convo.steps.ears import OF_ONE, Ears, filled, is_refusal
 from convo.steps.effects import read, write
 from convo.steps.log import load_shown
 from convo.steps.successors import alive_name
-from convo.store import blobs, exchanges
+from convo.store import exchanges
 from convo.store.log import END
 from convo.times import to_micros
 
@@ -270,7 +271,7 @@ def _heard(ears: Ears, place: Place, message: Message, piece: Media) -> Steps[st
         return known
     data = piece.data
     if data is None:
-        data = yield from read(blobs.get, ears.owner, piece.digest)
+        data = yield from blobs.get(ears.tools, ears.owner, piece.digest)
     text, calls = yield from ears.ask(data, piece.format, piece.duration, chat, branch)
     yield from write(exchanges.keep_calls, calls)
     return text

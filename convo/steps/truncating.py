@@ -16,6 +16,7 @@ from convo.extract import spoken
 from convo.forms import has_items
 from convo.intake import read_answer
 from convo.origin import Origin
+from convo.steps.blobs import fetched
 from convo.steps.branches import check_position
 from convo.steps.effects import read, write
 from convo.steps.log import AGAIN, put_media
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from convo.messages import Draft, Media, Message
     from convo.steps.effects import Steps
     from convo.steps.place import Place
+    from convo.store.blobs import Looked
 
 
 def truncated(place: Place, position: int, seconds: float, *, branch: UUID | None = None) -> Steps[Message]:
@@ -44,15 +46,16 @@ def truncated(place: Place, position: int, seconds: float, *, branch: UUID | Non
     check_position(position)
     check_seconds(seconds)
     for _ in range(branches.TRIES):
-        source, message, data = yield from read(_at, place.owner, place.found.id, position, branch)
+        source, message, looked = yield from read(_at, place.owner, place.found.id, position, branch)
         if message.role != "assistant":
             raise NotAReply(position, message.role)
         if message.status == "redacted":
             return message
+        data = (yield from fetched(place.tools, place.owner, looked)).popitem()[1] if looked else None
         draft = _cut(message, data, seconds)
         if draft is None:
             return message
-        yield from put_media(place, [draft], place.tools.now())
+        (draft,) = yield from put_media(place, [draft], place.tools.now())
         if (yield from write(rewriting.rewrite, place.owner, source, position, draft, message.body)):
             return draft.at(position, message.created)
     raise ConflictError(AGAIN)
@@ -60,8 +63,8 @@ def truncated(place: Place, position: int, seconds: float, *, branch: UUID | Non
 
 def _at(
     connection: Connection, owner: str, conversation: UUID, position: int, branch: UUID | None
-) -> tuple[UUID, Message, bytes | None]:  # fmt: skip
-    """Give the branch that holds the row of a message of a line, the message, and a reply's bytes."""
+) -> tuple[UUID, Message, Looked | None]:  # fmt: skip
+    """Give the branch that holds the row of a message of a line, the message, and a reply's bytes, or where they are."""
     shown, _ = branches.shown(connection, owner, conversation)
     branch = branch or shown
     source = log.source_of(connection, owner, branch, position)
@@ -69,7 +72,8 @@ def _at(
     if message is None or source is None:
         raise MessageNotFound(position)
     sound = _sound(message) if message.role == "assistant" else None
-    return source, message, blobs.get(connection, owner, sound.digest) if sound else None
+    kept = sound is not None and sound.dropped is None
+    return source, message, blobs.look(connection, owner, [sound.digest]) if sound and kept else None
 
 
 def _sound(message: Message) -> Media | None:

@@ -1,18 +1,22 @@
-"""Bytes by their SHA-256, once per owner, in chunks of at most 1 MB so that no driver holds a whole recording twice."""
+"""Bytes by their SHA-256, once per owner: in chunks of at most 1 MB, or the name of the object that holds them elsewhere.
+
+A chunk is small so that no driver holds a whole recording twice. See `convo.blobs` for the protocol between rows and objects.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from convo.errors import BlobNotFound
 from convo.store import tables
-from convo.store.statements import Statement
+from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -20,6 +24,27 @@ CHUNK = 1_000_000
 """Bytes in one row: 25 MB in one piece cost psycopg 174 MB of memory."""
 
 _L, _K, _A = tables.blob.c, tables.blob_chunk.c, tables.attachment.c
+_R, _X = tables.rendition.c, tables.exchange.c
+_one = (_L.owner == sa.bindparam("owner"), _L.digest == sa.bindparam("digest"))
+
+
+class Held(NamedTuple):
+    """The row of bytes: their SHA-256 in hex, their size, and where they are; no place: in the database."""
+
+    digest: str
+    size: int
+    place: str | None
+    name: str | None
+
+
+class Looked(NamedTuple):
+    """What was found of the bytes that were asked for: those of the database, and where the others are."""
+
+    data: dict[str, bytes]
+    away: list[Held]
+
+
+# --- put -------------------------------------------------------------------------------------------
 
 
 def _insert_once(table: sa.Table) -> Any:
@@ -33,52 +58,112 @@ def _insert_or_refresh() -> Any:
     from sqlalchemy.dialects import postgresql
 
     insert = postgresql.insert(tables.blob).values({c.name: sa.bindparam(c.name, type_=c.type) for c in _L})
-    return insert.on_conflict_do_update(index_elements=["owner", "digest"], set_={"created_at": insert.excluded.created_at})
+    refreshed = insert.on_conflict_do_update(index_elements=["owner", "digest"], set_={"created_at": insert.excluded.created_at})
+    return refreshed.returning(_L.place, _L.object)
 
 
 _insert_blob = Statement("say that bytes are here, and since when they are wanted", _insert_or_refresh)
 _insert_chunk = Statement("store a piece of bytes", lambda: _insert_once(tables.blob_chunk))
-_is_here = Statement(
-    "whether bytes are here",
-    lambda: sa.select(_L.size).where(_L.owner == sa.bindparam("owner"), _L.digest == sa.bindparam("digest")),
-)
-_chunks = Statement(
-    "bytes in order",
-    lambda: sa.select(_K.data).where(_K.owner == sa.bindparam("owner"), _K.digest == sa.bindparam("digest")).order_by(_K.number),
+_refresh = Statement(
+    "say that bytes that are here are wanted",
+    lambda: (
+        sa.update(tables.blob)
+        .where(_L.owner == sa.bindparam("key_owner"), _L.digest == sa.bindparam("key_digest"))
+        .values(created_at=sa.bindparam("now", type_=_L.created_at.type))
+        .returning(_L.digest)
+    ),
 )
 
+
+def put(connection: Connection, owner: str, digest: str, data: bytes, now: int) -> None:
+    """Store bytes; those that are here already, or elsewhere, stay, as if put now. One transaction: all of them or none."""
+    row = _insert_blob.one(connection, owner=owner, digest=digest, size=len(data), created_at=now, place=None, object=None)
+    if row is not None and row[0] is None:
+        put_chunks(connection, owner, digest, data)
+
+
+def put_chunks(connection: Connection, owner: str, digest: str, data: bytes) -> None:
+    """Store bytes in pieces; those that are here stay."""
+    pieces = (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
+    for number, piece in enumerate(pieces):
+        _insert_chunk(connection, owner=owner, digest=digest, number=number, data=piece)
+
+
+def refresh(connection: Connection, owner: str, digest: str, now: int) -> bool:
+    """Have bytes count as put now; False when they are nowhere."""
+    return _refresh.one(connection, key_owner=owner, key_digest=digest, now=now) is not None
+
+
+def put_object(connection: Connection, owner: str, one: Held, now: int) -> bool:
+    """Say in which object bytes are; False when another worker was faster, whose row stays and counts as put now."""
+    row = _insert_blob.one(
+        connection, owner=owner, digest=one.digest, size=one.size, created_at=now, place=one.place, object=one.name
+    )
+    return row is not None and (row[0], row[1]) == (one.place, one.name)
+
+
+# --- get -------------------------------------------------------------------------------------------
+
+
+def _select_bytes() -> sa.Select[Any]:
+    held = tables.blob.outerjoin(tables.blob_chunk, (_K.owner == _L.owner) & (_K.digest == _L.digest))
+    return sa.select(_L.size, _L.place, _L.object, _K.data).select_from(held).where(*_one).order_by(_K.number)
+
+
+_bytes = Statement("where bytes are, and those of the database in order", _select_bytes)
+_dropped = Statement(
+    "whether bytes were let go",
+    lambda: (
+        sa.select(_A.digest)
+        .where(_A.owner == sa.bindparam("owner"), _A.digest == sa.bindparam("digest"), _A.dropped_at.is_not(None))
+        .limit(sa.literal_column("1"))
+    ),
+)
+
+
+def look(connection: Connection, owner: str, digests: Iterable[str]) -> Looked:
+    """Give the bytes of the database, and where the others are. Raises `BlobNotFound` at the first that is nowhere."""
+    found = Looked({}, [])
+    for digest in digests:
+        rows = _bytes.rows(connection, owner=owner, digest=digest)
+        if not rows:
+            raise BlobNotFound(digest)
+        size, place, name, _ = rows[0]
+        if place is not None:
+            found.away.append(Held(digest, size, place, name))
+            continue
+        data = b"".join(bytes(row[3] or b"") for row in rows)
+        if len(data) != size:
+            raise BlobNotFound(digest)
+        found.data[digest] = data
+    return found
+
+
+def was_dropped(connection: Connection, owner: str, digest: str) -> bool:
+    """Say whether a message had these bytes, and they were let go."""
+    return _dropped.one(connection, owner=owner, digest=digest) is not None
+
+
+# --- what refers to bytes --------------------------------------------------------------------------
 
 GRACE = 600_000_000
 """Microseconds after which whoever has put bytes has stored the message that refers to them, or never will."""
 
 
-def _unused() -> sa.ColumnElement[bool]:
-    used = sa.exists(sa.select(_A.digest).where(_A.owner == _L.owner, _A.digest == _L.digest)).correlate(tables.blob)
-    return (_L.owner == sa.bindparam("owner")) & (_L.digest == sa.bindparam("digest")) & ~used
+def referred_to(letting_go: sa.ColumnElement[bool] | None = None) -> sa.ColumnElement[bool]:
+    """Give the condition that something refers to the bytes of a row of `convo_blob`; the one definition of it.
 
-
-def _delete_unused() -> Any:
-    last, cutoff = (sa.bindparam(name, type_=_L.created_at.type) for name in ("last_use", "cutoff"))
-    return sa.delete(tables.blob).where(_unused(), (_L.created_at <= last) | (_L.created_at < cutoff)).returning(_L.digest)
-
-
-_delete = Statement("delete bytes that nothing refers to", _delete_unused)
-_delete_chunks = Statement(
-    "delete the pieces of bytes",
-    lambda: sa.delete(tables.blob_chunk).where(_K.owner == sa.bindparam("owner"), _K.digest == sa.bindparam("digest")),
-)
-
-
-def drop_unused(connection: Connection, owner: str, uses: Mapping[str, int], now: int) -> None:
-    """Delete those bytes of an owner to which nothing refers any more; `uses` says by digest when they were last used.
-
-    Bytes that somebody has put after that, and less than ten minutes ago, stay: the message that refers to them may be
-    about to be stored. A later collection takes them.
+    Media whose bytes are kept do (not those of which `letting_go` holds), recordings that were converted to these bytes,
+    and answers that came too late and are kept beside the log.
     """
-    for digest, last in uses.items():
-        gone = _delete.one(connection, owner=owner, digest=digest, last_use=last, cutoff=now - GRACE)
-        if gone is not None and connection.dialect.name == "sqlite":
-            _delete_chunks(connection, owner=owner, digest=digest)
+    source = tables.blob.alias("source")
+    here = sa.exists().where(source.c.owner == _R.owner, source.c.digest == _R.source).correlate(tables.rendition)
+    media = sa.select(_A.part).where(_A.owner == _L.owner, _A.digest == _L.digest, _A.dropped_at.is_(None))
+    if letting_go is not None:
+        media = media.where(~letting_go)
+    made = sa.select(_R.form).where(_R.owner == _L.owner, _R.digest == _L.digest, here)
+    late = sa.select(_X.id).where(_X.owner == _L.owner, _X.status == sa.literal_column("'late'"), _X.raw.contains(_L.digest))
+    return sa.or_(*(sa.exists(uses.correlate(tables.blob)) for uses in (media, made, late)))
 
 
 def referred(answer: str) -> list[str]:
@@ -86,25 +171,96 @@ def referred(answer: str) -> list[str]:
     return re.findall(r'"\$blob":"([0-9a-f]{64})"', answer)
 
 
-def put(connection: Connection, owner: str, digest: str, data: bytes, now: int) -> None:
-    """Store bytes; those that are here already stay, as if put now. One transaction: all of them or none."""
-    _insert_blob(connection, owner=owner, digest=digest, size=len(data), created_at=now, place=None, object=None)
-    pieces = (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
-    for number, piece in enumerate(pieces):
-        _insert_chunk(connection, owner=owner, digest=digest, number=number, data=piece)
+def _goes() -> sa.ColumnElement[bool]:
+    last, cutoff = (sa.bindparam(name, type_=_L.created_at.type) for name in ("last_use", "cutoff"))
+    return sa.and_(*_one, ~referred_to(), (_L.created_at <= last) | (_L.created_at < cutoff))
 
 
-def get(connection: Connection, owner: str, digest: str) -> bytes:
-    """Give the bytes. Raises `BlobNotFound` when they, or a part of them, are not here."""
-    known = _is_here.one(connection, owner=owner, digest=digest)
-    if known is None:
-        raise BlobNotFound(digest)
-    data = b"".join(bytes(row[0]) for row in _chunks.rows(connection, owner=owner, digest=digest))
-    if len(data) != known[0]:
-        raise BlobNotFound(digest)
-    return data
+_forget_renditions = Statement(
+    "forget what bytes that go were converted to",
+    lambda: (
+        sa.delete(tables.rendition)
+        .where(_R.owner == sa.bindparam("owner"), _R.source == sa.bindparam("digest"))
+        .where(sa.exists(sa.select(_L.digest).where(_goes())))
+        .returning(_R.digest, micros(_R.created_at).label("made"))
+    ),
+)
+_delete = Statement(
+    "delete bytes that nothing refers to",
+    lambda: sa.delete(tables.blob).where(_goes()).returning(_L.digest, _L.size, _L.place, _L.object),
+)
+_delete_chunks = Statement(
+    "delete the pieces of bytes",
+    lambda: sa.delete(tables.blob_chunk).where(_K.owner == sa.bindparam("owner"), _K.digest == sa.bindparam("digest")),
+)
 
 
-def get_all(connection: Connection, owner: str, digests: Iterable[str]) -> dict[str, bytes]:
-    """Give the bytes of each digest. Raises `BlobNotFound` at the first that is not here."""
-    return {digest: get(connection, owner, digest) for digest in digests}
+def drop_unused(
+    connection: Connection, owner: str, uses: Mapping[str, int], now: int, grace: int = GRACE
+) -> list[Held]:  # fmt: skip
+    """Delete those bytes of an owner to which nothing refers any more; `uses` says by digest when they were last used.
+
+    Bytes that somebody has put after that, and less than ten minutes ago, stay: the message that refers to them may be
+    about to be stored. A later collection takes them. What the bytes were converted to goes with them. Gives what is
+    gone: the objects are to be deleted once this is committed.
+    """
+    gone: list[Held] = []
+    left = dict(uses)
+    while left:
+        digest = min(left)  # always in the same order, so that two workers do not wait for each other
+        where = {"owner": owner, "digest": digest, "last_use": left.pop(digest), "cutoff": now - grace}
+        made = _forget_renditions.rows(connection, **where)
+        row = _delete.one(connection, **where)
+        if row is not None:
+            gone.append(Held(*row))
+            delete_chunks(connection, owner, digest)
+        left.update({found: at for found, at in made if found != digest})
+    return gone
+
+
+def delete_chunks(connection: Connection, owner: str, digest: str) -> None:
+    """Delete the pieces of bytes. A foreign key does it where the row goes; on a caller's SQLite engine it may be off."""
+    if connection.dialect.name == "sqlite":
+        _delete_chunks(connection, owner=owner, digest=digest)
+
+
+# --- collecting ------------------------------------------------------------------------------------
+
+COLLECTED_AFTER = 3_600_000_000
+"""Microseconds for which bytes stay before a collection takes them: a caller's own transaction may last."""
+_unused = Statement(
+    "bytes that nothing refers to",
+    lambda: (
+        sa.select(_L.digest, _L.size)
+        .where(_L.owner == sa.bindparam("owner"), _L.digest > sa.bindparam("after"), ~referred_to())
+        .where(_L.created_at < sa.bindparam("cutoff", type_=_L.created_at.type))
+        .order_by(_L.digest)
+        .limit(sa.bindparam("limit", type_=sa.Integer))
+    ),
+)
+
+
+def unused(connection: Connection, owner: str, after: str, limit: int, now: int) -> Sequence[tuple[str, int]]:
+    """Give (digest, size) of bytes that a collection may delete, in the order of their digests, those behind `after`."""
+    rows = _unused.rows(connection, owner=owner, after=after, limit=limit, cutoff=now - COLLECTED_AFTER)
+    return [(row[0], row[1]) for row in rows]
+
+
+def collect(connection: Connection, owner: str, digests: Sequence[str], now: int) -> list[Held]:
+    """Delete those bytes to which nothing refers, and that nobody has put lately; give what is gone (see `drop_unused`)."""
+    return drop_unused(connection, owner, dict.fromkeys(digests, now - COLLECTED_AFTER - 1), now, COLLECTED_AFTER)
+
+
+# --- what is known of bytes ------------------------------------------------------------------------
+
+_row = Statement("whether bytes are anywhere", lambda: sa.select(_L.digest).where(*_one))
+
+
+def is_known(connection: Connection, owner: str, digest: str) -> bool:
+    """Say whether there is a row of these bytes."""
+    return _row.one(connection, owner=owner, digest=digest) is not None
+
+
+def is_intact(digest: str, data: bytes) -> bool:
+    """Say whether bytes are those of a digest."""
+    return sha256(data).hexdigest() == digest

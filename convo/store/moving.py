@@ -1,5 +1,7 @@
 """A conversation that moves to another owner, in one transaction: all of it is written for the new one, then deleted.
 
+Bytes in blob stores have to be there for the new owner before: their objects carry the owner in their names.
+
 Rows that it shares with others are written as kept branches of the moved conversation; forks of the old owner keep theirs,
 as they do when a conversation is deleted. A branch keeps its id, unless an earlier move has brought one with the same id.
 """
@@ -15,6 +17,7 @@ import sqlalchemy as sa
 from convo.errors import KeyTaken
 from convo.protocol import in_progress, is_alive
 from convo.store import blobs, conversations, deletion, exchanges, tables
+from convo.store.blobs import Held
 from convo.store.log import END
 from convo.store.statements import Statement, micros
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from convo.store.conversations import Found
 
 _C, _B, _S, _M = tables.conversation.c, tables.branch.c, tables.segment.c, tables.message.c
-_A, _X = tables.attachment.c, tables.exchange.c
+_A, _X, _L = tables.attachment.c, tables.exchange.c, tables.blob.c
 _owner: Any = sa.bindparam("owner")
 
 
@@ -43,9 +46,10 @@ class _Moved:
 
 def move(
     connection: Connection, owner: str, id_: UUID, new_owner: str, now: int, new_id: Callable[[], UUID]
-) -> Found:  # fmt: skip
-    """Move a conversation with all that it needs; give it as the new owner has it.
+) -> tuple[Found | None, list[Held]]:  # fmt: skip
+    """Move a conversation with all that it needs; give it as the new owner has it, and the bytes that are gone.
 
+    None, and nothing written, where bytes in blob stores are not there for the new owner yet: those are given then.
     Raises `ConversationNotFound`, `TurnInProgress`, and `KeyTaken`.
     """
     deletion.lock_all(connection, owner, id_)
@@ -54,14 +58,27 @@ def move(
     moved = _branches_of(connection, owner, id_, new_owner, new_id)
     for one in moved.values():
         uses = {**_late_bytes(connection, owner, one), **uses}
+    if lacking := _lacking(connection, owner, new_owner, moved):
+        return None, lacking
     _write_conversation(connection, owner, id_, new_owner, moved)
     for one in moved.values():
         _write_branch(connection, owner, id_, new_owner, one, moved)
     for one in moved.values():
         _write_rows(connection, owner, new_owner, one, now)
     deletion.delete(connection, owner, id_)
-    blobs.drop_unused(connection, owner, uses, now)
-    return conversations.get(connection, new_owner, id_=id_)
+    gone = blobs.drop_unused(connection, owner, uses, now)
+    return conversations.get(connection, new_owner, id_=id_), gone
+
+
+def _lacking(connection: Connection, owner: str, new_owner: str, moved: Mapping[UUID, _Moved]) -> list[Held]:
+    """Give the bytes in blob stores that the new owner has not; those of the database are kept there meanwhile."""
+    found: dict[str, Held] = {}
+    for one in moved.values():
+        rows = [*_held.rows(connection, owner=owner, branch=one.id, last=one.last)]
+        for digest in _late_bytes(connection, owner, one):
+            rows += _held_one.rows(connection, owner=owner, digest=digest)
+        found |= {row[0]: Held(*row) for row in rows if row[2] is not None}
+    return [held for held in found.values() if _held_one.one(connection, owner=new_owner, digest=held.digest) is None]
 
 
 def _check_idle(connection: Connection, owner: str, id_: UUID, now: int) -> None:
@@ -96,6 +113,23 @@ _own = Statement(
         .where(_B.state != sa.literal_column(f"'{tables.KEPT}'"))
     ),
 )
+
+
+def _select_held(*conditions: Any) -> sa.Select[Any]:
+    """The rows of bytes, locked: nobody moves the bytes or deletes them before this transaction ends."""
+    columns = (_L.digest, _L.size, _L.place, _L.object)
+    return sa.select(*columns).where(_L.owner == _owner, *conditions).order_by(_L.digest).with_for_update()
+
+
+def _select_held_of_branch() -> sa.Select[Any]:
+    used = sa.select(_A.digest).where(
+        _A.owner == _owner, _A.branch == sa.bindparam("branch"), _A.position <= sa.bindparam("last", type_=sa.BigInteger)
+    )
+    return _select_held(_L.digest.in_(used.where(_A.dropped_at.is_(None))))
+
+
+_held = Statement("where the bytes of a branch are", _select_held_of_branch)
+_held_one = Statement("where bytes are", lambda: _select_held(_L.digest == sa.bindparam("digest")))
 _is_taken = Statement(
     "whether an owner has a branch", lambda: sa.select(_B.id).where(_B.owner == _owner, _B.id == sa.bindparam("id"))
 )
@@ -154,7 +188,7 @@ def _of_exchanges(table: sa.Table) -> Any:
 
 def _of_attachments(table: sa.Table) -> Any:
     used = sa.select(_A.digest).where(_A.owner == sa.bindparam("new_owner"), _A.branch == sa.bindparam("new_branch"))
-    return (table.c.owner == _owner) & table.c.digest.in_(used)
+    return (table.c.owner == _owner) & table.c.digest.in_(used.where(_A.dropped_at.is_(None)))
 
 
 def _of_digest(table: sa.Table) -> Any:
@@ -168,7 +202,15 @@ def _copy_blobs(where: Callable[[sa.Table], Any]) -> Any:
 
 
 def _copy_chunks(where: Callable[[sa.Table], Any]) -> Any:
-    return _copy(tables.blob_chunk, ("owner",), where).on_conflict_do_nothing()
+    """Not of bytes that the new owner has elsewhere."""
+    mine = tables.blob.alias("mine")
+    new_owner = sa.bindparam("new_owner", type_=sa.Text)
+    here = sa.select(mine.c.digest).where(mine.c.owner == new_owner, mine.c.place.is_(None))
+
+    def needed(table: sa.Table) -> Any:
+        return where(table) & table.c.digest.in_(here)
+
+    return _copy(tables.blob_chunk, ("owner",), needed).on_conflict_do_nothing()
 
 
 _copy_conversation = Statement(

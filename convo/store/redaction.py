@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from convo.messages import Message
+    from convo.store.blobs import Held
     from convo.store.conversations import Found
 
 _M, _A, _X = tables.message.c, tables.attachment.c, tables.exchange.c
@@ -91,8 +92,10 @@ _set_raw = Statement(
 )
 
 
-def redact(connection: Connection, owner: str, conversation: UUID, position: int, now: int) -> Found:
-    """Redact a message of the line that is shown; one that is redacted stays as it is. Gives the conversation.
+def redact(connection: Connection, owner: str, conversation: UUID, position: int, now: int) -> tuple[Found, list[Held]]:
+    """Redact a message of the line that is shown; one that is redacted stays as it is.
+
+    Gives the conversation, and the bytes that are gone.
 
     So are the summaries that were made of it. Bytes that nothing of the owner refers to any more are deleted (see
     `blobs.drop_unused` for those that stay a while).
@@ -104,14 +107,15 @@ def redact(connection: Connection, owner: str, conversation: UUID, position: int
     message = None if source is None else log.one(connection, owner, shown.id, position)
     if source is None or message is None:
         raise MessageNotFound(position)
+    gone: list[Held] = []
     if message.status != "redacted":
-        _redacted(connection, owner, source, message, now)
+        gone += _redacted(connection, owner, source, message, now)
         for branch, summary in summaries.covering(connection, owner, source, position):
-            _redacted(connection, owner, branch, summary, now)
-    return conversations.get(connection, owner, id_=conversation)
+            gone += _redacted(connection, owner, branch, summary, now)
+    return conversations.get(connection, owner, id_=conversation), gone
 
 
-def _redacted(connection: Connection, owner: str, source: UUID, message: Message, now: int) -> None:
+def _redacted(connection: Connection, owner: str, source: UUID, message: Message, now: int) -> list[Held]:
     body = _body(message)
     row = _redact.one(connection, key_owner=owner, key_branch=source, key_position=message.position, body=body, hash=digest(body))
     where = {"owner": owner, "branch": source, "position": message.position}
@@ -120,7 +124,7 @@ def _redacted(connection: Connection, owner: str, source: UUID, message: Message
         statement(connection, **where)
     if message.role == "assistant" and row is not None and row[0] is not None:
         uses = {**_forget_answer(connection, owner, row[0]), **uses}
-    blobs.drop_unused(connection, owner, uses, now)
+    return blobs.drop_unused(connection, owner, uses, now)
 
 
 def redacted(message: Message) -> Message:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from convo.messages import Media, Message
+    from convo.store.blobs import Held
 
 _M = tables.message.c
 
@@ -35,18 +36,17 @@ _count = Statement("count the speech of a message that has no media", _update)
 def keep(
     connection: Connection, owner: str, branch: UUID, position: int, was: str, piece: Media, calls: Sequence[Mapping[str, Any]],
     now: int,
-) -> bool:  # fmt: skip
+) -> tuple[bool, list[Held]]:  # fmt: skip
     """Put speech beside the message that a branch holds at a position; the rows of its calls are kept in any case.
 
     False when the message is not there any more, its body is not the one that `was` read, or it has media by now; the
-    bytes go then, unless others have put them after `now` or refer to them.
+    bytes go then, unless others have put them after `now` or refer to them. Gives what is gone, too.
     """
     exchanges.keep_calls(connection, calls)
     if _count.one(connection, owner=owner, branch=branch, at=position, was=was) is None:
-        blobs.drop_unused(connection, owner, {piece.digest: now}, now)
-        return False
+        return False, blobs.drop_unused(connection, owner, {piece.digest: now}, now)
     insert_attachments(connection, owner, branch, position, (piece,))
-    return True
+    return True, []
 
 
 def at(connection: Connection, owner: str, conversation: UUID, position: int) -> tuple[UUID, UUID, Message]:

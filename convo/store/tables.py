@@ -104,15 +104,20 @@ message = sa.Table(
     sa.Index("ix_convo_message_summary", "owner", "branch", "position"),
     comment="the log",
 )
-PARTIAL = {"ix_convo_message_pinned": "pinned", "ix_convo_message_summary": "kind = 'summary'"}
-"""Indexes of few rows, and which rows: what a request needs of the messages that its window has left behind."""
+PARTIAL = {
+    "ix_convo_message_pinned": "pinned",
+    "ix_convo_message_summary": "kind = 'summary'",
+    "ix_convo_exchange_late": "status = 'late'",
+}
+"""Indexes of few rows, and which rows: what a request needs of the messages that its window has left behind, and answers
+that came too late, which may be all that refers to bytes."""
 
 
 @sa.event.listens_for(message, "before_create")
 def _few_rows(table: sa.Table, *_: object, **__: object) -> None:
     """Say which rows the partial indexes hold. Said here, it does not import the dialects at once."""
     for index in table.indexes:
-        for dialect in ("sqlite", "postgresql"):
+        for dialect in ("sqlite", "postgresql") if str(index.name) in PARTIAL else ():
             index.dialect_kwargs[f"{dialect}_where"] = sa.text(PARTIAL[str(index.name)])
 
 
@@ -269,8 +274,10 @@ exchange = sa.Table(
     sa.Index("uq_convo_exchange_owner_conversation_key", "owner", "conversation", "key", unique=True),
     sa.Index("ix_convo_exchange_owner_branch_status", "owner", "branch", "status"),
     sa.Index("ix_convo_exchange_owner_started_at", "owner", "started_at"),
+    sa.Index("ix_convo_exchange_late", "owner"),
     comment="one call of an API and its answer",
 )
+sa.event.listen(exchange, "before_create", _few_rows)
 
 memory = sa.Table(
     "convo_memory",

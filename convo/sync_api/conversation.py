@@ -84,7 +84,7 @@ class Conversation(Seen):
         return self._driver.do(log_steps.history(self._place, last))
 
     def load(self, audio: Audio) -> Audio:
-        """Give the same audio with its bytes."""
+        """Give the same audio with its bytes. Raises `AudioDropped` where the store let them go, `BlobNotFound`."""
         return self._driver.do(log_steps.load(self._place, audio))
 
     def transcribe(

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from convo.blobs.places import Places
 from convo.checks import check_type
 from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, place_of, system_clock
+from convo.keeping import check_keep
 from convo.models import Catalogue
 from convo.policy import budgets_of
 from convo.steps import stores as store_steps
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL, Connection, Engine
 
+    from convo.blobs import BlobStore
     from convo.budget import Budget
     from convo.findings import Finding
     from convo.hits import Hit
+    from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
     from convo.presets import Preset
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
@@ -43,6 +47,11 @@ class Store:
     beside those of its policy. No I/O happens before the first call.
     `count_tokens` counts the tokens of a text, for estimates: a function from `str` to `int`, by default the tokenizer of the
     extra `tokens` where that is installed, loaded when it is first needed (some 0.3 s), else `convo.tokens.rough_tokens`.
+    `blobs` says where bytes live: None, in the database; a `FolderBlobs` or `BucketBlobs`, in it; of several the first takes
+    new bytes. All are read, and the database always is. `keep_audio` says which audio is kept: "all"; "user", users' recordings
+    and not the audio of replies (the reply that `send` gives has its bytes all the same); "none", recordings only until the
+    reply that answers them is recorded; a timedelta, all of it until `prune()` finds it older. Of audio that was let go
+    its transcript stays, and is sent for it.
     A store may be used by any number of threads, and after a fork.
     """
 
@@ -58,6 +67,8 @@ class Store:
         durability: engines.Durability = "full",
         budgets: Budget | Sequence[Budget] = (),
         count_tokens: Counter | None = None,
+        blobs: BlobStore | Sequence[BlobStore] | None = None,
+        keep_audio: Keep = "all",
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
         tools = Tools(
@@ -67,6 +78,8 @@ class Store:
             Warner(),
             budgets=budgets_of(budgets, "budgets"),
             counter=counter_of(count_tokens),
+            blobs=Places.of(blobs),
+            keep=check_keep(keep_audio),
         )
         self._schema = schema
         self._driver = Driver(engines.runner_for(url_or_engine, schema=schema, durability=durability), tools)
@@ -187,8 +200,8 @@ class Store:
     def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
         """Delete a conversation with its messages and exchanges. Forks keep what they share with it.
 
-        The bytes of its audio, images and files stay until `doctor` finds that nothing refers to them, and a repair
-        deletes them. Raises `ConversationNotFound`.
+        The bytes of its audio, images and files stay until `prune` finds that nothing refers to them, or a repair of
+        `doctor`. Raises `ConversationNotFound`.
         """
         self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
 
@@ -273,6 +286,61 @@ class Store:
 
         steps = examined(self._driver.tools, self._owner, self.place, repair=repair, verify=verify, progress=progress)
         return self._driver.look(steps)
+
+    def prune(
+        self,
+        *,
+        keep_audio: Keep | None = None,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Pruned:
+        """Let audio go that the store is not to keep, then delete bytes that nothing has referred to for an hour.
+
+        What a recording was converted to goes with it; `dry_run` does not count that.
+
+        `keep_audio` is that of the store where it is not given. With `dry_run` nothing is written, and what would be done is
+        counted. Each transaction is short, others may work meanwhile, and a call that was interrupted is made again.
+        `progress` is called with how much is done and how much there is. What is said in a recording without a transcript
+        is lost with its bytes.
+
+        Raises `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore` where bytes are that could not be deleted.
+        """
+        from convo.steps import letting as letting_steps
+
+        steps = letting_steps.pruned(self._driver.tools, self._owner, progress=progress, dry_run=dry_run, keep=keep_audio)
+        return self._driver.do(steps)
+
+    def move_blobs(
+        self,
+        to: BlobStore | str,
+        *,
+        limit: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> MovedBlobs:
+        """Move the owner's bytes to a blob store that this store was given, or to the "database"; at most `limit` blobs.
+
+        One after the other is read, checked against its SHA-256, put, and only then deleted where it was. Others may read
+        and write meanwhile. Where it was interrupted, nothing is lost, and the same call goes on. `progress` is called with
+        how much is done and how much there is. New bytes go where `blobs=` says.
+
+        Raises `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob stores raise.
+        """
+        from convo.steps import relocating as relocating_steps
+
+        steps = relocating_steps.moved(self._driver.tools, self._owner, to, progress=progress, limit=limit)
+        return self._driver.do(steps)
+
+    def blobs(self) -> list[BlobTotals]:
+        """Sum the owner's bytes, or everyone's, by where they are."""
+        from convo.steps import relocating as relocating_steps
+
+        return self._driver.do(relocating_steps.totals(self._owner))
+
+    def owners(self) -> list[str]:
+        """List the owners who have a conversation or bytes: `store.everyone().owners()`. One owner's store sees that one."""
+        from convo.steps import relocating as relocating_steps
+
+        return self._driver.do(relocating_steps.owners(self._owner))
 
     def owned_by(self, owner: str) -> Self:
         """Give the same store as another owner sees it."""

@@ -26,6 +26,8 @@ def upgrade() -> None:
     op.add_column("convo_blob", sa.Column("place", sa.Text(), comment=place))
     op.add_column("convo_blob", sa.Column("object", sa.Text(), comment="their name there"))
     op.create_index("ix_convo_blob_place", "convo_blob", ["place", "owner", "digest"])
+    late = {f"{dialect}_where": sa.text("status = 'late'") for dialect in ("sqlite", "postgresql")}
+    op.create_index("ix_convo_exchange_late", "convo_exchange", ["owner"], **late)
     op.create_table(
         "convo_rendition",
         sa.Column("owner", sa.Text(), nullable=False),

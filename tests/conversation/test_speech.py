@@ -333,7 +333,7 @@ def test_a_commit_whose_confirmation_was_lost_is_not_done_twice(store: Any, clie
 
     def again(connection: Any) -> bool:
         piece = attrs.evolve(reply.message.media[0])
-        return speeches.keep(connection, chat.owner, row["branch"], 2, reply.message.body, piece, [row], 0)
+        return speeches.keep(connection, chat.owner, row["branch"], 2, reply.message.body, piece, [row], 0)[0]
 
     assert _within(chat, again) is False
     assert chat.usage().calls == 2

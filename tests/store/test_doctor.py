@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import convo
 from convo.steps import doctor as doctor_steps
 from convo.store import tables
-from convo.store.doctor import blobs
+from convo.store.blobs import COLLECTED_AFTER
 from convo.store.log import END
 from tests.store.damage import ELSEWHERE, VOICE, Home, home
 from tests.support.builders import recording
@@ -71,7 +71,7 @@ def _attachment(here: Home, **where: Any) -> None:
     here.insert(T.attachment, **{"part": 0, "kind": "audio", "digest": here.digest(), "size": 1, **where})
 
 
-def _blob(here: Home, data: bytes = b"abc", age: int = blobs.GRACE + 1) -> str:
+def _blob(here: Home, data: bytes = b"abc", age: int = COLLECTED_AFTER + 1) -> str:
     digest = hashlib.sha256(data).hexdigest()
     here.insert(T.blob, digest=digest, size=len(data), created_at=here.now - age)
     here.insert(T.blob_chunk, digest=digest, number=0, data=data)
@@ -265,7 +265,7 @@ def test_findings_hold_nothing_that_was_said(here: Home) -> None:
 
 
 def test_young_bytes_are_left_to_their_writer(here: Home) -> None:
-    _blob(here, age=blobs.GRACE - 1)
+    _blob(here, age=COLLECTED_AFTER - 1)
     assert here.sick() == []
 
 

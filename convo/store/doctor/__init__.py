@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from convo.findings import Finding
+    from convo.store.blobs import Held
     from convo.store.doctor.page import Check, Scope
 
-    Repair = Callable[[Connection, Finding, int], None]
+    Repair = Callable[[Connection, Finding, int], list[Held] | None]
 
 
 def checks(*, verify: bool) -> list[Check]:
@@ -55,7 +56,7 @@ def name_of(check: Check) -> str:
 
 
 def repairs() -> dict[str, Repair]:
-    """Give what mends each kind of finding that can be mended."""
+    """Give what mends each kind of finding that can be mended; some give the bytes that are gone."""
     return {
         **orphans.repairs(),
         "branch_missing": structure.show_the_only_one,

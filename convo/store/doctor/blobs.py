@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from convo.findings import Finding
 from convo.store import tables
-from convo.store.doctor.page import execute, following, last_key, paged, rows
+from convo.store.blobs import COLLECTED_AFTER, Held, collect, referred_to
+from convo.store.doctor.page import following, last_key, paged, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.engine import Connection
 
     from convo.store.doctor.page import After, Found, Scope
 
-GRACE = 3_600_000_000
-"""Microseconds for which bytes may be here before a message refers to them: they are written first."""
 VOLUME = 16_000_000
 """Bytes after which a transaction that reads bytes ends."""
 
-_A, _B, _L, _K, _X = tables.attachment.c, tables.branch.c, tables.blob.c, tables.blob_chunk.c, tables.exchange.c
+_A, _B, _L, _K = tables.attachment.c, tables.branch.c, tables.blob.c, tables.blob_chunk.c
 
 
 def missing(connection: Connection, scope: Scope, after: After) -> Found:
@@ -31,7 +32,7 @@ def missing(connection: Connection, scope: Scope, after: After) -> Found:
         sa.select(*keys, _A.digest, _B.conversation)
         .outerjoin_from(tables.attachment, tables.blob, (_L.owner == _A.owner) & (_L.digest == _A.digest))
         .outerjoin(tables.branch, (_B.owner == _A.owner) & (_B.id == _A.branch))
-        .where(scope.of(tables.attachment), _L.digest.is_(None))
+        .where(scope.of(tables.attachment), _L.digest.is_(None), _A.dropped_at.is_(None))
     )
     found, after = paged(connection, statement, keys, after)
     return [_missing(*row) for row in found], after
@@ -48,7 +49,8 @@ def _missing(owner: str, branch: Any, position: int, part: int, digest: str, con
 def incomplete(connection: Connection, scope: Scope, after: After) -> Found:
     """Find bytes of which a part is missing."""
     keys = (_L.owner, _L.digest)
-    page = following(sa.select(*keys, _L.size).where(scope.of(tables.blob)), keys, after).subquery("page")
+    here = sa.select(*keys, _L.size).where(scope.of(tables.blob), _L.place.is_(None))
+    page = following(here, keys, after).subquery("page")
     joined = page.outerjoin(tables.blob_chunk, (_K.owner == page.c.owner) & (_K.digest == page.c.digest))
     held = sa.cast(sa.func.coalesce(sa.func.sum(sa.func.length(_K.data)), 0), sa.BigInteger)
     pieces = (sa.func.count(_K.number), sa.func.coalesce(sa.func.max(_K.number) + 1, 0))
@@ -68,17 +70,11 @@ def _incomplete(owner: str, digest: str, size: int, held: int) -> Finding:
 # --- bytes that nothing refers to ------------------------------------------------------------------
 
 
-def _unreferenced(now: int) -> sa.ColumnElement[bool]:
-    """Older than the grace, no media of a message, and not in an answer that came too late and is kept beside the log."""
-    media = sa.select(_A.part).where(_A.owner == _L.owner, _A.digest == _L.digest)
-    late = sa.select(_X.id).where(_X.owner == _L.owner, _X.status == "late", _X.raw.contains(_L.digest))
-    return sa.and_(_L.created_at < now - GRACE, *(~sa.exists(uses.correlate(tables.blob)) for uses in (media, late)))
-
-
 def unreferenced(connection: Connection, scope: Scope, after: After) -> Found:
     """Find bytes that nothing refers to, and that no writer is about to refer to."""
     keys = (_L.owner, _L.digest)
-    statement = sa.select(*keys, _L.size).where(scope.of(tables.blob), _unreferenced(scope.now))
+    old = _L.created_at < scope.now - COLLECTED_AFTER
+    statement = sa.select(*keys, _L.size).where(scope.of(tables.blob), old, ~referred_to())
     found, after = paged(connection, statement, keys, after)
     return [_unneeded(*row) for row in found], after
 
@@ -88,12 +84,9 @@ def _unneeded(owner: str, digest: str, size: int) -> Finding:
     return Finding("blob_unreferenced", "note", message, owner=owner, digest=digest, repairable=True)
 
 
-def delete_unreferenced(connection: Connection, finding: Finding, now: int) -> None:
-    """Delete bytes that nothing refers to."""
-    mine = (_L.owner == finding.owner, _L.digest == finding.digest)
-    deleted = rows(connection, sa.delete(tables.blob).where(*mine, _unreferenced(now)).returning(_L.digest))
-    if deleted:
-        execute(connection, sa.delete(tables.blob_chunk).where(_K.owner == finding.owner, _K.digest == finding.digest))
+def delete_unreferenced(connection: Connection, finding: Finding, now: int) -> list[Held]:
+    """Delete bytes that nothing refers to; give what is gone."""
+    return collect(connection, finding.owner or "", [finding.digest or ""], now)
 
 
 # --- bytes that changed ----------------------------------------------------------------------------
@@ -103,7 +96,8 @@ def changed(connection: Connection, scope: Scope, after: After) -> Found:
     """Find bytes whose SHA-256 is not the one under which they are stored. One piece is in memory at a time."""
     keys = (_L.owner, _L.digest)
     findings: list[Finding] = []
-    found = rows(connection, following(sa.select(*keys, _L.size).where(scope.of(tables.blob)), keys, after))
+    here = sa.select(*keys, _L.size).where(scope.of(tables.blob), _L.place.is_(None))
+    found = rows(connection, following(here, keys, after))
     volume = 0
     for owner, digest, size in found:
         if not _is_as_written(connection, owner, digest, size):
@@ -129,3 +123,35 @@ def _is_as_written(connection: Connection, owner: str, digest: str, size: int) -
 def _changed(owner: str, digest: str) -> Finding:
     message = "the bytes are not those that were written: their SHA-256 is another; restore them from a backup"
     return Finding("blob_changed", "error", message, owner=owner, digest=digest)
+
+
+# --- bytes in blob stores --------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """Bytes of an owner in a blob store."""
+
+    owner: str
+    digest: str
+    size: int
+    place: str
+    name: str
+
+
+def placed(connection: Connection, scope: Scope, after: After) -> tuple[list[Row], After]:
+    """Give a page of the bytes in blob stores."""
+    keys = (_L.owner, _L.digest)
+    statement = sa.select(*keys, _L.size, _L.place, _L.object).where(scope.of(tables.blob), _L.place.is_not(None))
+    found, after = paged(connection, statement, keys, after)
+    return [Row(*row) for row in found], after
+
+
+def still(connection: Connection, row: Row) -> bool:
+    """Say whether bytes are still said to be in that object."""
+    return row.name in named(connection, row.owner, row.place, [row.digest])
+
+
+def named(connection: Connection, owner: str, place: str, digests: Sequence[str]) -> set[str]:
+    """Give the names of the objects in a blob store that hold any of these bytes of an owner, as the rows say."""
+    statement = sa.select(_L.object).where(_L.owner == owner, _L.place == place, _L.digest.in_(digests))
+    return {row[0] for row in rows(connection, statement)}

@@ -1,0 +1,175 @@
+"""The commands `blobs list`, `blobs move` and `prune`: where bytes are, elsewhere with them, and away with what is not kept."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from convo.cli import lines, records
+from convo.cli.faults import Failure
+from convo.cli.screen import line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import convo
+    from convo.cli.place import Place
+
+DATABASE = "database"
+_everyone = click.option("--everyone", is_flag=True, help="The bytes of all owners, one owner after the other.")
+_json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+
+
+class _Spec(click.ParamType[Any]):
+    """A blob store; several in the environment are separated by spaces."""
+
+    name = "spec"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give the blob store."""
+        from convo.blobs.specs import blob_store
+        from convo.errors import InputError
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return blob_store(value)
+        except InputError as error:
+            self.fail(line(str(error)), param, ctx)
+
+
+blobs_option = click.option(
+    "--blobs",
+    "stores",
+    type=_Spec(),
+    multiple=True,
+    envvar="CONVO_BLOBS",
+    show_envvar=True,
+    metavar="SPEC",
+    help="A blob store that holds bytes, once for each: folder:PATH, s3://bucket/prefix?endpoint=...&region=..., NAME=SPEC.",
+)
+
+
+@click.group()
+def blobs() -> None:
+    """Where the bytes of audio, images and files are, and moving them."""
+
+
+@blobs.command("list")
+@click.option("--everyone", is_flag=True, help="The bytes of all owners.")
+@_json
+@click.pass_obj
+def list_(place: Place, *, everyone: bool, as_json: bool) -> None:
+    """Sum bytes by where they are."""
+    with place.existing(everyone=everyone) as store:
+        found, where = store.blobs(), line(store.place)
+    if as_json:
+        click.echo(records.written([attrs.asdict(one) for one in found]))
+        return
+    for one in found:
+        click.echo(f"{one.place}: {_amount(one.blobs, one.bytes)}")
+    if not found:
+        click.echo(f"{where} holds no bytes{'' if everyone else f' of the owner {place.owner!r}'}", err=True)
+
+
+@blobs.command()
+@click.option("--to", required=True, metavar="SPEC", help="Where to: a blob store as in --blobs, or 'database'.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many, of each owner.")
+@blobs_option
+@_everyone
+@_json
+@click.pass_context
+def move(ctx: click.Context, to: str, limit: int | None, stores: tuple[Any, ...], *, everyone: bool, as_json: bool) -> None:
+    """Move bytes to another place, while others read and write.
+
+    Where it was interrupted, nothing is lost, and the same command goes on. The exit code is 1 when some could not be read.
+    """
+    place: Place = ctx.obj
+    if to != DATABASE:
+        target = _Spec().convert(to, None, ctx)
+        stores = (*(store for store in stores if store.name != target.name), target)
+        to = target.name
+    done = [
+        (owner, store.move_blobs(to, limit=limit, progress=_progress(owner, "moved")))
+        for owner, store in _each(place, stores, everyone=everyone)
+    ]
+    _clear()
+    failed = [(owner, digest) for owner, moved in done for digest in moved.failed]
+    sums = {"blobs": sum(moved.blobs for _, moved in done), "bytes": sum(moved.bytes for _, moved in done)}
+    if as_json:
+        click.echo(records.written({**sums, "failed": [{"owner": owner, "digest": digest} for owner, digest in failed]}))
+    else:
+        click.echo(f"moved {_amount(**sums)} to {to}")
+    for owner, digest in failed:
+        click.echo(f"not moved: {digest}{f' of {line(owner)}' if owner else ''}; see convo doctor", err=True)
+    ctx.exit(1 if failed else 0)
+
+
+@click.command()
+@click.option(
+    "--keep-audio", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Let go of audio older than that."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@blobs_option
+@_everyone
+@_json
+@click.pass_obj
+def prune(
+    place: Place, keep_audio: float | None, stores: tuple[Any, ...], *, dry_run: bool, everyone: bool, as_json: bool
+) -> None:  # fmt: skip
+    """Delete bytes that nothing refers to, and with --keep-audio old audio.
+
+    Of audio that is let go its row and its transcript stay. What is said in a recording without a transcript is lost.
+    """
+    keep = None if keep_audio is None else _days(keep_audio)
+    done = [
+        store.prune(keep_audio=keep, dry_run=dry_run, progress=None if dry_run else _progress(owner, "pruned"))
+        for owner, store in _each(place, stores, everyone=everyone)
+    ]
+    _clear()
+    recordings = sum(one.recordings for one in done)
+    sums = {"blobs": sum(one.blobs for one in done), "bytes": sum(one.bytes for one in done)}
+    if as_json:
+        click.echo(records.written({"recordings": recordings, **sums, "dry_run": dry_run}))
+        return
+    would = "would let go of" if dry_run else "let go of"
+    click.echo(f"{would} {lines.counted(recordings, 'recording')}, and delete{'' if dry_run else 'd'} {_amount(**sums)}")
+
+
+def _days(days: float) -> timedelta:
+    try:
+        return timedelta(days=days)
+    except OverflowError as error:
+        raise Failure(f"--keep-audio {days:g} is more days than there are") from error
+
+
+def _each(place: Place, stores: tuple[Any, ...], *, everyone: bool) -> Iterator[tuple[str, convo.Store]]:
+    with place.existing(everyone=False, blobs=stores or None) as store:
+        if everyone and place.owner:
+            raise click.UsageError("--owner names one owner and --everyone all of them; pass one of the two")
+        for owner in store.everyone().owners() if everyone else [place.owner]:
+            yield owner, store.owned_by(owner)
+
+
+def _amount(blobs: int, bytes: int) -> str:  # noqa: A002 - as the values call it
+    return f"{lines.counted(blobs, 'blob')} ({bytes:,} bytes)"
+
+
+def _progress(owner: str, what: str) -> Callable[[int, int], None] | None:
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, total: int) -> None:
+        whose = f" of {line(owner)}" if owner else ""
+        click.echo(f"\r\x1b[K{what} {done:,} of {total:,}{whose}", nl=False, err=True)
+
+    return tell
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", nl=False, err=True)

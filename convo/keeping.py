@@ -1,0 +1,65 @@
+"""Which audio a store keeps, and what was done to its bytes: let go, moved, counted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from convo.errors import InputError
+
+if TYPE_CHECKING:
+    from convo.messages import Draft
+
+Keep = Literal["all", "user", "none"] | timedelta
+"""`keep_audio` of a store: all audio, that of users alone, none, or all of it for a time."""
+_NAMES = ("all", "user", "none")
+
+
+@attrs.frozen
+class Pruned:
+    """What `prune` did: recordings that were let go, blobs that were deleted, and how many bytes those had."""
+
+    recordings: int = 0
+    blobs: int = 0
+    bytes: int = 0
+
+
+@attrs.frozen
+class MovedBlobs:
+    """What `move_blobs` did: blobs that it moved, and how many bytes those have.
+
+    `failed` are the digests of those that stayed because what is stored is not them, or not all of them: see `doctor`.
+    """
+
+    blobs: int = 0
+    bytes: int = 0
+    failed: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class BlobTotals:
+    """Blobs in one place, and how many bytes they have: "database", or the name of a blob store."""
+
+    place: str
+    blobs: int
+    bytes: int
+
+
+def check_keep(keep: object) -> Keep:
+    """Give `keep_audio` back. Raises `InputError`."""
+    if isinstance(keep, timedelta) and keep > timedelta(0):
+        return keep
+    if keep == "all" or keep == "user" or keep == "none":  # noqa: PLR1714 - mypy follows it
+        return keep
+    reason = f"keep_audio={keep!r} is none of {', '.join(map(repr, _NAMES))} and no positive timedelta"
+    raise InputError(reason)
+
+
+def as_kept(draft: Draft, keep: Keep, now: int) -> Draft:
+    """Give a message as it is stored: where the audio of replies is not kept, that audio was let go of by now."""
+    if draft.role != "assistant" or keep not in ("user", "none"):
+        return draft
+    media = [attrs.evolve(piece, dropped=now) if piece.kind == "audio" else piece for piece in draft.media]
+    return attrs.evolve(draft, media=tuple(media))

@@ -1,0 +1,92 @@
+"""Steps on bytes, wherever they are: put, get, and the deletion of objects whose rows are gone; see `convo.blobs`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from convo.blobs.places import Object
+from convo.blobs.protocol import object_name
+from convo.errors import AudioDropped, BlobNotFound, StoreError
+from convo.steps.effects import call, read, write, write_one
+from convo.store import blobs
+from convo.store.blobs import Held, Looked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convo.blobs import BlobStore
+    from convo.steps.effects import Steps
+    from convo.steps.place import Tools
+
+TRIES = 4
+"""How often bytes are looked for that others move meanwhile."""
+
+
+def put(tools: Tools, owner: str, digest: str, data: bytes, now: int) -> Steps[None]:
+    """Store bytes where new ones go; those that are anywhere already stay, as if put now."""
+    store = tools.blobs.first
+    if store is None:
+        yield from write(blobs.put, owner, digest, data, now)
+    elif not (yield from write_one(blobs.refresh, owner, digest, now)):
+        yield from put_object(tools, store, owner, digest, data, now)
+
+
+def put_object(tools: Tools, store: BlobStore, owner: str, digest: str, data: bytes, now: int) -> Steps[None]:
+    """Store bytes as an object, then the row that says so; the object goes again where another worker was faster."""
+    held = Held(digest, len(data), store.name, object_name(owner, digest, tools.new_id()))
+    yield from call(store.put, (held.name, data), {})
+    try:
+        ours = yield from write_one(blobs.put_object, owner, held, now)
+    except StoreError as error:
+        if error.committed == "no":
+            yield from objects_deleted(tools, [held], at_once=True)
+        raise
+    if not ours:
+        yield from objects_deleted(tools, [held], at_once=True)
+
+
+def get(tools: Tools, owner: str, digest: str) -> Steps[bytes]:
+    """Give bytes. Raises `BlobNotFound`, `AudioDropped`, `BlobDamaged`, `UnknownBlobStore`, and what blob stores raise."""
+    return (yield from get_all(tools, owner, [digest]))[digest]
+
+
+def get_all(tools: Tools, owner: str, digests: Iterable[str]) -> Steps[dict[str, bytes]]:
+    """Give bytes by their digests; raises as `get` does, at the first that is nowhere."""
+    wanted = list(digests)
+    try:
+        return (yield from fetched(tools, owner, (yield from read(blobs.look, owner, wanted))))
+    except BlobNotFound as error:
+        if (yield from read(blobs.was_dropped, owner, error.digest)):
+            raise AudioDropped(error.digest) from error
+        raise
+
+
+def fetched(tools: Tools, owner: str, looked: Looked) -> Steps[dict[str, bytes]]:
+    """Give the bytes that were found in the database, and those that are in blob stores."""
+    data, away = looked
+    for _ in range(TRIES):
+        if not away:
+            return data
+        objects = [Object(held.digest, held.size, held.place or "", held.name or "") for held in away]
+        data |= yield from call(tools.blobs.fetch, (objects,), {})
+        gone = [held for held in away if held.digest not in data]
+        looked = (yield from read(blobs.look, owner, [held.digest for held in gone])) if gone else Looked({}, [])
+        if same := set(gone) & set(looked.away):
+            raise BlobNotFound(min(same).digest)
+        data, away = data | looked.data, looked.away
+    raise BlobNotFound(away[0].digest)
+
+
+def objects_deleted(tools: Tools, gone: Iterable[Held], *, at_once: bool = False) -> Steps[None]:
+    """Delete objects whose rows are gone. What cannot be deleted now is found by `doctor`.
+
+    Inside a caller's transaction they stay: it may be rolled back; unless `at_once`: then no row has ever named them.
+    """
+    if tools.held and not at_once:
+        return
+    for held in gone:
+        store = tools.blobs.get(held.place) if held.place is not None else None
+        if store is not None:
+            with suppress(Exception):
+                yield from call(store.delete, (held.name,), {})

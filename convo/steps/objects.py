@@ -1,0 +1,145 @@
+"""Steps of the doctor outside the database: whether objects are what their rows say, and objects that no row names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from convo.blobs.places import Object, is_as_written, sizes
+from convo.blobs.protocol import OBJECT, prefix_of
+from convo.errors import StoreError
+from convo.findings import Finding
+from convo.steps.effects import call, read
+from convo.store import relocating
+from convo.store.doctor import blobs as checks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from convo.blobs import BlobStore, Stored
+    from convo.steps.effects import Steps
+    from convo.steps.place import Tools
+    from convo.store.doctor.blobs import Row
+    from convo.store.doctor.page import After, Scope
+
+LEFT_AFTER = 86_400_000_000
+"""Microseconds after which an object that no row names is a leftover: its row may be in a transaction that is still open."""
+PART = ".part"
+"""What an object's name ends with that was never finished."""
+
+
+# --- what rows say ---------------------------------------------------------------------------------
+
+
+def of_rows(tools: Tools, scope: Scope, *, verify: bool) -> Steps[list[Finding]]:
+    """Find bytes whose objects are missing or wrong, and blob stores that rows name and this store was not given."""
+    found: list[Finding] = []
+    unknown: dict[str, int] = defaultdict(int)
+    failed: dict[str, StoreError] = {}
+    after: After = None
+    while True:
+        rows, after = yield from read(checks.placed, scope, after)
+        for place in sorted({row.place for row in rows}):
+            mine = [row for row in rows if row.place == place]
+            store = tools.blobs.get(place)
+            if store is None:
+                unknown[place] += len(mine)
+            elif place not in failed:
+                try:
+                    found += yield from _wrong(store, mine, verify=verify)
+                except StoreError as error:
+                    failed[place] = error
+        if after is None:
+            return [*found, *(_unknown(*one) for one in unknown.items()), *(_failed(*one) for one in failed.items())]
+
+
+def _wrong(store: BlobStore, rows: Sequence[Row], *, verify: bool) -> Steps[list[Finding]]:
+    found: list[Finding] = []
+    held = yield from call(sizes, (store, [row.name for row in rows]), {})
+    for row, size in zip(rows, held, strict=True):
+        as_written = size == row.size
+        if as_written and verify:
+            as_written = yield from call(is_as_written, (store, Object(row.digest, row.size, row.place, row.name)), {})
+        if as_written or not (yield from read(checks.still, row)):  # moved or deleted meanwhile
+            continue
+        found.append(_finding(row, size))
+    return found
+
+
+def _finding(row: Row, size: int | None) -> Finding:
+    what = f"of the object {row.name} in the blob store {row.place!r}"
+    if size is None:
+        kind, message = "blob_missing", f"{what} nothing is there; restore it from a backup"
+    elif size != row.size:
+        kind, message = "blob_incomplete", f"{what} {size:,} bytes are there and not {row.size:,}; restore it from a backup"
+    else:
+        kind, message = "blob_changed", f"{what} the bytes are not those that were written; restore it from a backup"
+    return Finding(kind, "error", message, owner=row.owner, digest=row.digest)
+
+
+def _unknown(place: str, number: int) -> Finding:
+    message = (
+        f"{number:,} blobs are in the blob store {place!r}, which was not given, and were not examined; pass it as blobs= "
+        "(on the command line --blobs)"
+    )
+    return Finding("blob_store_unknown", "warning", message)
+
+
+def _failed(place: str, error: StoreError) -> Finding:
+    return Finding("check_failed", "error", f"the blob store {place!r} cannot be examined: {error}")
+
+
+# --- what no row names -----------------------------------------------------------------------------
+
+
+def leftovers(tools: Tools, scope: Scope) -> Steps[tuple[list[tuple[Finding, BlobStore, str]], list[Finding]]]:
+    """Find objects of a day and older that no row names, each with what is to be deleted; and stores that cannot be listed."""
+    stores = tools.blobs.all()
+    if not stores:
+        return [], []
+    owners = [scope.owner] if scope.owner is not None else (yield from read(relocating.owners))
+    known = {prefix_of(owner): owner for owner in owners}
+    found: list[tuple[Finding, BlobStore, str]] = []
+    failed: list[Finding] = []
+    for store in stores:
+        try:
+            pages = store.objects("" if scope.owner is None else prefix_of(scope.owner))
+            while page := (yield from call(_next, (pages,), {})):
+                old = [one for one in page if one.written < scope.now - LEFT_AFTER]
+                found += yield from _unnamed(store, old, known)
+        except StoreError as error:
+            failed.append(_failed(store.name, error))
+    return found, failed
+
+
+def _next(pages: Iterator[Sequence[Stored]]) -> Sequence[Stored] | None:
+    """Give the next page that holds anything."""
+    return next(filter(None, pages), None)
+
+
+def _unnamed(
+    store: BlobStore, page: Sequence[Stored], known: dict[str, str]
+) -> Steps[list[tuple[Finding, BlobStore, str]]]:  # fmt: skip
+    by_owner: dict[str | None, list[tuple[Stored, str]]] = defaultdict(list)
+    for one in page:
+        if match := OBJECT.fullmatch(one.name.removesuffix(PART)):
+            by_owner[known.get(one.name[:17])].append((one, match["digest"]))
+    found: list[tuple[Finding, BlobStore, str]] = []
+    for owner, objects in by_owner.items():
+        named = set() if owner is None else (yield from read(checks.named, owner, store.name, [digest for _, digest in objects]))
+        found += [(_left(store, one, owner), store, one.name) for one, _ in objects if one.name not in named]
+    return found
+
+
+def _left(store: BlobStore, one: Stored, owner: str | None) -> Finding:
+    what = f"no row names the object {one.name} in the blob store {store.name!r} ({one.size:,} bytes)"
+    whose = "a repair deletes it" if owner is not None else "its owner has nothing else here: delete it by hand"
+    return Finding("blob_object_left", "note", f"{what}; {whose}", owner=owner, repairable=owner is not None)
+
+
+def deleted(store: BlobStore, owner: str, name: str) -> Steps[None]:
+    """Delete an object, unless a row names it by now."""
+    match = OBJECT.fullmatch(name.removesuffix(PART))
+    named = (yield from read(checks.named, owner, store.name, [match["digest"]])) if match else {name}
+    if name not in named:
+        yield from call(store.delete, (name,), {})

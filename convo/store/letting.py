@@ -1,0 +1,159 @@
+"""Audio that is let go: its row stays, with what is known of it, and says so; its bytes go when nothing else needs them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from convo.store import blobs, tables
+from convo.store.statements import Statement, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+    from convo.store.blobs import Held
+
+_A, _M, _S, _X, _L = tables.attachment.c, tables.message.c, tables.segment.c, tables.exchange.c, tables.blob.c
+Due = Literal["replies", "answered", "old"]
+"""What is let go: the audio of replies; recordings of users that were answered, too; or all audio before a time."""
+_CALLS: list[sa.ColumnElement[str]] = [sa.literal_column("'tool_calls'"), sa.literal_column("'function_call'")]
+"""Ends of replies that have not answered yet: the next request needs the recording again."""
+BATCH = 100
+"""Recordings that one transaction lets go."""
+
+
+class LetGo(NamedTuple):
+    """What one transaction let go: how many pieces of audio, and the bytes that are gone with them."""
+
+    recordings: int
+    gone: list[Held]
+
+
+def _is_kept() -> sa.ColumnElement[bool]:
+    return (_A.kind == sa.literal_column("'audio'")) & _A.dropped_at.is_(None)
+
+
+def _message_of() -> sa.ColumnElement[bool]:
+    return (_M.owner == _A.owner) & (_M.branch == _A.branch) & (_M.position == _A.position)
+
+
+def _was_answered() -> sa.ColumnElement[bool]:
+    """Whether, on some line that shows a message, a reply follows it that asks for no tool."""
+    reply = (
+        sa.select(_X.id)
+        .join_from(tables.segment, tables.exchange, (_X.owner == _S.owner) & (_X.branch == _S.branch))
+        .where(_S.owner == _A.owner, _S.source == _A.branch, _A.position.between(_S.first, _S.last))
+        .where(_X.status == sa.literal_column("'done'"), _X.position > _A.position)
+        .where(_X.finish_reason.is_(None) | _X.finish_reason.not_in(_CALLS))
+    )
+    return sa.exists(reply.correlate(tables.attachment))
+
+
+@cache
+def due(what: Due) -> sa.ColumnElement[bool]:
+    """Give the condition that audio of a row of `convo_attachment` is to be let go; `cutoff` is a parameter of "old"."""
+    role = {"replies": _M.role == "assistant", "answered": _was_answered() | (_M.role == "assistant"), "old": sa.true()}[what]
+    if what == "old":
+        role = _M.created_at < sa.bindparam("cutoff", type_=_M.created_at.type)
+    message = sa.exists(sa.select(_M.position).where(_message_of(), role).correlate(tables.attachment))
+    return sa.and_(_is_kept(), message)
+
+
+_KEYS = (_A.branch, _A.position, _A.part)
+
+
+@cache
+def _let_go(what: Due) -> Statement:
+    def build() -> Any:
+        chosen = (
+            sa.select(*_KEYS).where(_A.owner == sa.bindparam("owner"), due(what)).limit(sa.bindparam("limit", type_=sa.Integer))
+        )
+        return _dropping(chosen)
+
+    return Statement("let audio go", build)
+
+
+def _dropping(chosen: sa.Select[Any]) -> Any:
+    inner = chosen.subquery("chosen")
+    return (
+        sa.update(tables.attachment)
+        .where(_A.owner == sa.bindparam("key_owner"), _A.dropped_at.is_(None))
+        .where(sa.tuple_(*_KEYS).in_(sa.select(inner)))
+        .values(dropped_at=sa.bindparam("now", type_=_A.dropped_at.type))
+        .returning(_A.branch, _A.position, _A.digest)
+    )
+
+
+def _select_answered() -> Any:
+    line = (
+        sa.select(*_KEYS)
+        .join_from(tables.segment, tables.attachment, (_A.owner == _S.owner) & (_A.branch == _S.source))
+        .join(tables.message, _message_of())
+        .where(_S.owner == sa.bindparam("owner"), _S.branch == sa.bindparam("branch"))
+        .where(_A.position.between(_S.first, _S.last), _A.position <= sa.bindparam("last", type_=sa.BigInteger))
+        .where(_is_kept(), _M.role == sa.literal_column("'user'"))
+    )
+    return _dropping(line)
+
+
+_let_answered_go = Statement("let the recordings go that a reply has answered", _select_answered)
+_created = Statement(
+    "when a message entered the log",
+    lambda: sa.select(micros(_M.created_at)).where(
+        _M.owner == sa.bindparam("owner"), _M.branch == sa.bindparam("branch"), _M.position == sa.bindparam("position")
+    ),
+)
+
+
+def answered(connection: Connection, owner: str, branch: UUID, position: int, now: int) -> LetGo:
+    """Let the recordings of users go that a branch shows before its reply at `position`."""
+    rows = _let_answered_go.rows(connection, owner=owner, key_owner=owner, branch=branch, last=position, now=now)
+    return _gone(connection, owner, rows, now)
+
+
+def let_go(connection: Connection, owner: str, what: Due, cutoff: int | None, now: int) -> LetGo:
+    """Let some of the audio go that is due, at most `BATCH` pieces of it; none: nothing is due any more."""
+    times: Mapping[str, int | None] = {"cutoff": cutoff} if what == "old" else {}
+    rows = _let_go(what).rows(connection, owner=owner, key_owner=owner, limit=BATCH, now=now, **times)
+    return _gone(connection, owner, rows, now)
+
+
+def _gone(connection: Connection, owner: str, rows: Sequence[Sequence[Any]], now: int) -> LetGo:
+    """Delete the bytes as far as nothing needs them; those that somebody has put since their message stay a while."""
+    uses: dict[str, int] = {}
+    for branch, position, digest in rows:
+        row = _created.one(connection, owner=owner, branch=branch, position=position)
+        uses[digest] = max(uses.get(digest, 0), min(row[0], now) if row else 0)
+    return LetGo(len(rows), blobs.drop_unused(connection, owner, uses, now))
+
+
+# --- before it is done -----------------------------------------------------------------------------
+
+
+def count_due(connection: Connection, owner: str, what: Due, cutoff: int | None) -> int:
+    """Count the audio that is to be let go."""
+    statement = sa.select(sa.func.count()).select_from(tables.attachment).where(_A.owner == owner, due(what))
+    return int(_run(connection, statement, cutoff, what).scalar_one())
+
+
+def count_unused(connection: Connection, owner: str, what: Due | None, cutoff: int | None, now: int) -> tuple[int, int]:
+    """Count the bytes that would be deleted once what is due was let go: blobs, and their bytes."""
+    unreferred = ~blobs.referred_to(due(what) if what is not None else None)
+    statement = (
+        sa.select(sa.func.count(), sa.cast(sa.func.coalesce(sa.func.sum(_L.size), 0), sa.BigInteger))
+        .select_from(tables.blob)
+        .where(_L.owner == owner, unreferred, _L.created_at < now - blobs.COLLECTED_AFTER)
+    )
+    number, volume = _run(connection, statement, cutoff, what).one()
+    return int(number), int(volume)
+
+
+def _run(connection: Connection, statement: Any, cutoff: int | None, what: Due | None) -> Any:
+    schema = connection.get_execution_options().get("convo_schema")
+    options = {"schema_translate_map": {None: schema}} if schema else {}
+    return connection.execute(statement, {"cutoff": cutoff} if what == "old" else {}, execution_options=options)
