@@ -59,5 +59,14 @@ def test_the_command_line_is_a_module_too() -> None:
 
 def test_every_command_says_what_it_does() -> None:
     shown = [command for command in main.commands.values() if not command.hidden]
-    assert sorted(command.name or "" for command in shown) == ["demo", "doctor", "list", "search", "show", "upgrade"]
+    assert sorted(command.name or "" for command in shown) == [
+        "blobs",
+        "demo",
+        "doctor",
+        "list",
+        "prune",
+        "search",
+        "show",
+        "upgrade",
+    ]
     assert all(command.help for command in shown)

@@ -604,13 +604,14 @@ def test_a_cut_does_not_bring_back_what_was_taken_away_meanwhile(
 
     def meanwhile(*args: Any) -> Any:
         monkeypatch.undo()
-        yield from put_media(*args)
+        kept = yield from put_media(*args)
         if what == "redacted":
             yield from notes.redact(inside(chat)._place, 2)
         elif what == "deleted":
             yield from stores.delete(inside(chat)._place.tools, chat.owner, chat.id)
         else:
             yield from truncating.truncated(inside(chat)._place, 2, 0.5)
+        return kept
 
     monkeypatch.setattr(truncating, "put_media", meanwhile)
     if what == "deleted":
