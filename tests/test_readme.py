@@ -40,7 +40,8 @@ def test_the_examples_run_as_they_stand(
     printed = capsys.readouterr().out
     assert (tmp_path / "dog.wav").read_bytes().startswith(b"RIFF")
     assert "its id is valid at this API until" in printed
-    assert len(blocks) == 9
+    assert convo.Audio.open(tmp_path / "hello.wav").format == "wav"
+    assert len(blocks) == 10
 
 
 def test_the_commands_are_those_that_ci_runs() -> None:

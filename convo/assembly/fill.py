@@ -9,11 +9,13 @@ import pybase64
 from convo.assembly.request import Request, Seeds
 from convo.assembly.sound import key_of
 from convo.errors import BlobNotFound
+from convo.extract import REPLY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from convo.assembly.plan import Plan
+    from convo.messages import Media
 
 
 def fill(plan: Plan, blobs: Mapping[str, bytes], converted: Mapping[str, bytes] | None = None) -> Request:
@@ -42,6 +44,23 @@ def whole(body: Mapping[str, Any], blobs: Mapping[str, bytes]) -> dict[str, Any]
     """Give the body of a stored message with its bytes, as the API writes it."""
     found: dict[str, Any] = _filled(dict(body), blobs)
     return found
+
+
+def without_dropped(body: dict[str, Any], media: Sequence[Media]) -> dict[str, Any]:
+    """Give the body of a message with words in the place of audio whose bytes were let go."""
+    dropped = {piece.part: piece for piece in media if piece.dropped is not None}
+    if not dropped:
+        return body
+    spoken, content = body.get("audio"), body.get("content")
+    if REPLY in dropped and isinstance(spoken, dict):
+        body = {**body, "audio": {name: value for name, value in spoken.items() if name != "data"}}
+    if isinstance(content, list):
+        body = {**body, "content": [_words(dropped[n]) if n in dropped else part for n, part in enumerate(content)]}
+    return body
+
+
+def _words(piece: Media) -> dict[str, Any]:
+    return {"type": "text", "text": piece.transcript or "[recording that was not kept]"}
 
 
 def _filled(value: Any, blobs: Mapping[str, bytes]) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan, sound, whole
+from convo.assembly.fill import without_dropped
 from convo.assembly.window import budget_of
 from convo.audio import Audio
 from convo.audio.extra import can_convert
@@ -153,14 +154,18 @@ def request(
 
 
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
-    """Give the messages of the log as Chat Completions writes them, with their bytes; recordings in a format that it takes."""
+    """Give the messages of the log as Chat Completions writes them, with their bytes; recordings in a format that it takes.
+
+    Of audio whose bytes were let go it is what was said in it.
+    """
     found = [message for message in (yield from history(place, last)) if message.kind != "summary"]
-    pieces = {piece.digest: piece for message in found for piece in message.media if piece.made_by is None}
+    held = [piece for message in found for piece in message.media if piece.made_by is None]
+    pieces = {piece.digest: piece for piece in held if piece.dropped is None}
     forms = {digest: sound.WAV for digest, piece in pieces.items() if piece.kind == "audio" and piece.format not in _WRITTEN}
     keys = [f"{digest}/{forms[digest]}" if digest in forms else digest for digest in pieces]
     stored = (yield from found_or_made(place, keys, found, {})).data
     known = {key: _told_by_its_bytes(pieces[sound.source_and_form(key)[0]], data) for key, data in stored.items()}
-    return [whole(sound.converted(_as_chat(message), forms), known) for message in found]
+    return [whole(sound.converted(without_dropped(_as_chat(message), message.media), forms), known) for message in found]
 
 
 def _as_chat(message: Message) -> dict[str, Any]:

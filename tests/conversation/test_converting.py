@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parent.parent / "audio" / "samples"
 HEARS: dict[str, Any] = {"model": "gpt-audio-1.5", "modalities": ["text"]}
+VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "wav"}
 READS: dict[str, Any] = {"model": "gpt-5.5"}
 _R, _L = tables.rendition.c, tables.blob.c
 
@@ -244,6 +245,18 @@ def test_a_recording_that_is_not_kept_stops_no_turn(
     words = [part["text"] for part in fake.last.body["messages"][0]["content"]]
     assert words == ["Listen:", *([text] if text else [])]
     assert len(fake.received) == 1
+
+
+def test_messages_as_chat_completions_writes_them_hold_the_words_of_audio_that_is_not_kept(world: World) -> None:
+    store = world.open(keep_audio="none")
+    chat = store.create()
+    reply = chat.send(world.client, convo.Audio.from_bytes(WAV, transcript="Is it loyal?"), **VOICE)
+    chat.send(world.client, convo.Audio.from_bytes(WAV), **VOICE)
+    first, answer, second, _ = chat.to_chat()
+    assert first == {"role": "user", "content": [{"type": "text", "text": "Is it loyal?"}]}
+    assert second["content"] == [{"type": "text", "text": "[recording that was not kept]"}]
+    assert (answer["audio"]["transcript"], "data" in answer["audio"]) == (reply.text, False)
+    assert len(store.create(messages=[first, answer, second]).history()) == 3
 
 
 # --- forms -----------------------------------------------------------------------------------------
