@@ -50,6 +50,12 @@ class Usage:
     output_reasoning: int | None = None
     accepted_prediction: int | None = None
     rejected_prediction: int | None = None
+    input_milliseconds: int | None = None
+    """Sound that is billed by its length, not by tokens."""
+    output_milliseconds: int | None = None
+    """The same of sound that was made."""
+    input_characters: int | None = None
+    """Text that is billed by its length, not by tokens."""
 
     @classmethod
     def from_chat(cls, body: object) -> Usage:

@@ -219,6 +219,12 @@ preset = sa.Table(
     comment="voices with format and speed, by a name of the application",
 )
 
+COST_KINDS = (
+    "text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write",
+    "minutes_in", "minutes_out", "characters_in",
+)  # fmt: skip
+"""Parts of a cost, by the names of prices."""
+
 exchange = sa.Table(
     "convo_exchange",
     metadata,
@@ -269,6 +275,17 @@ exchange = sa.Table(
     sa.Column("instead_of", sa.Text, comment="the model asked for, where that is shut down and its successor was asked"),
     sa.Column("assumed_tokens", sa.BigInteger, comment="what budgets count while there is no bill, output too"),
     sa.Column("assumed_cost", sa.BigInteger, comment="the same in 10**-12 of the currency; null: unknown"),
+    sa.Column("input_milliseconds", sa.BigInteger, comment="sound that was billed by its length"),
+    sa.Column("output_milliseconds", sa.BigInteger, comment="sound that was billed by its length"),
+    sa.Column("input_characters", sa.BigInteger, comment="text that was billed by its length"),
+    sa.Column("first_byte_at", Instant, comment="when the API began to answer"),
+    sa.Column("retries", sa.Integer, comment="how often the client tried again; null: not known"),
+    sa.Column("recoveries", sa.Integer, comment="how often the request was mended after a refusal"),
+    sa.Column("sent_references", sa.Integer, comment="spoken replies that went by their ids"),
+    sa.Column("sent_transcripts", sa.Integer, comment="speech that went as words"),
+    sa.Column("saved_bytes", sa.BigInteger, comment="audio that did not travel, because its id or its words did"),
+    sa.Column("saved_tokens", sa.BigInteger, comment="by estimate: what speech would have cost beyond its words"),
+    *(sa.Column(f"cost_{kind}", sa.BigInteger, comment="in 10**-12 of the currency") for kind in COST_KINDS),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     sa.Index("uq_convo_exchange_owner_conversation_key", "owner", "conversation", "key", unique=True),
