@@ -320,6 +320,8 @@ def _opened(
     )  # fmt: skip
     if audio.size == len(source.data):  # and not raw samples that got a header
         check_claim(source.format, audio.format)
+    if audio.format == "mp3" and audio.duration is not None:
+        return audio
     try:
         return audio.measured()
     except MissingDependency:

@@ -223,8 +223,8 @@ def test_bytes_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured.duration == pytest.approx(0.76, abs=0.05)
     monkeypatch.setattr(codec, "decoded", None)
     assert measured.measured() is measured
-    raw = convo.Audio.from_bytes(RAW, "pcm16")
-    assert raw.measured() is raw
+    raw = convo.Audio.from_bytes(RAW, "pcm16").measured()
+    assert (raw.known_problems, raw.measured() is raw) == (raw.problems, True)
 
 
 def test_an_mp3_is_measured_by_its_frames_and_on_demand_by_decoding() -> None:

@@ -121,7 +121,7 @@ def test_the_table_of_a_request_says_what_is_converted(store: Any, client: Any) 
     chat.add(spoken())
     request = chat.request(client=client, **HEARS)
     assert "takes its format when converted" in request.explain()
-    assert "audio to text;" in request.explain()
+    assert "model gpt-audio-1.5: audio to text\n" in request.explain()
     assert (request.modality, request.renderings[0].how) == ("audio to text", "inline")
 
 

@@ -362,7 +362,7 @@ _POLICIES = st.builds(
     reminder=st.sampled_from(["never", "never", "after_fallback", "after_fallback", "always"]),
 )
 _MEMORIES = mixed(
-    (4, st.just(Memory())),
+    (2, st.just(Memory())),
     (
         1,
         st.builds(
