@@ -141,11 +141,10 @@ def _given(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _audio_part(audio: Audio, index: int) -> tuple[dict[str, Any], Media]:
-    if audio.format == "pcm16":
-        audio = Audio.from_bytes(audio.wav(), "wav", transcript=audio.transcript)
     _check_strings(audio.transcript)
     check_sendable(audio, limit=MAX_RECORDING)
-    piece = recording(audio, index)
+    taken = Audio.from_bytes(audio.wav(), "wav", audio.transcript) if audio.format == "pcm16" else audio
+    piece = attrs.evolve(recording(taken, index), problems=audio.known_problems)
     return {"type": "input_audio", "input_audio": {"data": {"$blob": piece.digest}, "format": piece.format}}, piece
 
 

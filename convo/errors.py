@@ -316,7 +316,7 @@ class UnsupportedModality(RequestError):
 
     def __init__(self, model: str, modality: str, allowed: Sequence[str]) -> None:
         super().__init__(
-            f"{model} does not turn {modality}, but {', '.join(allowed)}; leave modalities out, pass voice=... for speech, "
+            f"{model} cannot do {modality}, only {', '.join(allowed)}; leave modalities out, pass voice=... for speech, "
             "or choose another model"
         )
         self.model = model

@@ -286,3 +286,40 @@ def test_a_conversion_that_fails_by_itself_leaves_nothing_behind(
     assert (len(chat.history()), fake.received) == (0, [])
     assert chat.send(client, spoken(), key="k", **HEARS).text
     assert attrs.evolve(chat.history()[0].media[0], data=None).format == "webm"
+
+
+# --- what is wrong with a recording ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sound", "options", "warning"),
+    [
+        (bytes(48_000), {"format": "pcm16"}, convo.SilentAudio),
+        (b"\xff\x7f" * 24_000, {"format": "pcm16"}, convo.ClippedAudio),
+        ((SAMPLES / "himself.wav").read_bytes()[:-8_000], {}, convo.TruncatedAudio),
+        ((SAMPLES / "himself.flac").read_bytes()[:-8_000], {}, convo.TruncatedAudio),
+    ],
+)
+@pytest.mark.parametrize("call", ["add", "send"])
+def test_what_is_wrong_with_a_recording_is_warned_of_once_and_it_is_taken(
+    store: Any, client: Any, sound: bytes, options: dict[str, Any], warning: type[Warning], call: str
+) -> None:
+    chat = store.create()
+    audio = convo.Audio.open(sound, **options)
+    assert [type(problem) for problem in audio.problems] == [warning]
+
+    def tell() -> None:
+        chat.add(audio) if call == "add" else chat.send(client, audio, **HEARS)
+
+    with pytest.warns(warning):
+        tell()
+    tell()
+    assert chat.history()[0].audio is not None
+
+
+def test_a_recording_that_is_too_short_is_refused_and_nothing_is_stored(store: Any, client: Any, fake: FakeAPI) -> None:
+    chat = store.create()
+    for call in (chat.add, lambda audio: chat.send(client, audio, **HEARS)):
+        with pytest.raises(convo.AudioTooShort, match=r"0.002 s.*less than 0.1 s"):
+            call(convo.Audio.from_bytes(bytes(100), "pcm16"))
+    assert (len(chat.history()), fake.received) == (0, [])
