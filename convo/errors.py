@@ -177,13 +177,10 @@ class TooLarge(InputError):
 
 
 class AudioTooLong(TooLarge):
-    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up.
+    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up."""
 
-    Or more than the context of a model holds: `size` are all of them then.
-    """
-
-    def __init__(self, size: int, limit: int, what: str = "the recording, as far as it was decoded,") -> None:
-        super().__init__(what, size, limit, "seconds")
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__("the recording, as far as it was decoded,", size, limit, "seconds")
 
 
 class NaiveTime(InputError):
