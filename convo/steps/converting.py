@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from convo.assembly.sound import source_and_form
-from convo.errors import BadAudio
+from convo.assembly.sound import INPUT_LIMIT, PCM16, source_and_form
+from convo.errors import BadAudio, RecordingTooLong
 from convo.steps import blobs
 from convo.steps.effects import call, read, write
 from convo.store import renditions
@@ -38,7 +38,7 @@ class Fetched:
 def fetched(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Fetched]:
     """Give the bytes that a plan needs: those that drafts carry, those in the store, and what is converted from them.
 
-    Raises `BlobNotFound`; `BadAudio` for a recording that cannot be converted.
+    Raises `BlobNotFound`; `BadAudio` for a recording that cannot be converted, `RecordingTooLong` for one that is too long then.
     """
     carried = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.data is not None}
     return (yield from found_or_made(place, ready.blobs, [message for message, _, _ in ready.rendered], carried))
@@ -79,6 +79,8 @@ def _converted(data: bytes, held: tuple[Message, Media], name: str) -> Steps[byt
     except BadAudio as error:
         raise BadAudio(f"the recording of message {message.position} cannot be converted: {error}", REMEDY) from error
     made: bytes = done.data
+    if name != PCM16 and len(made) > INPUT_LIMIT:
+        raise RecordingTooLong(message.position, done.probe.duration)
     return made
 
 

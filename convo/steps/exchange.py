@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly import Request
+from convo.assembly.target import AUDIO_ARGUMENTS
 from convo.checks import check_type
 from convo.content import message_draft
 from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, StaleHead, StoreUnavailable
@@ -24,6 +25,7 @@ from convo.steps.converting import converted_first, remembered
 from convo.steps.effects import ask, finish, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
+from convo.steps.measuring import measured
 from convo.steps.requests import check_no_speed, filled, opened, planned, target_of
 from convo.steps.settling import settled
 from convo.steps.spending import checked_before, foreseen, held_to, spending_of
@@ -105,7 +107,11 @@ def _voiced_by(turn: Turn, preset: Preset | None) -> Turn:
         return turn
     from convo.speech import wish_of
 
-    return attrs.evolve(turn, speech=wish_of(turn.target, turn.policy, None if preset is None else preset.speed))
+    speech = wish_of(turn.target, turn.policy, None if preset is None else preset.speed)
+    if speech is not None and turn.target.api == "responses":  # which has no audio: another model speaks
+        silent = {name: value for name, value in turn.target.arguments.items() if name not in AUDIO_ARGUMENTS}
+        turn = attrs.evolve(turn, target=attrs.evolve(turn.target, arguments=silent))
+    return attrs.evolve(turn, speech=speech)
 
 
 # --- send ------------------------------------------------------------------------------------------
@@ -182,7 +188,7 @@ def started(
     if before is not None:
         _check_holds(start.history, before.message)
     check_alive(place.tools, turn.target.model, turn.policy)
-    fresh = drafts if step is Step.BEGIN else []
+    fresh: Sequence[Draft] = (yield from measured(drafts)) if step is Step.BEGIN else []
     calls = [] if fresh else open_calls(start.history.messages)
     start, fresh, turn = yield from _heard(place, start, fresh, turn)
     now = place.tools.now()

@@ -69,11 +69,13 @@ class Said:
 
     def wish(self, preset: Preset | None, model: str) -> Wish:
         """Give the speech that is wished for."""
+        from convo.voices import voice_argument
+
         found = preset or Preset("none", self.policy.voice)
         speed = found.speed if self.speed is None else self.speed
         voice = dict(self.voice) if isinstance(self.voice, Mapping) else self.voice
         return Wish(
-            model, voice or found.voice, self.format or found.format or self.policy.format,
+            model, voice_argument(voice or found.voice), self.format or found.format or self.policy.format,
             self.policy.speech_speed if speed is None else speed, self.instructions or self.policy.speech_instructions,
             {name: value for name, value in self.more.items() if value is not None},
         )  # fmt: skip
