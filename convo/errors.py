@@ -470,6 +470,19 @@ class ModelEndsSoon(FutureWarning):
         return type(self), (self.model, self.day, self.successor)
 
 
+class AudioNotKept(UserWarning):
+    """The sound of the reply at `position` could not be stored; the reply was, and whoever asked for it has its sound."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"the sound of message {position} is not stored, its words are: {reason}")
+        self.position = position
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the facts."""
+        return type(self), (self.position, self.reason)
+
+
 class UnknownVoice(UserWarning):
     """`voice` is none that `model` is known to have, `voices`; it is sent as it is. A store warns once of each."""
 

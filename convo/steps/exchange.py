@@ -13,16 +13,16 @@ from convo.assembly import Request
 from convo.assembly.target import AUDIO_ARGUMENTS
 from convo.checks import check_type
 from convo.content import message_draft
-from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, StaleHead, StoreUnavailable
+from convo.errors import ConflictError, KeyMismatch, NotFound, PresetNotFound, RequestError, StaleHead, StoreUnavailable
 from convo.functions import can_run, names_of, open_calls
 from convo.models import name_of
 from convo.policy import Policy
-from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
+from convo.protocol import ENDED, LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
 from convo.steps.answers import ENDPOINTS, check_called
 from convo.steps.calling import answered_calls
 from convo.steps.converting import converted_first, remembered
-from convo.steps.effects import ask, finish, unless_taken, write
+from convo.steps.effects import ask, finish, read, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.measuring import measured
@@ -88,13 +88,23 @@ def turn_of(
     return _voiced_by(turn, preset)
 
 
-def with_voice(place: Place, turn: Turn) -> Steps[Turn]:
-    """Give a turn with what the preset says that it names. Raises `PresetNotFound`."""
+def with_voice(place: Place, turn: Turn, key: str | None) -> Steps[Turn]:
+    """Give a turn with what the preset says that it names.
+
+    Raises `PresetNotFound`, unless the key has its reply already: then nothing is said any more.
+    """
     if turn.preset is None:
         return turn
     from convo.steps.presets import preset_of
 
-    return _voiced_by(attrs.evolve(turn, preset=None), (yield from preset_of(place.owner, turn.preset)))
+    named = attrs.evolve(turn, preset=None)
+    try:
+        return _voiced_by(named, (yield from preset_of(place.owner, turn.preset)))
+    except PresetNotFound:
+        known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
+        if known is None or known.status not in ENDED:
+            raise
+        return named
 
 
 def _voiced_by(turn: Turn, preset: Preset | None) -> Turn:
@@ -122,7 +132,7 @@ def send(
 ) -> Steps[Reply]:  # fmt: skip
     """Store what the user said, get the answer, store it. With a key, once."""
     drafts = checked(place, content, key, expected_head, "send()")
-    turn = yield from with_voice(place, turn)
+    turn = yield from with_voice(place, turn, key)
     reply = yield from _round(place, turn, drafts, key, expected_head)
     earlier: list[Reply] = []
     while goes_on(turn, reply, len(earlier)):

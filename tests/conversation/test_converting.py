@@ -364,3 +364,31 @@ def test_a_recording_that_is_too_short_is_refused_and_nothing_is_stored(store: A
         with pytest.raises(convo.AudioTooShort, match=r"0.002 s.*less than 0.1 s"):
             call(convo.Audio.from_bytes(bytes(100), "pcm16"))
     assert (len(chat.history()), fake.received) == (0, [])
+
+
+# --- what is lost is made again --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged"])
+def test_a_conversion_whose_bytes_are_lost_is_made_again(
+    world: World, fake: FakeAPI, tmp_path: Path, conversions: list[tuple[str, str]], harm: str
+) -> None:
+    chat = world.open(blobs=convo.FolderBlobs(tmp_path / "blobs")).create()
+    chat.send(world.client, spoken(), **HEARS)
+    first = sent(fake)
+    made = max((path for path in (tmp_path / "blobs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    made.unlink() if harm == "gone" else made.write_bytes(b"x" * made.stat().st_size)
+    chat.send(world.client, "And?", **HEARS)
+    assert sent(fake) == first
+    assert len(conversions) == 2
+
+
+def test_a_recording_that_is_redacted_after_a_preview_leaves_no_conversion_behind(store: Any, client: Any) -> None:
+    chat = store.create()
+    chat.add(spoken())
+    request = chat.request(client=client, **HEARS)
+    chat.redact(1)
+    chat.add("Hello?")
+    with chat.exchange(request) as call:
+        call.record(resolved(chat, client.chat.completions.create(**request)))
+    assert (renditions(chat), [one.blobs for one in store.blobs()]) == ([], [])
