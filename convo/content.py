@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.audio import Audio
-from convo.audio.checks import check_sendable
+from convo.audio.checks import check_long_enough
 from convo.canonical import check_value, encode, printable
 from convo.errors import EmptyContent, InvalidContent, TooLarge
-from convo.extract import MAX_RECORDING, bytes_of, check_own_bytes, placeholder, recording, take_bytes_out
+from convo.extract import bytes_of, check_own_bytes, placeholder, recording, take_bytes_out
 from convo.media import File, Image, image_type
 from convo.messages import Draft, Media, text_of
 from convo.metadata import encode_metadata
@@ -141,11 +141,10 @@ def _given(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _audio_part(audio: Audio, index: int) -> tuple[dict[str, Any], Media]:
-    if audio.format == "pcm16":
-        audio = Audio.from_bytes(audio.wav(), "wav", transcript=audio.transcript)
     _check_strings(audio.transcript)
-    check_sendable(audio, limit=MAX_RECORDING)
-    piece = recording(audio, index)
+    check_long_enough(audio)
+    taken = Audio.from_bytes(audio.wav(), "wav", audio.transcript) if audio.format == "pcm16" else audio
+    piece = attrs.evolve(recording(taken, index), problems=audio.known_problems)
     return {"type": "input_audio", "input_audio": {"data": {"$blob": piece.digest}, "format": piece.format}}, piece
 
 

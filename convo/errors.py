@@ -177,13 +177,10 @@ class TooLarge(InputError):
 
 
 class AudioTooLong(TooLarge):
-    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up.
+    """A recording that has more seconds of sound than are decoded; `size` are those that were, rounded up."""
 
-    Or more than the context of a model holds: `size` are all of them then.
-    """
-
-    def __init__(self, size: int, limit: int, what: str = "the recording, as far as it was decoded,") -> None:
-        super().__init__(what, size, limit, "seconds")
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__("the recording, as far as it was decoded,", size, limit, "seconds")
 
 
 class NaiveTime(InputError):
@@ -316,7 +313,7 @@ class UnsupportedModality(RequestError):
 
     def __init__(self, model: str, modality: str, allowed: Sequence[str]) -> None:
         super().__init__(
-            f"{model} does not turn {modality}, but {', '.join(allowed)}; leave modalities out, pass voice=... for speech, "
+            f"{model} cannot do {modality}, only {', '.join(allowed)}; leave modalities out, pass voice=... for speech, "
             "or choose another model"
         )
         self.model = model
@@ -471,6 +468,19 @@ class ModelEndsSoon(FutureWarning):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the facts."""
         return type(self), (self.model, self.day, self.successor)
+
+
+class AudioNotKept(UserWarning):
+    """The sound of the reply at `position` could not be stored; the reply was, and whoever asked for it has its sound."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"the sound of message {position} is not stored, its words are: {reason}")
+        self.position = position
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the facts."""
+        return type(self), (self.position, self.reason)
 
 
 class UnknownVoice(UserWarning):

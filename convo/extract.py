@@ -6,7 +6,6 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
 import pybase64
 
 from convo.audio import Audio
@@ -38,7 +37,7 @@ def recording(audio: Audio, part: int) -> Media:
     if audio.transcript is not None:
         check_text(audio.transcript, "the transcript")
     _check_size(audio.data, "the recording", MAX_RECORDING)
-    return attrs.evolve(spoken(audio, part), problems=audio.known_problems)
+    return spoken(audio, part)
 
 
 def spoken(audio: Audio, part: int) -> Media:

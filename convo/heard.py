@@ -36,40 +36,49 @@ def cut(
     seconds: float,
     *,
     whole: bool = True,
+    lasts: float | None = None,
 ) -> tuple[str | None, bytes | None]:
     """Give the (transcript, bytes) that were heard in the first `seconds`; `""` and None where it was nothing.
 
     `whole` says that the bytes are all of the sound: then the text is cut in proportion, else by the usual rate of
     speech, because a stream's words come before their sound. It is cut after a word. Bytes of pcm16 and wav are cut
-    at a sample; those of other formats are kept if all was heard, and otherwise go. Raises `InputError` for seconds
+    at a sample; those of other formats are kept if all was heard, and otherwise go. `lasts` is how long sound is whose bytes
+    are not here. Raises `InputError` for seconds
     that are negative or no number.
     """
     check_seconds(seconds)
-    duration = _duration(data, format) if data else None
+    duration = _duration(data, format) if data else lasts
     return _words(transcript, seconds, duration, whole=whole), _bytes(data, format, seconds, duration) or None
 
 
-def heard(answer: Mapping[str, Any], seconds: float, format: str | None, *, whole: bool) -> dict[str, Any]:  # noqa: A002 - the API's name
+def heard(
+    answer: Mapping[str, Any],
+    seconds: float,
+    format: str | None,  # noqa: A002 - the API's name
+    *,
+    whole: bool,
+    lasts: float | None = None,
+) -> dict[str, Any]:
     """Give an answer's body with what was heard of it in the first `seconds`, its sound being in `format`.
 
     An answer that is `whole` and was heard to its end is given as it is. Of any other, speech is cut as `cut` does,
     and what was written by the usual rate of speech. It has no `finish_reason`, no tool calls (nobody waits for them
     any more), and no audio id: that would stand for all of the sound, also for what was not heard. Of a Response only its
-    messages stay, cut as what was written, and it is incomplete.
+    messages stay, cut as what was written, and it is incomplete. `lasts` is how long sound is whose bytes are not here.
     """
     check_seconds(seconds)
     if is_response(answer):
         return _heard_of_response(answer, seconds, whole=whole)
     choice = answer["choices"][0]
     message = dict(choice["message"])
-    if whole and seconds >= _length(message, format):
+    if whole and seconds >= _length(message, format, lasts):
         return dict(answer)
     for key in ("tool_calls", "function_call"):
         message.pop(key, None)
     written = text_of({"content": message.get("content")})
     message["content"] = _words(written, seconds) or None
     message["refusal"] = _words(_text(message.get("refusal")), seconds) or None
-    _cut_audio(message, seconds, format, whole=whole)
+    _cut_audio(message, seconds, format, whole=whole, lasts=lasts)
     logprobs = {"logprobs": None} if "logprobs" in choice else {}
     return {**answer, "choices": [{**choice, "message": message, "finish_reason": None, **logprobs}]}
 
@@ -112,11 +121,11 @@ def _shorter(item: dict[str, Any], left: dict[str, int]) -> dict[str, Any]:
     return {**item, "content": parts, **({"status": "incomplete"} if cut and "status" in item else {})}
 
 
-def _cut_audio(message: dict[str, Any], seconds: float, claimed: str | None, *, whole: bool) -> None:
+def _cut_audio(message: dict[str, Any], seconds: float, claimed: str | None, *, whole: bool, lasts: float | None) -> None:
     audio = message.get("audio")
     if not isinstance(audio, dict):
         return
-    said, data = cut(_text(audio.get("transcript")), _sound(audio), claimed, seconds, whole=whole)
+    said, data = cut(_text(audio.get("transcript")), _sound(audio), claimed, seconds, whole=whole, lasts=lasts)
     if said or data:
         encoded = pybase64.b64encode(data or b"").decode("ascii")
         message["audio"] = {**audio, "id": None, "data": encoded, "expires_at": None, "transcript": said}
@@ -124,12 +133,12 @@ def _cut_audio(message: dict[str, Any], seconds: float, claimed: str | None, *, 
         del message["audio"]
 
 
-def _length(message: Mapping[str, Any], claimed: str | None) -> float:
+def _length(message: Mapping[str, Any], claimed: str | None, lasts: float | None = None) -> float:
     """Give the seconds that it takes to hear all of a message."""
     audio = message.get("audio")
     spoken = audio if isinstance(audio, dict) else {}
     data = _sound(spoken)
-    said = _duration(data, claimed) if data else None
+    said = _duration(data, claimed) if data else lasts
     written = text_of({"content": message.get("content"), "refusal": message.get("refusal")})
     texts = (_text(spoken.get("transcript")) if said is None else None, written)
     return max(said or 0.0, *(len(_WORD.findall(text or "")) / SPEECH_RATE for text in texts))

@@ -61,5 +61,10 @@ def as_kept(draft: Draft, keep: Keep, now: int) -> Draft:
     """Give a message as it is stored: where the audio of replies is not kept, that audio was let go of by now."""
     if draft.role != "assistant" or keep not in ("user", "none"):
         return draft
+    return let_go(draft, now)
+
+
+def let_go(draft: Draft, now: int) -> Draft:
+    """Give a message whose audio is not stored."""
     media = [attrs.evolve(piece, dropped=now) if piece.kind == "audio" else piece for piece in draft.media]
     return attrs.evolve(draft, media=tuple(media))

@@ -148,6 +148,7 @@ FORBIDDEN_METHODS = {
 }  # fmt: skip
 
 ALLOWED = {
+    ("audio.extra", "import importlib"): "importlib.util: whether an extra is installed, without importing it",
     ("audio.isolated", "import importlib"): "importlib.util: where the package is that only the child process imports",
     ("audio.isolated", "import io"): "io.BytesIO: bytes that grow in memory",
     ("audio.isolated", "import os"): "the environment, of which the child process gets next to nothing",

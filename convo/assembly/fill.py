@@ -12,7 +12,7 @@ from convo.errors import BlobNotFound
 from convo.extract import REPLY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from convo.assembly.plan import Plan
     from convo.messages import Media
@@ -46,9 +46,9 @@ def whole(body: Mapping[str, Any], blobs: Mapping[str, bytes]) -> dict[str, Any]
     return found
 
 
-def without_dropped(body: dict[str, Any], media: Sequence[Media]) -> dict[str, Any]:
-    """Give the body of a message with words in the place of audio whose bytes were let go."""
-    dropped = {piece.part: piece for piece in media if piece.dropped is not None}
+def in_words(body: dict[str, Any], media: Sequence[Media], mute: Collection[str] = ()) -> dict[str, Any]:
+    """Give the body of a message with words in the place of audio whose bytes were let go, or whose digest is in `mute`."""
+    dropped = {piece.part: piece for piece in media if piece.dropped is not None or piece.digest in mute}
     if not dropped:
         return body
     spoken, content = body.get("audio"), body.get("content")

@@ -203,10 +203,8 @@ def _summary(request: Assembled) -> list[str]:
     expiry = request.next_expiry
     how = "by its length" if plan.count is rough_tokens else "by a tokenizer"
     lines = [
-        (
-            f"model {plan.target.model.name}{_at(plan.target.server)}, {request.modality}; estimated input: "
-            f"{guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (text {how})"
-        ),
+        f"model {plan.target.model.name}{_at(plan.target.server)}: {request.modality}",
+        f"estimated input: {guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (text {how})",
         f"next expiry: {expiry:%Y-%m-%d %H:%M:%S} UTC" if expiry else "next expiry: none, no reference is sent",
     ]
     return [*lines, *(f"note: {note}" for note in plan.notes)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convo.audio.checks import INPUT_LIMIT
 from convo.audio.formats import INPUT_FORMATS, PCM16_RATE
 from convo.audio.rates import BYTES_A_SECOND, USER_AUDIO_RATE
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from convo.assembly.target import Target
     from convo.messages import Media
 
+INPUT_LIMIT = 20_000_000
+"""Bytes of a recording in a request, by Azure's documentation of audio completions; OpenAI's names no number."""
 SAFE = 10_485_760 * 3 // 4
 """Bytes whose base64 is within the longest string of a request that the API's error message names. Whether that is so for
 recordings too nobody published: what is converted keeps within it where it can.

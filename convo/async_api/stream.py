@@ -82,7 +82,7 @@ class AsyncStream(Arriving):
         drafts, key, expected_head, before = self._round()
         try:
             if self._turn.preset is not None:
-                self._turn = await self._driver.do(exchange_steps.with_voice(self._place, self._turn))
+                self._turn = await self._driver.do(exchange_steps.with_voice(self._place, self._turn, self._key))
             steps = exchange_steps.started(self._place, self._turn, drafts, key, expected_head, before)
             found = await self._driver.do(steps)
             if not isinstance(found, Open):

@@ -185,7 +185,8 @@ class Source:
         """Give the seconds that the container says it has, 0 where it does not say and libav guesses."""
         stream = self._stream
         if self._demuxer == "matroska":
-            return (self._container.duration or 0) / av.time_base
+            alone = len(self._container.streams) == 1  # else it may be as long as the picture
+            return (self._container.duration or 0) / av.time_base if alone else 0.0
         says = indexed or self._demuxer == "flac"
         return float(stream.duration * stream.time_base) if says and stream.duration and stream.time_base else 0.0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from convo.audio.formats import FORMATS, PCM16_RATE, agrees
+from convo.audio.formats import FORMATS, PCM16_RATE, is_made_as
 from convo.audio.wave import samples_of, wav_of_pcm16
 from convo.errors import BadAudio
 
@@ -26,7 +26,7 @@ def converted(audio: Audio, name: str, rate: int | None, channels: int | None) -
     if name == "pcm16" and (rate or PCM16_RATE, channels or 1) != (PCM16_RATE, 1):
         raise BadAudio("pcm16 is the API's: 24 kHz, one channel", "convert to wav, which says what it holds")
     same = rate in (None, audio.sample_rate) and channels in (None, audio.channels)
-    if same and agrees(name, audio.format):
+    if same and is_made_as(name, audio.format):
         return audio
     data = _relabelled(audio, name) if same else None
     return _decoded(audio, name, rate, channels) if data is None else _made(audio, name, data)

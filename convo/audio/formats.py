@@ -182,6 +182,11 @@ def format_of_suffix(suffix: str) -> str | None:
     return _BY_EXTENSION.get(suffix.lower())
 
 
+def is_made_as(wanted: str, found: str) -> bool:
+    """Say whether bytes found to be `found` need no conversion to be `wanted`; an mp4 may hold a picture, and any codec."""
+    return wanted == found or (wanted, found) in (("ogg", "opus"), ("mp4", "m4a"))
+
+
 def agrees(claimed: str, found: str) -> bool:
     """Say whether bytes found to be `found` are what `claimed` says: Opus in Ogg is an ogg file too."""
     return claimed == found or (claimed, found) in _SAME

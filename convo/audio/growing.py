@@ -22,7 +22,7 @@ class GrowingWav:
 
         with convo.GrowingWav("reply.wav") as file:
             for event in stream:
-                if event.type == "audio":
+                if isinstance(event, convo.AudioDelta):
                     file.write(event.data)
 
     Each write hands its samples to the operating system first and their number then, so that whoever is killed loses the last
@@ -107,6 +107,8 @@ def _seekable(file: object) -> BinaryIO:
     seekable, write = getattr(file, "seekable", None), getattr(file, "write", None)
     if not callable(seekable) or not callable(write) or isinstance(getattr(file, "encoding", None), str):
         raise BadAudio(f"a wav cannot grow in a {type(file).__name__}", _REMEDY)
+    if "a" in str(getattr(file, "mode", "")):
+        raise BadAudio("a wav cannot grow in a file that is opened to append: all that is written goes to its end", _REMEDY)
     if not seekable():
         raise BadAudio("a wav cannot grow in a file that cannot seek, such as a pipe", _REMEDY)
     return cast("BinaryIO", file)

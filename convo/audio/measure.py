@@ -10,6 +10,7 @@ from convo.audio.mpeg import probe_mp3
 from convo.audio.probe import Probe
 from convo.audio.sniff import describe, sniff
 from convo.audio.wave import MAX_CHANNELS, MAX_RATE, probe_pcm16, probe_wav, wav_of_samples
+from convo.checks import check_type
 from convo.errors import AudioFormatMismatch, BadAudio, UnknownAudioFormat
 
 _READERS = {"wav": probe_wav, "mp3": probe_mp3, "pcm16": probe_pcm16}
@@ -45,14 +46,21 @@ def measure_as(data: bytes, claimed: str | None, rate: int | None, channels: int
     Raw samples that are not the API's pcm16 (24 kHz, one channel) become a wav, which says what they are and loses nothing.
     Raises what `measure` does, and `BadAudio` where a header says something else.
     """
+    for name, value in (("sample_rate", rate), ("channels", channels)):
+        if value is not None:
+            check_type(value, int, name, "a number")
     raw = claimed is not None and format_named(claimed) == "pcm16" and data and sniff(data) is None
-    if raw and (rate or PCM16_RATE, channels or 1) != (PCM16_RATE, 1):
-        data, claimed = _recorded(data, rate or PCM16_RATE, channels or 1), "wav"
+    if raw and (_or(rate, PCM16_RATE), _or(channels, 1)) != (PCM16_RATE, 1):
+        data, claimed = _recorded(data, _or(rate, PCM16_RATE), _or(channels, 1)), "wav"
     found = measure(data, claimed)
     for wanted, there, what in ((rate, found.sample_rate, "samples a second"), (channels, found.channels, "channels")):
         if wanted is not None and there is not None and wanted != there:
             raise BadAudio(f"the audio is claimed to have {wanted:,} {what}, and it has {there:,}", "leave the claim out")
     return data, found
+
+
+def _or(given: int | None, usual: int) -> int:
+    return usual if given is None else given
 
 
 def _recorded(data: bytes, rate: int, channels: int) -> bytes:

@@ -14,7 +14,7 @@ import pybase64
 
 from convo.audio.checks import problems_of
 from convo.audio.files import read_source, write_whole
-from convo.audio.formats import FORMATS, agrees, format_of_suffix, known_format
+from convo.audio.formats import FORMATS, format_of_suffix, is_made_as, known_format
 from convo.audio.levels import Levels, levels_of_pcm16
 from convo.audio.measure import check_claim, measure, measure_as
 from convo.audio.probe import Probe
@@ -286,7 +286,7 @@ class Audio:
         """
         target = Path(path)
         wanted = format_of_suffix(target.suffix) if format is None else known_format(format).name
-        same = wanted is None or agrees(wanted, self.format)
+        same = wanted is None or is_made_as(wanted, self.format)
         write_whole(target, self.data if same or wanted is None else self.convert(wanted).data)
         return target
 
@@ -316,10 +316,13 @@ def _opened(
     """Give the audio of a source, which its own type describes where the caller does not, measured as far as can be."""
     audio = Audio.from_bytes(
         source.data, format or source.format, transcript,
-        sample_rate=sample_rate or source.sample_rate, channels=channels or source.channels,
+        sample_rate=source.sample_rate if sample_rate is None else sample_rate,
+        channels=source.channels if channels is None else channels,
     )  # fmt: skip
     if audio.size == len(source.data):  # and not raw samples that got a header
         check_claim(source.format, audio.format)
+    if audio.format == "mp3" and audio.duration is not None:
+        return audio
     try:
         return audio.measured()
     except MissingDependency:

@@ -16,6 +16,7 @@ from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.effects import read, write
 from convo.steps.log import AGAIN, check_head, put_media, shown_branch
+from convo.steps.measuring import measured
 from convo.steps.settling import settled
 from convo.store import branches
 
@@ -59,7 +60,7 @@ def edit(place: Place, position: int, content: Sequence[object], *, key: str | N
         if start.known is None and expected_head is not None and start.branch != place.found.branch:
             raise StaleHead(expected_head, (yield from read(branches.shown, place.owner, place.found.id))[1])
         draft = _edited(start.message, content)
-        (draft,) = yield from put_media(place, [draft], now)
+        (draft,) = yield from put_media(place, (yield from measured([draft])), now)
         press = _press(place, key, ["edit", position, draft.body], start.branch, expected_head)
         done = yield from write(lines.edit, press, position, draft)
         if done is not None:

@@ -11,9 +11,10 @@ import attrs
 from convo.assembly import Request
 from convo.canonical import encode, printable
 from convo.checks import check_type
-from convo.errors import AnswerError, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
+from convo.errors import AnswerError, AudioNotKept, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
 from convo.ids import as_uuid
 from convo.intake import Fold, unreadable
+from convo.keeping import let_go
 from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
@@ -99,7 +100,14 @@ def completed(
     if isinstance(answer, Fold):
         answer, interrupted = folded(answer)
     try:
-        return (yield from persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
+        try:
+            return (yield from persisted(lambda: _completed(place, current, answer, told, interrupted=interrupted)))
+        except StoreError as error:
+            if place.tools.blobs.first is None:
+                raise
+            reply = yield from _completed(place, current, answer, told, interrupted=interrupted, sound=False)
+            place.tools.warn(f"sound of {current.begun.id}", AudioNotKept(reply.message.position, str(error)))
+            return reply
     except (AnswerError, StoreError, ConversationNotFound) as error:
         error.answer = answer
         raise
@@ -119,12 +127,15 @@ def persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
     return (yield from steps())
 
 
-def _completed(place: Place, current: Open, answer: object, told: Told | None, *, interrupted: bool) -> Steps[Reply]:
+def _completed(
+    place: Place, current: Open, answer: object, told: Told | None, *, interrupted: bool, sound: bool = True
+) -> Steps[Reply]:  # fmt: skip
+    """Record the answer. Without `sound` its bytes are given to the caller, and not stored."""
     now = place.tools.now()
     found = answer_of(current.plan, answer, told)
     if interrupted:
         found = as_interrupted(found)
-    (draft,) = yield from put_media(place, [found.draft], now)
+    (draft,) = (yield from put_media(place, [found.draft], now)) if sound else [let_go(found.draft, now)]
     found = attrs.evolve(found, draft=draft)
     row = ended_row(current.plan, found, told, current.recovered, place.tools.catalogue.table, now)
     entry = Entry(

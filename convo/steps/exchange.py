@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly import Request
+from convo.assembly.target import AUDIO_ARGUMENTS
 from convo.checks import check_type
 from convo.content import message_draft
-from convo.errors import ConflictError, KeyMismatch, NotFound, RequestError, StaleHead, StoreUnavailable
+from convo.errors import ConflictError, KeyMismatch, NotFound, PresetNotFound, RequestError, StaleHead, StoreUnavailable
 from convo.functions import can_run, names_of, open_calls
 from convo.models import name_of
 from convo.policy import Policy
-from convo.protocol import LEASE, Known, Step, check_key, hash_of, step_for
+from convo.protocol import ENDED, LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
 from convo.steps.answers import ENDPOINTS, check_called
 from convo.steps.calling import answered_calls
 from convo.steps.converting import converted_first, remembered
-from convo.steps.effects import ask, finish, unless_taken, write
+from convo.steps.effects import ask, finish, read, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
+from convo.steps.measuring import measured
 from convo.steps.requests import check_no_speed, filled, opened, planned, target_of
 from convo.steps.settling import settled
 from convo.steps.spending import checked_before, foreseen, held_to, spending_of
@@ -86,13 +88,23 @@ def turn_of(
     return _voiced_by(turn, preset)
 
 
-def with_voice(place: Place, turn: Turn) -> Steps[Turn]:
-    """Give a turn with what the preset says that it names. Raises `PresetNotFound`."""
+def with_voice(place: Place, turn: Turn, key: str | None) -> Steps[Turn]:
+    """Give a turn with what the preset says that it names.
+
+    Raises `PresetNotFound`, unless the key has its reply already: then nothing is said any more.
+    """
     if turn.preset is None:
         return turn
     from convo.steps.presets import preset_of
 
-    return _voiced_by(attrs.evolve(turn, preset=None), (yield from preset_of(place.owner, turn.preset)))
+    named = attrs.evolve(turn, preset=None)
+    try:
+        return _voiced_by(named, (yield from preset_of(place.owner, turn.preset)))
+    except PresetNotFound:
+        known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
+        if known is None or known.status not in ENDED:
+            raise
+        return named
 
 
 def _voiced_by(turn: Turn, preset: Preset | None) -> Turn:
@@ -105,7 +117,11 @@ def _voiced_by(turn: Turn, preset: Preset | None) -> Turn:
         return turn
     from convo.speech import wish_of
 
-    return attrs.evolve(turn, speech=wish_of(turn.target, turn.policy, None if preset is None else preset.speed))
+    speech = wish_of(turn.target, turn.policy, None if preset is None else preset.speed)
+    if speech is not None and turn.target.api == "responses":  # which has no audio: another model speaks
+        silent = {name: value for name, value in turn.target.arguments.items() if name not in AUDIO_ARGUMENTS}
+        turn = attrs.evolve(turn, target=attrs.evolve(turn.target, arguments=silent))
+    return attrs.evolve(turn, speech=speech)
 
 
 # --- send ------------------------------------------------------------------------------------------
@@ -116,7 +132,7 @@ def send(
 ) -> Steps[Reply]:  # fmt: skip
     """Store what the user said, get the answer, store it. With a key, once."""
     drafts = checked(place, content, key, expected_head, "send()")
-    turn = yield from with_voice(place, turn)
+    turn = yield from with_voice(place, turn, key)
     reply = yield from _round(place, turn, drafts, key, expected_head)
     earlier: list[Reply] = []
     while goes_on(turn, reply, len(earlier)):
@@ -182,7 +198,7 @@ def started(
     if before is not None:
         _check_holds(start.history, before.message)
     check_alive(place.tools, turn.target.model, turn.policy)
-    fresh = drafts if step is Step.BEGIN else []
+    fresh: Sequence[Draft] = (yield from measured(drafts)) if step is Step.BEGIN else []
     calls = [] if fresh else open_calls(start.history.messages)
     start, fresh, turn = yield from _heard(place, start, fresh, turn)
     now = place.tools.now()

@@ -15,6 +15,7 @@ from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key, hash_of
 from convo.steps import blobs
 from convo.steps.effects import read, unless_taken, write, write_one
+from convo.steps.measuring import measured
 from convo.store import branches, conversations, exchanges, log
 from convo.store.append import Entry, Guard, append
 from convo.times import to_micros
@@ -45,6 +46,7 @@ def add(
     """Store one message; with a key, once."""
     created = None if created_at is None else to_micros(created_at, "created_at")
     draft = message_draft(content, role=role, name=name, pinned=pinned, metadata=metadata, created=created)
+    (draft,) = yield from measured([draft])
     return (yield from _add(place, draft, key, expected_head))
 
 

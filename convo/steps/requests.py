@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan, sound, whole
-from convo.assembly.fill import without_dropped
+from convo.assembly.fill import in_words
 from convo.assembly.window import budget_of
 from convo.audio import Audio
 from convo.audio.extra import can_convert
 from convo.audio.formats import INPUT_FORMATS
 from convo.checks import check_type
-from convo.errors import ConflictingArguments, InputError
+from convo.errors import BadAudio, ConflictingArguments, InputError, MissingDependency
+from convo.extract import REPLY
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.policy import Policy
@@ -156,16 +157,24 @@ def request(
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     """Give the messages of the log as Chat Completions writes them, with their bytes; recordings in a format that it takes.
 
-    Of audio whose bytes were let go it is what was said in it.
+    Of audio whose bytes were let go, or that cannot be converted, it is what was said in it.
     """
     found = [message for message in (yield from history(place, last)) if message.kind != "summary"]
     held = [piece for message in found for piece in message.media if piece.made_by is None]
     pieces = {piece.digest: piece for piece in held if piece.dropped is None}
-    forms = {digest: sound.WAV for digest, piece in pieces.items() if piece.kind == "audio" and piece.format not in _WRITTEN}
-    keys = [f"{digest}/{forms[digest]}" if digest in forms else digest for digest in pieces]
-    stored = (yield from found_or_made(place, keys, found, {})).data
-    known = {key: _told_by_its_bytes(pieces[sound.source_and_form(key)[0]], data) for key, data in stored.items()}
-    return [whole(sound.converted(without_dropped(_as_chat(message), message.media), forms), known) for message in found]
+    recorded = [piece for piece in pieces.values() if piece.kind == "audio" and piece.part != REPLY]
+    forms = {piece.digest: sound.WAV for piece in recorded if piece.format not in _WRITTEN}
+    stored = (yield from found_or_made(place, [digest for digest in pieces if digest not in forms], found, {})).data
+    known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
+    mute: set[str] = set()
+    for digest, form in forms.items():
+        try:
+            known |= (yield from found_or_made(place, [f"{digest}/{form}"], found, {})).data
+        except (BadAudio, MissingDependency):
+            if pieces[digest].transcript is None:
+                raise
+            mute.add(digest)
+    return [whole(sound.converted(in_words(_as_chat(message), message.media, mute), forms), known) for message in found]
 
 
 def _as_chat(message: Message) -> dict[str, Any]:

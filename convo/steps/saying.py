@@ -23,7 +23,7 @@ from convo.steps.effects import read, write
 from convo.steps.ending import persisted
 from convo.steps.log import AGAIN, check_head, put_media
 from convo.steps.presets import preset_of
-from convo.steps.speaking import Mouth, kept_beside, loaded
+from convo.steps.speaking import Mouth, counted, kept_beside, loaded
 from convo.steps.spending import checked_before, spending_beside
 from convo.steps.successors import alive_name
 from convo.store import branches, exchanges, log, speeches
@@ -69,11 +69,13 @@ class Said:
 
     def wish(self, preset: Preset | None, model: str) -> Wish:
         """Give the speech that is wished for."""
+        from convo.voices import voice_argument
+
         found = preset or Preset("none", self.policy.voice)
         speed = found.speed if self.speed is None else self.speed
         voice = dict(self.voice) if isinstance(self.voice, Mapping) else self.voice
         return Wish(
-            model, voice or found.voice, self.format or found.format or self.policy.format,
+            model, voice_argument(voice or found.voice), self.format or found.format or self.policy.format,
             self.policy.speech_speed if speed is None else speed, self.instructions or self.policy.speech_instructions,
             {name: value for name, value in self.more.items() if value is not None},
         )  # fmt: skip
@@ -141,7 +143,7 @@ def _said(place: Place, client: Any, text: str, said: Said, key: str | None, exp
     mouth = yield from _mouth(place, client, said, place.found.branch)
     piece, calls = yield from mouth.piece(text)
     whole = attrs.evolve(draft, media=(piece,))
-    return (yield from persisted(lambda: _recorded(place, whole, calls, key, expected)))
+    return (yield from counted(calls, persisted(lambda: _recorded(place, whole, calls, key, expected))))
 
 
 def _recorded(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from convo.speech import Wish
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
+
+T = TypeVar("T")
 
 CHANGED = "the reply was changed or taken away while its speech was made, and the speech is not kept; read it again"
 
@@ -80,12 +82,24 @@ def kept_beside(place: Place, branch: UUID, message: Message, piece: Media, call
 
     Raises `ConflictError` when the message is not what was spoken any more.
     """
-    if (yield from persisted(lambda: _kept(place, branch, message, piece, calls))):
+    if (yield from counted(calls, persisted(lambda: _kept(place, branch, message, piece, calls)))):
         return _with(message, piece)
     found = yield from read(log.one, place.owner, branch, message.position)
     if found is None or found.body != message.body or not found.media:
         raise ConflictError(CHANGED)
     return (yield from loaded(place, found))
+
+
+def counted(calls: list[dict[str, Any]], steps: Steps[T]) -> Steps[T]:
+    """Do steps that store calls with what came of them; where that fails, the calls are kept all the same: they were billed."""
+    try:
+        return (yield from steps)
+    except GeneratorExit:
+        raise
+    except BaseException:
+        with suppress(ConvoError):
+            yield from write(exchanges.keep_calls, calls)
+        raise
 
 
 def loaded(place: Place, message: Message) -> Steps[Message]:

@@ -85,18 +85,25 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     from convo.heard import heard
 
     piece = _sound(message)
-    if piece is not None and piece.made_by is not None and data is not None:
+    if piece is not None and piece.made_by is not None and (data is not None or piece.dropped is not None):
         return _cut_made(message, piece, data, seconds)
     body = _ended(message.raw) if piece is not None and (piece.duration or 0) >= seconds else dict(message.raw)
     if data is not None:
         body["audio"] = {**body["audio"], "data": pybase64.b64encode_as_string(data)}
     answer = _answer(body)
-    cut = heard(answer, seconds, piece.format if piece else None, whole=message.status == "complete" or _was_cut(body))
+    gone = piece if piece is not None and piece.dropped is not None else None
+    cut = heard(
+        answer, seconds, piece.format if piece else None, whole=message.status == "complete" or _was_cut(body),
+        lasts=gone.duration if gone else None,
+    )  # fmt: skip
     if cut == answer:
         return None
     asked = {"model": message.model, "audio": {"format": piece.format, "voice": piece.voice} if piece else None}
     origin = Origin.parse(message.audio_origin) if message.audio_origin else None
-    return _as_cut(message, read_answer(cut, asked=asked, origin=origin).draft)
+    draft = read_answer(cut, asked=asked, origin=origin).draft
+    if gone is not None:
+        draft = attrs.evolve(draft, media=(_gone(gone, seconds),))
+    return _as_cut(message, draft)
 
 
 def _ended(body: dict[str, Any]) -> dict[str, Any]:
@@ -112,11 +119,11 @@ def _answer(body: dict[str, Any]) -> dict[str, Any]:
     return body if has_items(body) else {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
 
 
-def _cut_made(message: Message, piece: Media, data: bytes, seconds: float) -> Draft | None:
+def _cut_made(message: Message, piece: Media, data: bytes | None, seconds: float) -> Draft | None:
     """Give what was heard of a reply that came as text, by the speech that was made of it; None when all of it was."""
     from convo.heard import cut, shortened
 
-    said, left = cut(message.text, data, piece.format, seconds)
+    said, left = cut(message.text, data, piece.format, seconds, lasts=None if data else piece.duration)
     if said == message.text:
         return None
     body = message.raw
@@ -126,7 +133,13 @@ def _cut_made(message: Message, piece: Media, data: bytes, seconds: float) -> Dr
         body = {name: value for name, value in body.items() if name != "audio"} | {"content": said or None}
     origin = Origin.parse(message.audio_origin) if message.audio_origin else None
     draft = read_answer(_answer(body), asked={"model": message.model}, origin=origin).draft
-    return _as_cut(message, attrs.evolve(draft, media=(_shorter(piece, left, said or ""),) if left else ()))
+    rest = _gone(piece, seconds) if data is None else _shorter(piece, left, said or "") if left else None
+    return _as_cut(message, attrs.evolve(draft, media=() if rest is None else (rest,)))
+
+
+def _gone(piece: Media, seconds: float) -> Media:
+    """Give what is known of sound whose bytes were let go, once it is cut."""
+    return attrs.evolve(piece, duration=min(seconds, piece.duration or seconds))
 
 
 def _shorter(piece: Media, data: bytes, said: str) -> Media:

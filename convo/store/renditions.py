@@ -42,6 +42,7 @@ def known(connection: Connection, owner: str, wanted: Collection[tuple[str, str]
     return {key: row[0] for key, row in found if row is not None}
 
 
-def keep(connection: Connection, owner: str, source: str, form: str, digest: str, now: int) -> None:
-    """Remember what a recording was converted to; the bytes of both are stored before. One that is gone is not remembered."""
+def keep(connection: Connection, owner: str, source: str, form: str, digest: str, now: int) -> bool:
+    """Remember what a recording was converted to. False for a recording that is not here any more."""
     _keep(connection, owner=owner, source=source, form=form, digest=digest, created_at=now)
+    return _known.one(connection, owner=owner, source=source, form=form) is not None

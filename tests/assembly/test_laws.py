@@ -199,7 +199,7 @@ def _check_request(case: Case, request: Request) -> None:
         _check_age(message, case)
     _check_heard(case, request)
     _check_reminder(case, request)
-    assert len(request.explain().splitlines()) == len(request.renderings) + 3 + len(request.plan.notes)
+    assert len(request.explain().splitlines()) == len(request.renderings) + 4 + len(request.plan.notes)
     tools = (len(str(request.get("tools", ""))) + 3) // 4
     assert request.estimate.tokens == sum(rendering.tokens for rendering in request.renderings) + tools
 

@@ -61,7 +61,7 @@ def test_voice_and_format_are_short_for_audio_and_modalities(given: dict[str, An
     ],
 )
 def test_an_output_that_no_model_gives_is_refused_by_its_name(asked: list[str], name: str) -> None:
-    with pytest.raises(UnsupportedModality, match=f"gpt-audio-1.5 does not turn {name}, but") as caught:
+    with pytest.raises(UnsupportedModality, match=f"gpt-audio-1.5 cannot do {name}, only") as caught:
         arguments(modalities=asked, voice="ash")
     assert (caught.value.modality, "text to text and audio" in caught.value.allowed) == (name, True)
 

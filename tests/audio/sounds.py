@@ -60,7 +60,7 @@ def _correlations(one: array[int], other: array[int], lags: range) -> dict[int, 
 
 def container(
     kind: str, codec: str, *, seconds: float = 1.0, rate: int = 48_000, video: str | None = None, seekable: bool = True,
-    options: dict[str, str] | None = None,
+    options: dict[str, str] | None = None, film_seconds: float | None = None,
 ) -> bytes:  # fmt: skip
     """A tone in a container as others write it: with a film beside it, or as a stream whose length nobody knew."""
     buffer: Any = io.BytesIO() if seekable else _Stream()
@@ -70,7 +70,7 @@ def container(
             film.width, film.height, film.pix_fmt = 64, 64, "yuv420p"  # type: ignore[union-attr]
         sound: Any = file.add_stream(codec, rate=rate)
         sound.codec_context.layout = "mono"
-        for packet in _film(film, seconds) if film is not None else ():
+        for packet in _film(film, film_seconds or seconds) if film is not None else ():
             file.mux(packet)
         samples = tone(seconds, rate=rate)
         frame = av.AudioFrame(format="s16", layout="mono", samples=len(samples))

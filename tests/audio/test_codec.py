@@ -333,3 +333,9 @@ def test_the_header_of_a_converted_wav_is_true() -> None:
     got = convert(sample("himself.opus"), "opus", Form("wav", sample_rate=16_000, channels=2))
     assert probe_wav(got.data) == got.probe
     assert struct.unpack_from("<I", got.data, 4) == (len(got.data) - 8,)
+
+
+@pytest.mark.parametrize(("kind", "codec", "video"), [("webm", "libopus", "libvpx"), ("mp4", "aac", "mpeg4")])
+def test_a_film_that_outlasts_its_sound_is_not_cut_off(kind: str, codec: str, video: str) -> None:
+    found = decoded(sounds.container(kind, codec, seconds=1.0, video=video, film_seconds=4.0), kind)
+    assert (found.truncated, round(found.probe.duration or 0)) == (False, 1)

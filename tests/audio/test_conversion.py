@@ -182,3 +182,10 @@ def test_a_data_url_of_raw_samples_is_a_wav(without_av: None) -> None:
 
 def test_every_known_format_has_a_way_out() -> None:
     assert set(FORMATS) == set(MADE)
+
+
+def test_an_mp4_is_converted_to_m4a_for_it_may_hold_a_picture(tmp_path: Path) -> None:
+    recorded = convo.Audio.open(SAMPLES / "question-chromium.mp4")
+    made = convo.Audio.open(recorded.save(tmp_path / "a.m4a"))
+    assert (recorded.format, made.format) == ("mp4", "m4a")
+    assert made.duration == pytest.approx(recorded.duration, abs=0.1)

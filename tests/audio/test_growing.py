@@ -153,3 +153,9 @@ def test_chunks_are_bytes() -> None:
     grown.write(memoryview(b"ab"))
     grown.write(bytearray(b"cd"))
     assert grown.duration == 2 / 24_000
+
+
+def test_a_file_that_is_opened_to_append_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "a.wav").open("ab") as file, pytest.raises(convo.BadAudio, match="opened to append"):
+        convo.GrowingWav(file)
+    assert (tmp_path / "a.wav").read_bytes() == b""

@@ -223,8 +223,8 @@ def test_bytes_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured.duration == pytest.approx(0.76, abs=0.05)
     monkeypatch.setattr(codec, "decoded", None)
     assert measured.measured() is measured
-    raw = convo.Audio.from_bytes(RAW, "pcm16")
-    assert raw.measured() is raw
+    raw = convo.Audio.from_bytes(RAW, "pcm16").measured()
+    assert (raw.known_problems, raw.measured() is raw) == (raw.problems, True)
 
 
 def test_an_mp3_is_measured_by_its_frames_and_on_demand_by_decoding() -> None:
@@ -283,3 +283,15 @@ OPENED = "import sys, convo; convo.Audio.open(sys.argv[1]).convert('mp3'); sys.e
 
 def test_the_decoder_is_never_part_of_the_process_that_asks() -> None:
     assert subprocess.run([sys.executable, "-c", OPENED, SAMPLES / "himself.webm"], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("facts", [{"sample_rate": "16000"}, {"sample_rate": 16_000.0}, {"channels": "2"}, {"sample_rate": True}])
+def test_what_a_recorder_was_set_to_is_a_number(facts: dict[str, object]) -> None:
+    with pytest.raises(convo.InputError, match="a number"):
+        convo.Audio.from_bytes(RAW, "pcm16", **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("facts", [{"sample_rate": 0}, {"channels": 0}, {"sample_rate": -1}])
+def test_there_is_no_sound_without_samples_or_channels(facts: dict[str, int]) -> None:
+    with pytest.raises(convo.BadAudio, match="there is no sound of"):
+        convo.Audio.from_bytes(RAW, "pcm16", **facts)  # type: ignore[arg-type]

@@ -349,11 +349,10 @@ def test_a_move_that_dies_goes_on_where_it_was(world: World, failing: Failing, c
         assert same.load(message.audio).data == wav(0.1 + number / 10)
 
 
+@pytest.mark.parametrize("world", ["sync"], indirect=True)  # the other worker is in the same thread
 def test_bytes_that_others_change_while_they_are_moved_are_not_overwritten(
     world: World, failing: Failing, clock: FixedClock
 ) -> None:
-    if world.asynchronous:
-        pytest.skip("the other worker is in the same thread")
     plain = world.open()
     chat = plain.create()
     chat.add(recording())
@@ -365,9 +364,8 @@ def test_bytes_that_others_change_while_they_are_moved_are_not_overwritten(
     assert names(failing.inner) == []
 
 
+@pytest.mark.parametrize("world", ["sync"], indirect=True)  # the other worker is in the same thread
 def test_a_reader_that_comes_too_late_for_an_object_finds_where_it_went(world: World, failing: Failing) -> None:
-    if world.asynchronous:
-        pytest.skip("the other worker is in the same thread")
     store = world.open(blobs=failing)
     chat = store.create()
     chat.add(recording())
@@ -381,7 +379,7 @@ def test_a_reader_that_comes_too_late_for_an_object_finds_where_it_went(world: W
     assert chat.load(chat.history()[0].audio).data == recording().data
 
 
-SOUNDS = [wav(0.05, pitch=200.0 + number) for number in range(6)]
+SOUNDS = [wav(0.1, pitch=200.0 + number) for number in range(6)]
 
 
 def use(chat: convo.Conversation) -> None:
@@ -422,6 +420,7 @@ def test_writers_readers_movers_and_collectors_work_at_once(database: Any, folde
 # --- a full disk -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("world", ["sync"], indirect=True)  # one edge is enough for what the disk does
 @pytest.mark.parametrize("call", ["write", "fsync", "rename", "open", "mkdir"])
 @pytest.mark.parametrize(
     ("code", "error"),
@@ -430,8 +429,6 @@ def test_writers_readers_movers_and_collectors_work_at_once(database: Any, folde
 def test_a_disk_that_refuses_leaves_nothing_under_the_final_name(
     world: World, folder: convo.FolderBlobs, monkeypatch: pytest.MonkeyPatch, call: str, code: int, error: type[Exception]
 ) -> None:
-    if world.asynchronous:
-        pytest.skip("one edge is enough for what the disk does")
     store = world.open(blobs=folder)
     chat = store.create()
     store.conversations()

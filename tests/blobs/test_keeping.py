@@ -138,7 +138,7 @@ def test_many_recordings_go_in_short_transactions(world: World, clock: FixedCloc
     chat = store.create()
     chat.send(world.client, recording(), **VOICE)
     for number in range(120):
-        chat.add(recording(data=wav(0.01, pitch=100.0 + number)))
+        chat.add(recording(data=wav(0.1, pitch=100.0 + number)))
     clock.advance(7200)
     told: list[tuple[int, int]] = []
     done = store.prune(keep_audio=timedelta(hours=1), progress=lambda *pair: told.append(pair))

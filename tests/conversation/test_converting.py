@@ -121,7 +121,7 @@ def test_the_table_of_a_request_says_what_is_converted(store: Any, client: Any) 
     chat.add(spoken())
     request = chat.request(client=client, **HEARS)
     assert "takes its format when converted" in request.explain()
-    assert "audio to text;" in request.explain()
+    assert "model gpt-audio-1.5: audio to text\n" in request.explain()
     assert (request.modality, request.renderings[0].how) == ("audio to text", "inline")
 
 
@@ -133,22 +133,63 @@ def test_a_text_model_gets_the_transcript_and_nothing_is_converted(
     assert conversions == []
 
 
-def test_what_cannot_be_converted_is_refused_before_the_turn_begins(store: Any, client: Any, fake: FakeAPI) -> None:
-    damaged = convo.Audio.unchecked(spoken("flac").data[:60] + bytes(200), "flac")
+DAMAGED = convo.Audio.unchecked((SAMPLES / "himself.flac").read_bytes()[:60] + bytes(200), "flac")
+
+
+@pytest.mark.parametrize("call", ["add", "send"])
+def test_what_cannot_be_decoded_is_refused_before_anything_is_stored(store: Any, client: Any, fake: FakeAPI, call: str) -> None:
     chat = store.create()
-    with pytest.raises(convo.BadAudio, match=r"message 1 cannot be converted.*set_transcript.*redact") as caught:
-        chat.send(client, damaged, **HEARS)
+    with pytest.raises(convo.BadAudio) as caught:
+        chat.add(DAMAGED) if call == "add" else chat.send(client, DAMAGED, **HEARS)
     assert (caught.value.committed, len(chat.history()), chat.pending(), fake.received) == ("no", 0, [], [])
 
 
-def test_a_recording_that_turns_out_to_be_damaged_can_be_replaced_by_its_words(store: Any, client: Any, fake: FakeAPI) -> None:
+def test_a_recording_that_turns_out_to_be_damaged_can_be_replaced_by_its_words(
+    store: Any, client: Any, fake: FakeAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat = store.create()
-    chat.add(convo.Audio.unchecked(spoken("flac").data[:60] + bytes(200), "flac"))
-    with pytest.raises(convo.BadAudio, match="message 1 cannot be converted"):
+    with monkeypatch.context() as bare:
+        bare.setattr("convo.steps.measuring.can_convert", lambda: False)
+        chat.add(DAMAGED)
+    with pytest.raises(convo.BadAudio, match=r"message 1 cannot be converted.*set_transcript.*redact"):
         chat.send(client, "And?", **HEARS)
+    with pytest.raises(convo.BadAudio, match="message 1 cannot be converted"):
+        chat.to_chat()
+    assert len(chat.history()) == 1
     chat.set_transcript(1, "Himself.")
     chat.send(client, "And?", policy=convo.Policy(user_audio="transcript"), voice="alloy", model="gpt-audio-1.5")
     assert fake.last.body["messages"][0]["content"] == [{"type": "text", "text": "Himself."}]
+    assert chat.to_chat()[0]["content"] == [{"type": "text", "text": "Himself."}]
+
+
+def test_what_nobody_has_measured_is_measured_when_it_is_stored(store: Any) -> None:
+    chat = store.create()
+    chat.add(convo.Audio.from_bytes(spoken().data))
+    kept = chat.history()[0].audio
+    assert (kept.format, kept.sample_rate, kept.channels) == ("webm", 48_000, 1)
+    assert kept.duration == pytest.approx(0.76, abs=0.05)
+
+
+def test_a_recording_that_is_longer_than_anyone_knew_is_not_sent(
+    store: Any, client: Any, fake: FakeAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = store.create()
+    with monkeypatch.context() as bare:
+        bare.setattr("convo.steps.measuring.can_convert", lambda: False)
+        chat.add(convo.Audio.from_bytes(spoken().data))
+    monkeypatch.setattr("convo.steps.converting.INPUT_LIMIT", 20_000)
+    with pytest.raises(convo.RecordingTooLong, match=r"message 1 is too long to be sent as sound \(0.8 s\)"):
+        chat.send(client, "And?", **HEARS)
+    assert fake.received == []
+
+
+@pytest.mark.parametrize("format_", ["opus", "flac", "aac", "wav", "mp3", "pcm16"])
+def test_replies_of_any_format_are_in_messages_as_chat_completions_writes_them(store: Any, client: Any, format_: str) -> None:
+    chat = store.create()
+    chat.send(client, "Hello?", model="gpt-audio-1.5", voice="alloy", format=format_)
+    _, reply = chat.to_chat()
+    assert base64.b64decode(reply["audio"]["data"])
+    assert len(store.create(messages=chat.to_chat()).history()) == 2
 
 
 def test_a_session_gets_the_samples_of_any_recording(store: Any, client: Any) -> None:
@@ -286,3 +327,68 @@ def test_a_conversion_that_fails_by_itself_leaves_nothing_behind(
     assert (len(chat.history()), fake.received) == (0, [])
     assert chat.send(client, spoken(), key="k", **HEARS).text
     assert attrs.evolve(chat.history()[0].media[0], data=None).format == "webm"
+
+
+# --- what is wrong with a recording ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sound", "options", "warning"),
+    [
+        (bytes(48_000), {"format": "pcm16"}, convo.SilentAudio),
+        (b"\xff\x7f" * 24_000, {"format": "pcm16"}, convo.ClippedAudio),
+        ((SAMPLES / "himself.wav").read_bytes()[:-8_000], {}, convo.TruncatedAudio),
+        ((SAMPLES / "himself.flac").read_bytes()[:-8_000], {}, convo.TruncatedAudio),
+    ],
+)
+@pytest.mark.parametrize("call", ["add", "send"])
+def test_what_is_wrong_with_a_recording_is_warned_of_once_and_it_is_taken(
+    store: Any, client: Any, sound: bytes, options: dict[str, Any], warning: type[Warning], call: str
+) -> None:
+    chat = store.create()
+    audio = convo.Audio.open(sound, **options)
+    assert [type(problem) for problem in audio.problems] == [warning]
+
+    def tell() -> None:
+        chat.add(audio) if call == "add" else chat.send(client, audio, **HEARS)
+
+    with pytest.warns(warning):
+        tell()
+    tell()
+    assert chat.history()[0].audio is not None
+
+
+def test_a_recording_that_is_too_short_is_refused_and_nothing_is_stored(store: Any, client: Any, fake: FakeAPI) -> None:
+    chat = store.create()
+    for call in (chat.add, lambda audio: chat.send(client, audio, **HEARS)):
+        with pytest.raises(convo.AudioTooShort, match=r"0.002 s.*less than 0.1 s"):
+            call(convo.Audio.from_bytes(bytes(100), "pcm16"))
+    assert (len(chat.history()), fake.received) == (0, [])
+
+
+# --- what is lost is made again --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged"])
+def test_a_conversion_whose_bytes_are_lost_is_made_again(
+    world: World, fake: FakeAPI, tmp_path: Path, conversions: list[tuple[str, str]], harm: str
+) -> None:
+    chat = world.open(blobs=convo.FolderBlobs(tmp_path / "blobs")).create()
+    chat.send(world.client, spoken(), **HEARS)
+    first = sent(fake)
+    made = max((path for path in (tmp_path / "blobs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    made.unlink() if harm == "gone" else made.write_bytes(b"x" * made.stat().st_size)
+    chat.send(world.client, "And?", **HEARS)
+    assert sent(fake) == first
+    assert len(conversions) == 2
+
+
+def test_a_recording_that_is_redacted_after_a_preview_leaves_no_conversion_behind(store: Any, client: Any) -> None:
+    chat = store.create()
+    chat.add(spoken())
+    request = chat.request(client=client, **HEARS)
+    chat.redact(1)
+    chat.add("Hello?")
+    with chat.exchange(request) as call:
+        call.record(resolved(chat, client.chat.completions.create(**request)))
+    assert (renditions(chat), [one.blobs for one in store.blobs()]) == ([], [])

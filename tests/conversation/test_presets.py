@@ -219,3 +219,23 @@ def test_a_preset_costs_one_read_when_it_is_named(world: World, monkeypatch: pyt
     chat.send(world.client, "Hi.", **AUDIO, preset=PHONE)
     chat.send(world.client, "Hi.", **AUDIO, voice="coral")
     assert read == ["phone"]
+
+
+@pytest.mark.parametrize("call", ["send", "stream"])
+def test_a_key_that_has_its_reply_needs_no_preset_any_more(store: Any, client: Any, fake: FakeAPI, call: str) -> None:
+    store.save_preset(convo.Preset("phone", "coral"))
+    chat = store.create()
+
+    def say() -> Any:
+        if call == "send":
+            return chat.send(client, "Hello?", model="gpt-audio-1.5", preset="phone", key="k")
+        with chat.stream(client, "Hello?", model="gpt-audio-1.5", preset="phone", key="k") as stream:
+            for _ in stream:
+                pass
+        return stream.reply
+
+    reply = say()
+    store.delete_preset("phone")
+    assert (say().text, say().replayed, len(fake.received)) == (reply.text, True, 1)
+    with pytest.raises(convo.PresetNotFound):
+        chat.send(client, "Hello?", model="gpt-audio-1.5", preset="phone", key="other")

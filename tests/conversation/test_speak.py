@@ -451,3 +451,10 @@ def test_anothers_conversation_is_not_spoken_in(database: Database, fake: FakeAP
         assert (again.position, chat.usage().calls) == (1, 1)
         assert again.audio is not None
         assert again.audio.data == sound.speech(TEXT).encoded("wav")
+
+
+@pytest.mark.parametrize("how", ["voice", "preset"])
+def test_the_id_of_a_voice_of_ones_own_may_be_written_as_text(store: Any, client: Any, fake: FakeAPI, how: str) -> None:
+    given = {"voice": "voice_7"} if how == "voice" else {"preset": convo.Preset("own", "voice_7")}
+    message = store.create().speak(client, TEXT, model=MODEL, **given)
+    assert (asked(fake)[0]["voice"], message.audio.voice) == ({"id": "voice_7"}, "voice_7")

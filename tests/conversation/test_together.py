@@ -186,7 +186,7 @@ def test_a_recording_that_is_redacted_while_it_is_transcribed_says_nothing(
         with convo.Store(database.url, clock=clock, **database.options) as other:
             other.get(chat.id).redact(1)
 
-    in_between(monkeypatch, ears, "_file", meanwhile)
+    in_between(monkeypatch, ears, "file_of", meanwhile)
     chat.transcribe(world.client)
     assert chat.history()[0].status == "redacted"
     assert "whispered" not in chat.transcript()

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 import convo
 from convo.store import tables
-from tests.conversation.test_transcripts import ran, unheard
-from tests.support.builders import recording, wav
+from tests.conversation.test_transcripts import TOO_SHORT, ran, unheard
+from tests.support.builders import recording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +111,7 @@ def test_redaction_takes_it_away_and_another_owner_keeps_it(store: Any, client: 
 
 def test_it_fails_as_transcribing_does(store: Any, client: Any, fake: FakeAPI) -> None:
     chat = store.create()
-    chat.add(recording(None, wav(0.01)))
+    chat.add(TOO_SHORT)
     chat.add(unheard(1))
     found = chat.translate(client)
     assert (found.done, [(failure.position, failure.code) for failure in found.failures]) == (1, [(1, "audio_too_short")])

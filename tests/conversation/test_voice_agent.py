@@ -147,3 +147,12 @@ def test_how_it_speaks_is_the_policys_and_the_presets_speed_comes_first(store: A
 def test_nobody_speaks_where_no_speech_is_asked_for(store: Any, client: Any, fake: FakeAPI) -> None:
     reply = store.create().send(client, unheard(), model="gpt-5.5", policy=AGENT)
     assert (reply.audio, asked(fake)) == (None, ENDPOINTS[:2])
+
+
+def test_the_model_may_be_asked_through_the_responses_api(store: Any, client: Any, fake: FakeAPI) -> None:
+    chat = store.create()
+    fake.will_transcribe("Is it a good dog?")
+    reply = chat.send(client, unheard(), **CALL, api="responses")
+    assert asked(fake) == ["transcriptions", "responses", "speech"]
+    assert (reply.made_by, reply.audio.voice, reply.speech_error) == (SPEAKER, "coral", None)
+    assert not {"audio", "voice", "format", "modalities"} & set(fake.received[1].body)
