@@ -84,4 +84,5 @@ def usage_columns(usage: Usage, cost: Cost) -> dict[str, Any]:
         "cost": cost.picos,
         "currency": cost.currency,
         "price_table": cost.table,
+        **{f"cost_{kind}": part for kind, part in cost.parts().items()},
     }
