@@ -273,7 +273,9 @@ _MODEL: Shape = {
     "prices": (dict,), "shutdown": _DATE, "successor": (str,), "sources": (list,),
     SAME_AS: (str,),
 }  # fmt: skip
-_PRICES: Shape = {**dict.fromkeys(KINDS, (Decimal, int)), "input_up_to": (int,), "currency": (str,), "source": (str,), "date": _DATE}
+_PRICES: Shape = {
+    **dict.fromkeys(KINDS, (Decimal, int)), "input_up_to": (int,), "currency": (str,), "source": (str,), "date": _DATE,
+}  # fmt: skip
 _PACKAGED = "convo/models.toml"
 _OWN = ("shutdown", "successor")
 """What a model does not take from the one that it is `same_as`: who serves it under another name ends it on another day."""

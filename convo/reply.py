@@ -117,7 +117,9 @@ def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool, estima
         message=message,
         usage=Usage(**{field.name: row.get(field.name) for field in attrs.fields(Usage)}),
         cost=Cost.from_picos(
-            row.get("cost"), currency=row.get("currency") or "USD", table=row.get("price_table") or "",
+            row.get("cost"),
+            currency=row.get("currency") or "USD",
+            table=row.get("price_table") or "",
             parts={kind: row.get(f"cost_{kind}") for kind in KINDS},
         ),
         finish_reason=row.get("finish_reason"),

@@ -141,7 +141,7 @@ _USUAL_TIERS = (None, "default", "auto", "standard")
 
 
 def _tier_of(raw: str) -> object:
-    """Give the service tier that an answer names. Most texts are not read for it: one of OpenAI's is short, and says the usual."""
+    """Give the service tier that an answer names. Most are not read for it: they name none, or the usual one."""
     if '"service_tier"' not in raw or '"service_tier":"default"' in raw:
         return None
     body = decode(raw)
