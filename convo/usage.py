@@ -240,8 +240,9 @@ def _sum(one: int | None, other: int | None) -> int | None:
 class Cost:
     """What a call cost. `amount` is None when any part of it is unknown; `unknown` then says which.
 
-    `by_kind` holds the parts that are known and not zero, by the names of `Prices`; of a known cost they are all, and their
-    sum is the amount. `table` names the prices used.
+    `by_kind` holds the parts that are known and not zero, by the names of `Prices`; where the cost of a call is known they
+    are all, and their sum is the amount. `table` names the prices used. Of a sum of costs in several currencies, `unknown`
+    says `currency`; of a call that was served in another service tier than prices are for, `service_tier`.
     """
 
     amount: Decimal | None = None
@@ -267,6 +268,19 @@ class Cost:
         """Give every part in units of 10**-12: 0 for one that a known cost does not have, None for one that is not known."""
         rest = None if self.amount is None else 0
         return {kind: rest if (part := self.by_kind.get(kind)) is None else _to_picos(part) for kind in KINDS}
+
+    def __add__(self, other: Cost) -> Cost:
+        """Add costs and their parts; the sum is unknown where either is, and where their currencies differ."""
+        if not isinstance(other, Cost):
+            return NotImplemented
+        table = self.table if self.table == other.table else ""
+        unknown = dict.fromkeys((*self.unknown, *other.unknown))
+        if self.currency != other.currency:
+            return Cost(currency="", unknown=tuple({**unknown, "currency": None}), table=table)
+        parts = (*self.by_kind.items(), *other.by_kind.items())
+        kinds = {kind: _total(part for name, part in parts if name == kind) for kind, _ in parts}
+        amount = None if self.amount is None or other.amount is None else _total((self.amount, other.amount))
+        return Cost(amount=amount, currency=self.currency, by_kind=kinds, unknown=tuple(unknown), table=table)
 
     def __str__(self) -> str:
         """Give `$0.021563`, `0.02 EUR` or `unknown`: at least two decimals, at most six unless that would show zero."""
