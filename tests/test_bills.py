@@ -53,6 +53,11 @@ GUIDE = {
     "output_token_details": {"text_tokens": 30, "audio_tokens": 91},
 }  # fmt: skip
 """The example of developers.openai.com/api/docs/guides/realtime-costs."""
+HEARD = {
+    "type": "tokens", "total_tokens": 26, "input_tokens": 17, "input_token_details": {"text_tokens": 0, "audio_tokens": 17},
+    "output_tokens": 9,
+}  # fmt: skip
+"""The example of a transcript there."""
 
 
 @pytest.mark.parametrize(
@@ -73,14 +78,13 @@ GUIDE = {
         ("gpt-realtime-2.1", Usage.from_realtime(GUIDE), "0.0072056"),
         ("gpt-realtime-1.5", Usage.from_realtime(GUIDE), "0.0069656"),
         ("gpt-realtime-2.1-mini", Usage.from_realtime(GUIDE), "0.00205884"),
-        # platform.openai.com/docs/api-reference/audio/verbose-json-object: usage of 9 seconds; 0.006 a minute
+        # model pages of developers.openai.com/api/docs/models, 2026-11: 0.006, 0.0045 and 0.017 a minute
         ("whisper-1", Usage.from_transcription({"type": "duration", "seconds": 9}), "0.0009"),
         ("gpt-transcribe", Usage.from_transcription({"type": "duration", "seconds": 60}), "0.0045"),
         ("gpt-realtime-whisper", Usage.from_transcription({"type": "duration", "seconds": 3600}), "1.02"),
-        # community.openai.com/t/.../ one minute of gpt-4o-transcribe is 600 tokens of audio
-        ("gpt-4o-transcribe",
-         Usage.from_transcription({"type": "tokens", "input_tokens": 600, "output_tokens": 240, "total_tokens": 840,
-                                   "input_token_details": {"text_tokens": 0, "audio_tokens": 600}}), "0.006"),
+        # the same guide: the transcript of "Hi, can you hear me?"; 17 x 6 + 9 x 10
+        ("gpt-4o-transcribe", Usage.from_transcription(HEARD), "0.000192"),
+        ("gpt-4o-mini-transcribe", Usage.from_transcription(HEARD), "0.000096"),
         # github.com/sanand0/blog, openai-tts-cost: the organization's costs said 0.061425 (4,095 characters were sent)
         ("tts-1", Usage(input_characters=4_095), "0.061425"),
         ("tts-1-hd", Usage(input_characters=4_095), "0.12285"),

@@ -24,7 +24,7 @@ PAGE = 500
 """Calls that one transaction writes at most."""
 FIRST = UUID(int=0)
 """An id before all others."""
-END = to_micros(datetime(9999, 12, 31, tzinfo=UTC))
+END = to_micros(datetime(9998, 12, 31, tzinfo=UTC))
 """A time after all others."""
 WRITTEN = ("cost", "currency", "price_table", *(f"cost_{kind}" for kind in KINDS))
 """Columns that prices decide."""

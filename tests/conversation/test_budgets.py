@@ -41,6 +41,8 @@ currency = "EUR"
 [models."gpt-4o-mini".prices]
 text_in = 0
 text_out = 0
+[models."gpt-4o".prices]
+source = "nobody knows"
 """
 NOTHING = Policy(budgets=Budget(tokens=0))
 
@@ -303,13 +305,13 @@ def test_what_a_dead_worker_left_counts_although_its_bill_is_not_known(
 def test_a_model_without_prices_is_refused_by_a_budget_of_money(store: Any, client: Any, fake: FakeAPI) -> None:
     chat = store.create()
     with refused(store, chat, fake, convo.SpendingUnknown) as raised:
-        chat.send(client, "Hello", model="gpt-unpriced", policy=money(5))
-    assert (raised.value.model, raised.value.calls) == ("gpt-unpriced", 0)
-    chat.send(client, "Hello", model="gpt-unpriced", policy=money(5, unknown="ignore"))
+        chat.send(client, "Hello", model="gpt-4o", policy=money(5))
+    assert (raised.value.model, raised.value.calls) == ("gpt-4o", 0)
+    chat.send(client, "Hello", model="gpt-4o", policy=money(5, unknown="ignore"))
     with refused(store, chat, fake, convo.SpendingUnknown) as raised:
         chat.send(client, "Hello", policy=money(5), **TEXT)
     assert (raised.value.model, raised.value.calls) == (None, 1)
-    assert chat.send(client, "Hello", policy=Policy(budgets=Budget(tokens=10_000)), model="gpt-unpriced")
+    assert chat.send(client, "Hello", policy=Policy(budgets=Budget(tokens=10_000)), model="gpt-4o")
 
 
 def test_money_of_another_currency_is_not_added(store: Any, client: Any, fake: FakeAPI) -> None:
@@ -458,8 +460,8 @@ def test_a_budget_of_an_owner_warns_once_in_its_time(store: Any, client: Any, cl
 
 
 def test_a_budget_that_warns_says_what_it_does_not_know(store: Any, client: Any) -> None:
-    with pytest.warns(convo.BudgetWarning, match="this call of gpt-unpriced have no known cost in USD"):
-        store.create().send(client, "Hello", model="gpt-unpriced", policy=money(5, action="warn"))
+    with pytest.warns(convo.BudgetWarning, match="this call of gpt-4o have no known cost in USD"):
+        store.create().send(client, "Hello", model="gpt-4o", policy=money(5, action="warn"))
 
 
 def test_a_warning_names_the_line_that_made_the_call(database: Database, fake: FakeAPI, clock: FixedClock) -> None:
