@@ -111,6 +111,7 @@ from convo.models import Catalogue
 from convo.policy import Policy
 from convo.recovery import Recovery
 from convo.reply import Reply
+from convo.repriced import Repriced
 from convo.store.branches import Branch
 from convo.store.totals import Totals
 from convo.sync_api import Conversation, Exchange, Store, Stream
@@ -220,6 +221,7 @@ __all__ = [
     "RefusalDelta",
     "Rendering",
     "Reply",
+    "Repriced",
     "Request",
     "RequestError",
     "ResponseFold",

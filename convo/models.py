@@ -18,6 +18,7 @@ import attrs
 
 from convo.entries import SAME_AS, base_of, document, made, merged, over, table, without
 from convo.errors import InvalidContent
+from convo.usage import KINDS
 
 if TYPE_CHECKING:
     import os
@@ -47,7 +48,7 @@ def _rate(value: Decimal | int | str | None) -> Decimal | None:
         return None
     found = Decimal(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else _parsed(value)
     if not found.is_finite() or not 0 <= found < _MOST or 10**_DECIMALS % found.as_integer_ratio()[1]:
-        raise InvalidContent(f"{value} is no price", f"pass a number of USD per million tokens with at most {_DECIMALS} decimals")
+        raise InvalidContent(f"{value} is no price", f"pass a number, zero or more, with at most {_DECIMALS} decimals")
     return found
 
 
@@ -72,8 +73,10 @@ def _parsed(value: object) -> Decimal:
 class Prices:
     """Prices for 1,000,000 tokens by kind, exact; None is unknown.
 
-    `cached_in` and `cached_audio_in` are what tokens read from the cache cost; where they are None, cached tokens
-    cost what others of their kind do. So do tokens written to the cache, unless `cache_write` says what they cost.
+    `cached_in`, `cached_audio_in` and `cached_image_in` are what tokens read from the cache cost; where they are None,
+    cached tokens cost what others of their kind do. So do tokens written to the cache, unless `cache_write` says what they
+    cost. `minutes_in` and `minutes_out` are for one minute of sound, to the millisecond, `characters_in` for 1,000,000
+    characters. All are in one currency, and hold for calls that the API serves in its usual way (no service tier).
     """
 
     text_in: Decimal | None = attrs.field(default=None, converter=_rate)
@@ -84,6 +87,12 @@ class Prices:
     cached_in: Decimal | None = attrs.field(default=None, converter=_rate)
     cached_audio_in: Decimal | None = attrs.field(default=None, converter=_rate)
     cache_write: Decimal | None = attrs.field(default=None, converter=_rate)
+    minutes_in: Decimal | None = attrs.field(default=None, converter=_rate)
+    minutes_out: Decimal | None = attrs.field(default=None, converter=_rate)
+    characters_in: Decimal | None = attrs.field(default=None, converter=_rate)
+    cached_image_in: Decimal | None = attrs.field(default=None, converter=_rate)
+    input_up_to: int | None = None
+    """Tokens of input for which the prices hold; what a longer request costs is unknown. None: any number."""
     currency: str = "USD"
     source: str = ""
     """Where the prices were read."""
@@ -212,6 +221,20 @@ class Catalogue:
             return found
         return server_of(API, self.servers)
 
+    def billed(self, asked: str, answered: str | None) -> Model:
+        """Give the model whose prices a call is billed by.
+
+        That is the one that was asked, by its name as the application has it (an Azure deployment, say); but a dated version
+        of it that the answer names counts as that version, and where the one asked has no prices, the one that answered does.
+        """
+        model = self.lookup(asked)
+        if answered is None or answered == asked:
+            return model
+        if undated(answered) == asked or model.prices is None:
+            found = self.lookup(answered)
+            return found if found.prices is not None else model
+        return model
+
     def lookup(self, name: str) -> Model:
         """Give the model of that name. `x-2026-01-31` is `x` unless it has its own entry; others are `known=False`."""
         if found := self.models.get(name):
@@ -241,7 +264,6 @@ class Catalogue:
 
 # --- reading ---------------------------------------------------------------------------------------
 
-_KINDS = ("text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write")
 _DATE = (dt.date,)
 _DOCUMENT: Shape = {"name": (str,), "date": _DATE, "models": (dict,), "servers": (dict,)}
 _MODEL: Shape = {
@@ -251,7 +273,9 @@ _MODEL: Shape = {
     "prices": (dict,), "shutdown": _DATE, "successor": (str,), "sources": (list,),
     SAME_AS: (str,),
 }  # fmt: skip
-_PRICES: Shape = {**dict.fromkeys(_KINDS, (Decimal, int)), "currency": (str,), "source": (str,), "date": _DATE}
+_PRICES: Shape = {
+    **dict.fromkeys(KINDS, (Decimal, int)), "input_up_to": (int,), "currency": (str,), "source": (str,), "date": _DATE,
+}  # fmt: skip
 _PACKAGED = "convo/models.toml"
 _OWN = ("shutdown", "successor")
 """What a model does not take from the one that it is `same_as`: who serves it under another name ends it on another day."""

@@ -9,7 +9,7 @@ import attrs
 from convo.canonical import decode
 from convo.forms import as_chat, whole_answer
 from convo.recovery import Recovery
-from convo.usage import Cost, Usage
+from convo.usage import KINDS, Cost, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +116,12 @@ def reply_of(message: Message, row: Mapping[str, Any], *, replayed: bool, estima
     return Reply(
         message=message,
         usage=Usage(**{field.name: row.get(field.name) for field in attrs.fields(Usage)}),
-        cost=Cost.from_picos(row.get("cost"), currency=row.get("currency") or "USD", table=row.get("price_table") or ""),
+        cost=Cost.from_picos(
+            row.get("cost"),
+            currency=row.get("currency") or "USD",
+            table=row.get("price_table") or "",
+            parts={kind: row.get(f"cost_{kind}") for kind in KINDS},
+        ),
         finish_reason=row.get("finish_reason"),
         recovered=tuple(Recovery(**{**step, "degraded": tuple(step["degraded"])}) for step in steps),
         seen=row.get("seen"),

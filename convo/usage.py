@@ -17,9 +17,19 @@ if TYPE_CHECKING:
 
     from convo.models import Prices
 
+KINDS = (
+    "text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write",
+    "minutes_in", "minutes_out", "characters_in", "cached_image_in",
+)  # fmt: skip
+"""Parts of a cost, by the names of `Prices`."""
+LENGTHS = {"minutes_in": "input_milliseconds", "minutes_out": "output_milliseconds", "characters_in": "input_characters"}
+"""Prices of what is billed by its length, and the counts that they are for."""
 _PER = -6
-"""Prices are for 10**6 tokens."""
+"""Prices are for 10**6 tokens, and characters."""
+_MINUTE = 60_000
+"""Milliseconds."""
 _PICO = 12
+_LEAST = Decimal("1e-12")
 _MOST = 10**12
 """Tokens that no call has: a larger count is a mistake of a server, and would not fit a 64-bit sum of costs."""
 _EXACT = decimal.Context(prec=60, rounding=decimal.ROUND_HALF_EVEN)
@@ -44,6 +54,8 @@ class Usage:
     """Tokens read from the cache, of any kind."""
     input_cached_audio: int | None = None
     """Those of them that are audio, where the API tells."""
+    input_cached_image: int | None = None
+    """Those of them that are images, where the API tells."""
     input_cache_write: int | None = None
     output_text: int | None = None
     output_audio: int | None = None
@@ -51,11 +63,11 @@ class Usage:
     accepted_prediction: int | None = None
     rejected_prediction: int | None = None
     input_milliseconds: int | None = None
-    """Sound that is billed by its length, not by tokens."""
+    """Sound that is billed by its length, not by tokens: as the API says."""
     output_milliseconds: int | None = None
-    """The same of sound that was made."""
+    """The same of sound that was made, for a model with a price by the minute of it: as it was measured."""
     input_characters: int | None = None
-    """Text that is billed by its length, not by tokens."""
+    """Characters (code points) of a text that was sent to be spoken."""
 
     @classmethod
     def from_chat(cls, body: object) -> Usage:
@@ -78,6 +90,7 @@ class Usage:
             input_image=image,
             input_cached=_count(into.get("cached_tokens")),
             input_cached_audio=_count(_mapping(into.get("cached_tokens_details")).get("audio_tokens")),
+            input_cached_image=_count(_mapping(into.get("cached_tokens_details")).get("image_tokens")),
             input_cache_write=_count(into.get("cache_write_tokens")),
             output_text=_text(out, completion, said, 0),
             output_audio=said,
@@ -113,8 +126,10 @@ class Usage:
 
     @classmethod
     def from_transcription(cls, body: object) -> Usage:
-        """Read `usage` of a transcription, by the same rules; one that is billed by its length has no tokens."""
+        """Read `usage` of a transcription, by the same rules; one that is billed by its length has that, and no tokens."""
         usage = _mapping(body)
+        if usage.get("type") == "duration":
+            return cls(input_milliseconds=_milliseconds(usage.get("seconds")))
         into = _mapping(usage.get("input_token_details"))
         total, heard = _count(usage.get("input_tokens")), _count(into.get("audio_tokens"))
         said = _count(usage.get("output_tokens"))
@@ -146,8 +161,10 @@ class Usage:
             input_image=image,
             input_cached=_count(into.get("cached_tokens")),
             input_cached_audio=_count(_mapping(into.get("cached_tokens_details")).get("audio_tokens")),
+            input_cached_image=_count(_mapping(into.get("cached_tokens_details")).get("image_tokens")),
             output_text=_text(out, answered, said, 0),
             output_audio=said,
+            output_reasoning=_count(out.get("reasoning_tokens")),
         )
 
     def __add__(self, other: Usage) -> Usage:
@@ -157,8 +174,11 @@ class Usage:
         return Usage(**{name: _sum(getattr(self, name), getattr(other, name)) for name in _NAMES})
 
     def __str__(self) -> str:
-        """Give the tokens that are known, such as `30 in (14 text, 16 audio), 12 out`."""
-        return f"{_told(self, 'input')} in, {_told(self, 'output')} out"
+        """Give what is known, such as `30 in (14 text, 16 audio), 12 out`, or `9.5 s in` of what is billed by its length."""
+        lengths = ", ".join(_lengths(self))
+        if lengths and all(getattr(self, name) is None for name in _TOKENS):
+            return lengths
+        return f"{_told(self, 'input')} in, {_told(self, 'output')} out{lengths and ', '}{lengths}"
 
     def to_dict(self) -> dict[str, int]:
         """Give the counts that are known, by name: `Usage(**usage.to_dict()) == usage`."""
@@ -166,6 +186,7 @@ class Usage:
 
 
 _NAMES = tuple(field.name for field in attrs.fields(Usage))
+_TOKENS = tuple(name for name in _NAMES if name not in LENGTHS.values())
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -177,6 +198,24 @@ def _told(usage: Usage, side: str) -> str:
     kinds = ((kind, getattr(usage, f"{side}_{kind}", None)) for kind in ("text", "audio", "image", "cached", "reasoning"))
     parts = ", ".join(f"{count} {kind}" for kind, count in kinds if count)
     return f"{'?' if total is None else total}{f' ({parts})' if parts else ''}"
+
+
+def _lengths(usage: Usage) -> list[str]:
+    """Give what is billed by its length, in words."""
+    sounds = (("in", usage.input_milliseconds), ("out", usage.output_milliseconds))
+    found = [f"{_EXACT.scaleb(Decimal(count), -3).normalize():f} s {side}" for side, count in sounds if count is not None]
+    return [*found, *([] if usage.input_characters is None else [f"{usage.input_characters} characters in"])]
+
+
+def _milliseconds(value: object) -> int | None:
+    """Give seconds of JSON as whole milliseconds, a half to the even one; the text of the number is what is exact."""
+    if isinstance(value, bool):
+        return None
+    try:
+        seconds = Decimal(str(value))
+        return _count(int(_EXACT.to_integral_value(_EXACT.scaleb(seconds, 3)))) if seconds.is_finite() else None
+    except ArithmeticError:
+        return None
 
 
 def _count(value: object) -> int | None:
@@ -201,7 +240,9 @@ def _sum(one: int | None, other: int | None) -> int | None:
 class Cost:
     """What a call cost. `amount` is None when any part of it is unknown; `unknown` then says which.
 
-    `by_kind` holds the parts that are known, by the names of `Prices`; `table` names the prices used.
+    `by_kind` holds the parts that are known and not zero, by the names of `Prices`; where the cost of a call is known they
+    are all, and their sum is the amount. `table` names the prices used. Of a sum of costs in several currencies, `unknown`
+    says `currency`; of a call that was served in another service tier than prices are for, `service_tier`.
     """
 
     amount: Decimal | None = None
@@ -213,16 +254,33 @@ class Cost:
     @property
     def picos(self) -> int | None:
         """The amount in units of 10**-12, to be stored in a 64-bit integer; exact, and None for one that does not fit."""
-        if self.amount is None:
-            return None
-        found = int(_EXACT.to_integral_value(_EXACT.scaleb(self.amount, _PICO)))
-        return found if abs(found) < 1 << 63 else None
+        return None if self.amount is None else _to_picos(self.amount)
 
     @classmethod
-    def from_picos(cls, picos: int | None, *, currency: str = "USD", table: str = "") -> Cost:
-        """Give a stored cost, without its parts; None is an unknown one."""
-        amount = None if picos is None else _EXACT.scaleb(Decimal(picos), -_PICO)
-        return cls(amount=amount, currency=currency, table=table)
+    def from_picos(
+        cls, picos: int | None, *, currency: str = "USD", table: str = "", parts: Mapping[str, int | None] | None = None
+    ) -> Cost:
+        """Give a stored cost, with those of its `parts` (by kind) that are known and not zero; None is an unknown one."""
+        by_kind = {kind: _of_picos(part) for kind, part in (parts or {}).items() if part}
+        return cls(amount=None if picos is None else _of_picos(picos), currency=currency, by_kind=by_kind, table=table)
+
+    def parts(self) -> dict[str, int | None]:
+        """Give every part in units of 10**-12: 0 for one that a known cost does not have, None for one that is not known."""
+        rest = None if self.amount is None else 0
+        return {kind: rest if (part := self.by_kind.get(kind)) is None else _to_picos(part) for kind in KINDS}
+
+    def __add__(self, other: Cost) -> Cost:
+        """Add costs and their parts; the sum is unknown where either is, and where their currencies differ."""
+        if not isinstance(other, Cost):
+            return NotImplemented
+        table = self.table if self.table == other.table else ""
+        unknown = dict.fromkeys((*self.unknown, *other.unknown))
+        if self.currency != other.currency:
+            return Cost(currency="", unknown=tuple({**unknown, "currency": None}), table=table)
+        parts = (*self.by_kind.items(), *other.by_kind.items())
+        kinds = {kind: _total(part for name, part in parts if name == kind) for kind, _ in parts}
+        amount = None if self.amount is None or other.amount is None else _total((self.amount, other.amount))
+        return Cost(amount=amount, currency=self.currency, by_kind=kinds, unknown=tuple(unknown), table=table)
 
     def __str__(self) -> str:
         """Give `$0.021563`, `0.02 EUR` or `unknown`: at least two decimals, at most six unless that would show zero."""
@@ -234,27 +292,61 @@ class Cost:
         return f"${text}" if self.currency == "USD" else f"{text} {self.currency}"
 
 
+def _to_picos(amount: Decimal) -> int | None:
+    found = int(_EXACT.to_integral_value(_EXACT.scaleb(amount, _PICO)))
+    return found if abs(found) < 1 << 63 else None
+
+
+def _of_picos(picos: int) -> Decimal:
+    return _EXACT.scaleb(Decimal(picos), -_PICO)
+
+
 def price(usage: Usage, prices: Prices | None, *, table: str = "") -> Cost:
-    """Give what the tokens cost, exactly.
+    """Give what a call cost, exactly.
 
     A kind with tokens and without a price makes the cost unknown; a kind without tokens costs nothing. Tokens whose
     kind the API did not tell are text for a model without audio prices, and unknown otherwise. Cached tokens cost
     what others of their kind do where no cached price is known. Reasoning is part of the output's text.
+
+    What has a length (minutes of sound, characters) is billed by those lengths that have a price, each minute's share
+    rounded half to even to 10**-12 of the currency; where none has one, the cost is unknown. A call that told lengths and no
+    tokens is billed by its lengths alone. More input than prices are for (`Prices.input_up_to`) has no known cost.
     """
-    tokens = {**_input(usage, prices), **_output(usage, prices)}
+    held = prices if prices is None or not _is_past(usage, prices) else None
     found: dict[str, Decimal] = {}
     unknown = []
-    for kind, count in tokens.items():
-        rate = getattr(prices, kind, None)
+    for kind, count in _billed(usage, held).items():
+        rate = getattr(held, kind, None)
         if count == 0:
             continue
         if count is None or rate is None:
             unknown.append(kind)
-        else:
-            found[kind] = _EXACT.scaleb(_EXACT.multiply(Decimal(count), rate), _PER)
+        elif part := _part(kind, count, rate):
+            found[kind] = part
     amount = None if unknown else _total(found.values())
     currency = "USD" if prices is None else prices.currency
     return Cost(amount=amount, currency=currency, by_kind=found, unknown=tuple(unknown), table=table)
+
+
+def _is_past(usage: Usage, prices: Prices) -> bool:
+    return prices.input_up_to is not None and usage.input_tokens is not None and usage.input_tokens > prices.input_up_to
+
+
+def _part(kind: str, count: int, rate: Decimal) -> Decimal:
+    amount = _EXACT.multiply(Decimal(count), rate)
+    if kind.startswith("minutes"):
+        return _EXACT.quantize(_EXACT.divide(amount, Decimal(_MINUTE)), _LEAST)
+    return _EXACT.scaleb(amount, _PER)
+
+
+def _billed(usage: Usage, prices: Prices | None) -> dict[str, int | None]:
+    """Give what is to be billed, by the names of prices."""
+    lengths = {kind: count for kind, name in LENGTHS.items() if (count := getattr(usage, name)) is not None}
+    if priced := {kind: count for kind, count in lengths.items() if getattr(prices, kind, None) is not None}:
+        lengths = priced
+    if lengths and all(getattr(usage, name) is None for name in _TOKENS):
+        return dict(lengths)
+    return {**_input(usage, prices), **_output(usage, prices), **lengths}
 
 
 def _total(parts: Iterable[Decimal]) -> Decimal:
@@ -272,7 +364,7 @@ def _input(usage: Usage, prices: Prices | None) -> dict[str, int | None]:
     if parts is None:
         return {"input": None}
     text, audio, rest = parts
-    return {**_less_cached(usage, prices, text, audio), "image_in": image, "input": rest}
+    return {**_less_cached(usage, prices, text, audio, image), "input": rest}
 
 
 def _output(usage: Usage, prices: Prices | None) -> dict[str, int | None]:
@@ -306,24 +398,42 @@ def _less(total: int | None, part: int) -> int | None:
     return None if total is None else total - part
 
 
-def _less_cached(usage: Usage, prices: Prices | None, text: int, audio: int) -> dict[str, int | None]:
-    """Give text and audio without the tokens that have a price for reading or writing the cache, and those by their price.
+def _less_cached(usage: Usage, prices: Prices | None, text: int, audio: int, image: int) -> dict[str, int | None]:
+    """Give each kind without the tokens that have a price for reading or writing the cache, and those by their price.
 
-    The API does not say which of the cached tokens are audio: with both kinds in the input, and a price for
-    either, it cannot be known what was cheaper.
+    Where the API does not say of which kind the cached tokens are, there are several that they may be of, and any of these
+    has a price of its own for them, it cannot be known what was cheaper.
     """
-    cached, heard = usage.input_cached or 0, usage.input_cached_audio
-    if heard is None:
-        heard = 0 if not audio else cached if not text else None
-    if heard is None and cached and _has(prices, "cached_in", "cached_audio_in"):
-        return {"cached_in": None}
-    read = cached - (heard or 0) if _has(prices, "cached_in") else 0
-    read_audio = heard or 0 if _has(prices, "cached_audio_in") else 0
+    cached = _cached(usage, text, audio, image)
+    if cached is None:
+        if _has(prices, "cached_in", "cached_audio_in", "cached_image_in"):
+            return {"cached_in": None}
+        cached = (0, 0, 0)
+    names = ("cached_in", "cached_audio_in", "cached_image_in")
+    read, read_audio, read_image = (count if _has(prices, name) else 0 for name, count in zip(names, cached, strict=True))
     written = usage.input_cache_write or 0 if _has(prices, "cache_write") else 0
-    full, full_audio = text - read - written, audio - read_audio
-    if min(read, full, full_audio) < 0:
+    full, full_audio, full_image = text - read - written, audio - read_audio, image - read_image
+    if min(read, full, full_audio, full_image) < 0:
         return {"cached_in": None}
-    return {"text_in": full, "audio_in": full_audio, "cached_in": read, "cached_audio_in": read_audio, "cache_write": written}
+    return {
+        "text_in": full, "audio_in": full_audio, "image_in": full_image, "cached_in": read, "cached_audio_in": read_audio,
+        "cached_image_in": read_image, "cache_write": written,
+    }  # fmt: skip
+
+
+def _cached(usage: Usage, text: int, audio: int, image: int) -> tuple[int, int, int] | None:
+    """Give the cached tokens of text, of audio and of images; None where it cannot be told."""
+    cached = usage.input_cached or 0
+    if cached and cached == text + audio + image:
+        return text, audio, image
+    heard = usage.input_cached_audio if audio else 0
+    seen = usage.input_cached_image if image else 0
+    if not text and cached:  # of the two kinds that are left, what one is not is the other
+        heard = cached - seen if heard is None and seen is not None else heard
+        seen = cached - heard if seen is None and heard is not None else seen
+    if heard is None or seen is None:
+        return (0, 0, 0) if not cached else None
+    return cached - heard - seen, heard, seen
 
 
 def _has(prices: Prices | None, *kinds: str) -> bool:

@@ -92,7 +92,7 @@ class AsyncDriver:
             return await _called(effect)
         if isinstance(effect, Invoke):
             raw = await attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.arguments)
-            return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
+            return Told.of(raw, self.tools.now())
         with self.heartbeat.keeping(effect.lease):
             return await self._perform_kept(effect)
 
@@ -103,7 +103,7 @@ class AsyncDriver:
         if isinstance(effect, Together):
             return await _together([self._perform_all(steps) for steps in effect.steps])
         raw = await attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.request)
-        return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
+        return Told.of(raw, self.tools.now())
 
     async def _renew(self, lease: Lease) -> object:
         until = self.tools.now() + LEASE

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from convo.hits import Hit
     from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
     from convo.presets import Preset
+    from convo.repriced import Repriced
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
     from convo.store.engine import Durability
@@ -310,6 +311,33 @@ class AsyncStore:
         from convo.steps import letting as letting_steps
 
         steps = letting_steps.pruned(self._driver.tools, self._owner, progress=progress, dry_run=dry_run, keep=keep_audio)
+        return await self._driver.do(steps)
+
+    async def reprice(
+        self,
+        catalogue: Catalogue | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Repriced:
+        """Price the owner's recorded calls by another catalogue, or by the store's own: costs, their parts, and the price table.
+
+        It covers calls that began in [since, until) and whose usage is known. A call is billed by the prices of the model that
+        was asked; a dated version of it that the answer names counts as that version, and where the model that was asked has
+        no prices, the one that answered does (`Catalogue.billed`). With `dry_run` nothing is written. `progress` is called
+        with how many calls are done and how many there are.
+
+        Each page is a short transaction, and each row is changed as a whole or not at all: others may work meanwhile, and a
+        call that was interrupted is made again. Budgets count the new costs from then on; what they assume of calls whose
+        usage never came stays. Raises `InputError`, also on `everyone()`, `NaiveTime`, and `ReadOnlyView`.
+        """
+        from convo.steps import repricing as repricing_steps
+
+        steps = repricing_steps.repriced(
+            self._driver.tools, self._owner, catalogue, since=since, until=until, dry_run=dry_run, progress=progress
+        )
         return await self._driver.do(steps)
 
     async def move_blobs(

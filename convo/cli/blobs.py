@@ -94,10 +94,10 @@ def move(ctx: click.Context, to: str, limit: int | None, stores: tuple[Any, ...]
         stores = (*(store for store in stores if store.name != target.name), target)
         to = target.name
     done = [
-        (owner, store.move_blobs(to, limit=limit, progress=_progress(owner, "moved")))
-        for owner, store in _each(place, stores, everyone=everyone)
+        (owner, store.move_blobs(to, limit=limit, progress=progress_of(owner, "moved")))
+        for owner, store in each_owner(place, stores, everyone=everyone)
     ]
-    _clear()
+    clear()
     failed = [(owner, digest) for owner, moved in done for digest in moved.failed]
     sums = {"blobs": sum(moved.blobs for _, moved in done), "bytes": sum(moved.bytes for _, moved in done)}
     if as_json:
@@ -127,10 +127,10 @@ def prune(
     """
     keep = None if keep_audio is None else _days(keep_audio)
     done = [
-        store.prune(keep_audio=keep, dry_run=dry_run, progress=None if dry_run else _progress(owner, "pruned"))
-        for owner, store in _each(place, stores, everyone=everyone)
+        store.prune(keep_audio=keep, dry_run=dry_run, progress=None if dry_run else progress_of(owner, "pruned"))
+        for owner, store in each_owner(place, stores, everyone=everyone)
     ]
-    _clear()
+    clear()
     recordings = sum(one.recordings for one in done)
     sums = {"blobs": sum(one.blobs for one in done), "bytes": sum(one.bytes for one in done)}
     if as_json:
@@ -147,7 +147,8 @@ def _days(days: float) -> timedelta:
         raise Failure(f"--keep-audio {days:g} is more days than there are") from error
 
 
-def _each(place: Place, stores: tuple[Any, ...], *, everyone: bool) -> Iterator[tuple[str, convo.Store]]:
+def each_owner(place: Place, stores: tuple[Any, ...], *, everyone: bool) -> Iterator[tuple[str, convo.Store]]:
+    """Give each owner whose store a command is for, with that store."""
     with place.existing(everyone=False, blobs=stores or None) as store:
         if everyone and place.owner:
             raise click.UsageError("--owner names one owner and --everyone all of them; pass one of the two")
@@ -159,7 +160,8 @@ def _amount(blobs: int, bytes: int) -> str:  # noqa: A002 - as the values call i
     return f"{lines.counted(blobs, 'blob')} ({bytes:,} bytes)"
 
 
-def _progress(owner: str, what: str) -> Callable[[int, int], None] | None:
+def progress_of(owner: str, what: str) -> Callable[[int, int], None] | None:
+    """Give what says on a terminal how far a command is, None where nobody looks."""
     if not sys.stderr.isatty():
         return None
 
@@ -170,6 +172,7 @@ def _progress(owner: str, what: str) -> Callable[[int, int], None] | None:
     return tell
 
 
-def _clear() -> None:
+def clear() -> None:
+    """Take away what was said of the progress."""
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", nl=False, err=True)

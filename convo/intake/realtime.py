@@ -52,6 +52,12 @@ class RealtimeFold:
         """The id of the session, None until it is known."""
         return self._session.id or None
 
+    @property
+    def newest(self) -> tuple[str, bool] | None:
+        """The id of the response that began last, if it is not done, and whether anything of it has come; None without one."""
+        found = next(reversed(self._session.responses.values()), None)
+        return None if found is None or found.done else (found.id, bool(found.items))
+
     def feed(self, event: object) -> list[Outcome]:
         """Take an event and give what is final by it. Raises `AnswerError`, and nothing is taken, for one that is none.
 

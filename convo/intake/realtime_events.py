@@ -165,6 +165,12 @@ def _transcribed(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
     return [Transcript(session.id, name, index, text, session.transcribed_by, usage, encode({**event, "transcript": None}))]
 
 
+def _not_transcribed(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
+    name, index, error = _text(event, "item_id"), _index(event), mapping(event.get("error"))
+    code = text_in(error.get("code")) or text_in(error.get("type")) or "transcription_failed"
+    return [Transcript(session.id, name, index, "", session.transcribed_by, Usage(), encode(event), code)]
+
+
 def _response_created(session: Session, event: Mapping[str, Any]) -> list[Outcome]:
     body = object_in(event, "response")
     response = _response(session, _text(body, "id"))
@@ -276,6 +282,7 @@ OF_SERVER: Mapping[str, Callable[[Session, Mapping[str, Any]], list[Outcome]]] =
     "conversation.item.truncated": _truncated,
     "conversation.item.deleted": _deleted,
     "conversation.item.input_audio_transcription.completed": _transcribed,
+    "conversation.item.input_audio_transcription.failed": _not_transcribed,
     "response.created": _response_created,
     "response.done": _response_done,
     "response.output_item.added": _output_added,

@@ -32,7 +32,10 @@ class Truncated:
 
 @attrs.frozen
 class Transcript:
-    """The words of an item's part of speech, and what it cost to find them. An item that is given later has them already."""
+    """The words of an item's part of speech, and what it cost to find them. An item that is given later has them already.
+
+    `error` is the code by which the API failed to find any; there are no words then.
+    """
 
     session: str
     item: str
@@ -41,6 +44,7 @@ class Transcript:
     model: str | None
     usage: Usage
     raw: str = attrs.field(repr=False)
+    error: str | None = None
 
 
 @attrs.frozen

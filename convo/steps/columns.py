@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from convo.assembly.estimate import estimate
+from convo.assembly.savings import savings
 from convo.canonical import decode, encode, printable
 from convo.forms import whole_answer
 from convo.memory import with_skew
@@ -16,7 +18,7 @@ from convo.origin import Origin
 from convo.steps.answers import read_reply
 from convo.store.totals import usage_columns
 from convo.times import to_micros
-from convo.usage import price
+from convo.usage import Cost, price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from convo.assembly import Plan, Target
     from convo.intake import Answer
     from convo.messages import Draft
-    from convo.models import Model
+    from convo.models import Catalogue
     from convo.recovery import Recovery
     from convo.steps.effects import Told
     from convo.steps.place import Place
@@ -44,11 +46,11 @@ def origin_of(target: Target | None) -> Origin | None:
 
 
 def ended_row(
-    plan: Plan, answer: Answer, told: Told | None, steps: Sequence[Recovery], table: str, now: int
+    plan: Plan, answer: Answer, told: Told | None, steps: Sequence[Recovery], catalogue: Catalogue, now: int
 ) -> dict[str, Any]:  # fmt: skip
     """Give the columns of an exchange that ends with a reply, whole or interrupted."""
     return {
-        **answer_columns(answer, plan.target.model, table, now),
+        **answer_columns(answer, plan.target.model.name, catalogue, now),
         **asked_columns(plan, told, steps),
         **assumed_columns(plan, answer.usage, answer.draft),
     }
@@ -72,9 +74,49 @@ def asked_columns(plan: Plan, told: Told | None, steps: Sequence[Recovery]) -> d
         "seen": plan.history.head,
         "request_id": printable(told.headers.get("x-request-id", ""), 200) or None if told else None,
         "recovered": encode([attrs.asdict(step) for step in steps]) if steps else None,
+        "recoveries": len(steps),
+        "first_byte_at": told.first_byte_at if told else None,
         "estimated_tokens": plan.estimate.tokens,
         "error": None,
     }
+
+
+def sent_columns(plan: Plan, sizes: Mapping[int, tuple[int, float | None]]) -> dict[str, Any]:
+    """Give the columns that say what was sent in the place of speech; `sizes` are those of the sound of spoken replies."""
+    found = savings(plan, sizes)
+    return {
+        "sent_references": found.references, "sent_transcripts": found.transcripts, "saved_bytes": found.bytes,
+        "saved_tokens": found.tokens,
+    }  # fmt: skip
+
+
+def code_of(error: BaseException) -> str:
+    """Give the code of what ended a call: the API's, or convo's; else the name of the class."""
+    return printable(str(getattr(error, "code", None) or type(error).__name__), 100)
+
+
+def error_columns(error: BaseException, now: int) -> dict[str, Any]:
+    """Give the columns of a call that ended with an error; what the API answered it with came just now."""
+    response = getattr(error, "response", None)
+    headers = getattr(response, "headers", None)
+    request_id = headers.get("x-request-id") if isinstance(headers, Mapping) else None
+    found: dict[str, Any] = {"error": code_of(error)}
+    if headers is not None:
+        found["first_byte_at"] = now
+    if isinstance(request_id, str) and request_id:
+        found["request_id"] = printable(request_id, 200)
+    return found
+
+
+def retries_of(error: BaseException) -> int | None:
+    """Give how often a client had tried before it raised an error: OpenAI's says it in a header of its last request."""
+    headers = getattr(getattr(error, "request", None), "headers", None)
+    told = headers.get(_RETRIES) if isinstance(headers, Mapping) else None
+    return int(told) if isinstance(told, str) and told.isdecimal() and len(told) < _DIGITS else None
+
+
+_RETRIES = "x-stainless-retry-count"
+_DIGITS = 10
 
 
 def as_interrupted(answer: Answer) -> Answer:
@@ -82,9 +124,34 @@ def as_interrupted(answer: Answer) -> Answer:
     return attrs.evolve(answer, draft=attrs.evolve(answer.draft, status="interrupted"))
 
 
-def answer_columns(answer: Answer, model: Model, table: str, now: int) -> dict[str, Any]:
-    """Give the columns that say what an answer was, used and cost."""
-    cost = price(answer.usage, model.prices, table=table)
+def cost_of(catalogue: Catalogue, usage: Usage, asked: str, answered: str | None = None, raw: str | None = None) -> Cost:
+    """Give what a call cost, by the prices of the model that it is billed by (see `Catalogue.billed`).
+
+    `raw` is the answer, without its messages: prices are those of the usual service tier, so that a call which the API says
+    was served in another one, at other prices, has no known cost.
+    """
+    model = catalogue.billed(asked, answered)
+    cost = price(usage, model.prices, table=catalogue.table)
+    if cost.amount is None or raw is None or _tier_of(raw) not in _TIERS:
+        return cost
+    return Cost(currency=cost.currency, unknown=("service_tier",), table=cost.table)
+
+
+_TIERS = ("flex", "priority", "fast", "scale", "batch")
+"""Service tiers in which the API bills at other prices. Other servers have words of their own for the usual tier."""
+
+
+def _tier_of(raw: str) -> object:
+    """Give the service tier that an answer names. Most are not read for it: they name none, or the usual one."""
+    if '"service_tier"' not in raw or '"service_tier":"default"' in raw:
+        return None
+    body = decode(raw)
+    return body.get("service_tier") if isinstance(body, dict) else None
+
+
+def answer_columns(answer: Answer, asked: str, catalogue: Catalogue, now: int) -> dict[str, Any]:
+    """Give the columns that say what an answer was, used and cost; `asked` is the name of the model that was asked."""
+    cost = cost_of(catalogue, answer.usage, asked, answer.model, answer.raw)
     audio = next((piece for piece in answer.draft.media if piece.kind == "audio"), None)
     return {
         "answered_by": answer.model and printable(answer.model, 200),

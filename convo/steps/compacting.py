@@ -16,21 +16,21 @@ from convo.errors import AnswerError, ConflictingArguments, InputError
 from convo.history import History, last_turns
 from convo.intake import read_chat
 from convo.policy import Policy
+from convo.steps import beside
 from convo.steps.effects import call, complete, read, write
 from convo.steps.log import load_shown
 from convo.steps.requests import target_of
 from convo.steps.successors import check_alive, moved_on
 from convo.store import exchanges, summaries
 from convo.store.append import Entry
-from convo.store.totals import usage_columns
 from convo.summary import PROMPT, question_of, summary_draft, text_of_summary
-from convo.usage import price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
     from convo.assembly import Target
+    from convo.intake import Answer
     from convo.messages import Message
     from convo.steps.effects import Steps
     from convo.steps.place import Place
@@ -153,24 +153,34 @@ def _written(place: Place, writer: Writer, source: Older) -> Steps[object]:
     arguments = {
         **writer.target.arguments, "model": writer.target.model.name, "messages": question_of(said, earlier, writer.prompt),
     }  # fmt: skip
-    started = place.tools.now()
-    told = yield from complete(writer.client, arguments)
-    answer = read_chat(told.answer, asked=arguments)
-    row = _row(place, writer.target, source.branch, started, told.at) | {
-        "request_id": printable(told.headers.get("x-request-id", ""), 200) or None,
-        "hash": sha256(encode(arguments["messages"]).encode()).digest(),
-        "raw": answer.raw, "finish_reason": answer.finish_reason and printable(answer.finish_reason, 100),
-        **usage_columns(answer.usage, price(answer.usage, writer.target.model.prices, table=place.tools.catalogue.table)),
-    }  # fmt: skip
+    answer, row = yield from _asked(place, writer.client, writer.target, arguments, source.branch)
     yield from write(exchanges.keep_call, row)
     if not answer.draft.text.strip():
         raise AnswerError("it holds no text to be a summary", "try again, or with another model")
     return answer.draft.text
 
 
-def _row(place: Place, target: Target, branch: UUID, started: int, ended: int) -> dict[str, Any]:
-    return {
-        "owner": place.owner, "id": place.tools.new_id(), "conversation": place.found.id, "branch": branch, "status": "done",
-        "attempt": 1, "api": "summary", "model": target.model.name, "origin": target.origin, "asked_first": 1, "asked_last": 0,
-        "started_at": started, "finished_at": ended,
+def _asked(
+    place: Place, client: Any, target: Target, arguments: Mapping[str, Any], branch: UUID
+) -> Steps[tuple[Answer, dict[str, Any]]]:
+    """Ask the model; give its answer and the row of the call. That of one that failed is kept."""
+    tools, model = place.tools, target.model.name
+    asked = sha256(encode(arguments["messages"]).encode()).digest()
+    row = {
+        **beside.begun(tools, place.owner, "summary", model, target.origin, asked),
+        "conversation": place.found.id, "branch": branch,
+    }  # fmt: skip
+    told = None
+    try:
+        told = yield from complete(client, arguments)
+        answer = read_chat(told.answer, asked=arguments)
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        yield from beside.kept([beside.failed(tools, row, error, told)])
+        raise
+    return answer, {
+        **row, **beside.answered(told), "answered_by": answer.model and printable(answer.model, 200), "raw": answer.raw,
+        "finish_reason": answer.finish_reason and printable(answer.finish_reason, 100),
+        **beside.used(tools, model, answer.usage, answer.model, answer.raw),
     }  # fmt: skip

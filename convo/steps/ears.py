@@ -6,22 +6,17 @@ each is told how the text before it ends: the API recommends that for the pieces
 
 from __future__ import annotations
 
-from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from convo.audio.hearing import file_of, files_of, fits
-from convo.canonical import printable
-from convo.errors import AnswerError, AudioDropped, BadAudio, BlobNotFound, ConvoError, TooLarge
+from convo.errors import AnswerError, AudioDropped, BadAudio, BlobNotFound, TooLarge
 from convo.intake import read_transcription
 from convo.origin import Origin
-from convo.steps import blobs
+from convo.steps import beside, blobs
 from convo.steps.effects import Hearing, call, hear, read, write
-from convo.store import exchanges
-from convo.store.totals import usage_columns
-from convo.usage import price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,39 +66,40 @@ class Ears:
             files = yield from call(files_of, (data, format_, duration, longest), {})
         texts: list[str] = []
         calls: list[dict[str, Any]] = []
+        where = {"conversation": conversation, "branch": branch}
         try:
             for file in files:
-                text, row = yield from self._heard(file, texts)
+                text = yield from self._heard(file, texts, where, calls)
                 texts.append(text)
-                calls.append({**row, "conversation": conversation, "branch": branch})
         except GeneratorExit:
             raise
         except BaseException:
-            if calls:
-                with suppress(ConvoError):
-                    yield from write(exchanges.keep_calls, calls)
+            yield from beside.kept(calls)
             raise
         return _joined(texts), calls
 
-    def _heard(self, file: File, before: Sequence[str]) -> Steps[tuple[str, dict[str, Any]]]:
-        """Have one file heard, which follows these texts; give its text and the row of the call."""
-        started = self.tools.now()
-        catalogue = self.tools.catalogue
-        model = catalogue.lookup(self.model)
-        lead = _end_of(_joined(before)) if model.family != _UNPROMPTED else ""
-        told = yield from hear(
-            self.client, self.api,
-            {"file": file, "model": self.model, **({"prompt": lead} if lead else {}), **self.arguments},
-        )  # fmt: skip
-        text, usage, raw = read_transcription(told.answer)
-        cost = price(usage, model.prices, table=catalogue.table)
-        return text, {
-            "owner": self.owner, "id": self.tools.new_id(), "hash": sha256(file[1]).digest(), "status": "done", "attempt": 1,
-            "api": self.api, "model": self.model, "origin": str(Origin.of(self.client)), "asked_first": 1, "asked_last": 0,
-            "started_at": started, "finished_at": told.at,
-            "request_id": printable(told.headers.get("x-request-id", ""), 200) or None, "raw": raw,
-            **usage_columns(usage, cost),
-        }  # fmt: skip
+    def _heard(
+        self, file: File, before: Sequence[str], where: Mapping[str, UUID], calls: list[dict[str, Any]]
+    ) -> Steps[str]:  # fmt: skip
+        """Have one file heard, which follows these texts; give its text; the row of the call joins `calls`, failed or not."""
+        tools = self.tools
+        lead = _end_of(_joined(before)) if tools.catalogue.lookup(self.model).family != _UNPROMPTED else ""
+        origin = str(Origin.of(self.client))
+        row = {**beside.begun(tools, self.owner, self.api, self.model, origin, sha256(file[1]).digest()), **where}
+        told = None
+        try:
+            told = yield from hear(
+                self.client, self.api,
+                {"file": file, "model": self.model, **({"prompt": lead} if lead else {}), **self.arguments},
+            )  # fmt: skip
+            text, usage, raw = read_transcription(told.answer)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            calls.append(beside.failed(tools, row, error, told))
+            raise
+        calls.append({**row, **beside.answered(told), "raw": raw, **beside.used(tools, self.model, usage)})
+        return text
 
 
 def _joined(texts: Sequence[str]) -> str:

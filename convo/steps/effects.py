@@ -67,11 +67,29 @@ class Invoke:
 
 @attrs.frozen
 class Told:
-    """What came back: the answer, its headers in lower case, and when it came (microseconds)."""
+    """What came back: the answer, its headers in lower case, and when it came (microseconds).
+
+    `at` is when an answer was there, of a stream its headers; `first` when the first piece of a stream came. `retries` says
+    how often the client had tried again, None where it does not tell.
+    """
 
     answer: Any
     headers: Mapping[str, str]
     at: int
+    retries: int | None = None
+    first: int | None = None
+
+    @classmethod
+    def of(cls, raw: Any, at: int) -> Told:
+        """Give what a client's raw response holds, of either kind of client."""
+        taken = getattr(raw, "retries_taken", None)
+        retries = taken if isinstance(taken, int) and not isinstance(taken, bool) else None
+        return cls(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, at, retries)
+
+    @property
+    def first_byte_at(self) -> int:
+        """When the API began to answer, as far as it can be seen: a whole answer is seen when it is there."""
+        return self.at if self.first is None else self.first
 
 
 @attrs.frozen

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from convo.assembly import Request
-from convo.canonical import encode, printable
+from convo.assembly.savings import spoken_positions
+from convo.canonical import encode
 from convo.checks import check_type
 from convo.errors import AnswerError, AudioNotKept, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
 from convo.ids import as_uuid
@@ -24,10 +25,15 @@ from convo.steps.columns import (
     answer_columns,
     answer_of,
     as_interrupted,
+    asked_columns,
     assumed_columns,
+    code_of,
+    cost_of,
     ended_row,
+    error_columns,
     memory_row,
     origin_of,
+    sent_columns,
     whole_raw,
 )
 from convo.steps.converting import remembered
@@ -38,7 +44,6 @@ from convo.steps.settling import settled
 from convo.store import checkpoints, exchanges, log
 from convo.store.append import Entry
 from convo.store.totals import usage_columns
-from convo.usage import price
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,7 +70,10 @@ class Open:
     begun: Begun
     plan: Plan
     recovered: list[Recovery] = attrs.field(factory=list)
+    retries: int | None = None
+    """How often the client has tried again, in all that was asked so far; None where it does not tell."""
     estimate: Estimate = attrs.field(init=False)
+    _sent: dict[str, Any] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin with the plan that is sent first."""
@@ -73,11 +81,29 @@ class Open:
 
     def will_send(self, plan: Plan) -> None:
         """Take a plan, and estimate it now: a caller's `count_tokens` that fails is to cost no answer."""
-        self.plan, self.estimate = plan, plan.estimate
+        self.plan, self.estimate, self._sent = plan, plan.estimate, None
+
+    def tried(self, retries: int | None) -> None:
+        """Take how often the client has tried one request again."""
+        self.retries = self.retries if retries is None else (self.retries or 0) + retries
+
+    def sent(self, owner: str) -> Steps[dict[str, Any]]:
+        """Give the columns that say what was sent in the place of speech, and how often it was tried, of the plan sent last."""
+        if self._sent is None:
+            self._sent = yield from _sent(owner, self.plan)
+        return {**self._sent, "retries": self.retries}
 
     def lease(self, place: Place) -> Lease:
         """Give what has to be kept alive."""
         return Lease(place.owner, self.begun.branch, self.begun.id, self.begun.attempt)
+
+
+def _sent(owner: str, plan: Plan) -> Steps[dict[str, Any]]:
+    """Give the columns that say what a plan sends in the place of speech; what is known of spoken replies is read for it."""
+    between = spoken_positions(plan)
+    if between is None or plan.history.branch is None:
+        return sent_columns(plan, {})
+    return sent_columns(plan, (yield from read(log.spoken, owner, plan.history.branch, *between)))
 
 
 def ended(place: Place, current: Open, told: Told) -> Steps[Reply]:
@@ -137,7 +163,8 @@ def _completed(
         found = as_interrupted(found)
     (draft,) = (yield from put_media(place, [found.draft], now)) if sound else [let_go(found.draft, now)]
     found = attrs.evolve(found, draft=draft)
-    row = ended_row(current.plan, found, told, current.recovered, place.tools.catalogue.table, now)
+    sent = yield from current.sent(place.owner)
+    row = {**ended_row(current.plan, found, told, current.recovered, place.tools.catalogue, now), **sent}
     entry = Entry(
         place.owner, current.begun.branch, now, (found.draft,), exchange_id=current.begun.id, attempt=current.begun.attempt,
         exchange=row, memory=memory_row(place, current.plan, told),
@@ -163,32 +190,35 @@ def _too_late(place: Place, entry: Entry, row: Mapping[str, Any]) -> Steps[Reply
     raise (yield from write(exchanges.keep_late, whole, place.tools.new_id()))
 
 
-def failed(place: Place, current: Open, error: BaseException) -> Steps[None]:
+def failed(place: Place, current: Open, error: BaseException, told: Told | None = None) -> Steps[None]:
     """End the exchange without a reply; what was refused on the way is remembered."""
     if isinstance(error, AnswerError) and error.answer is not None:
-        yield from _ended_unread(place, current, error.answer, None)
+        yield from _ended_unread(place, current, error.answer, told)
         return
     memory = memory_row(place, current.plan, None)
-    yield from _ended(place, current.begun, {"error": _code_of(error)}, memory)
-
-
-def _code_of(error: BaseException) -> str:
-    return printable(str(getattr(error, "code", None) or type(error).__name__), 100)
+    columns = asked_columns(current.plan, told, current.recovered) | error_columns(error, place.tools.now())
+    try:
+        columns |= yield from current.sent(place.owner)
+    except ConvoError:  # the error to raise is the one that ended it
+        columns["retries"] = current.retries
+    yield from _ended(place, current.begun, columns, memory)
 
 
 def _ended_unread(place: Place, current: Open, answer: object, told: Told | None) -> Steps[None]:
     raw, usage = unreadable(answer)
-    cost = price(usage, current.plan.target.model.prices, table=place.tools.catalogue.table)
+    cost = cost_of(place.tools.catalogue, usage, current.plan.target.model.name, None, raw)
     columns = {
-        "error": AnswerError.code, "raw": raw, "estimated_tokens": current.estimate.tokens,
-        **usage_columns(usage, cost), **assumed_columns(current.plan, usage),
+        **asked_columns(current.plan, told, current.recovered), "error": AnswerError.code, "raw": raw,
+        **usage_columns(usage, cost), **assumed_columns(current.plan, usage), "retries": current.retries,
     }  # fmt: skip
+    with suppress(ConvoError):
+        columns |= yield from current.sent(place.owner)
     yield from _ended(place, current.begun, columns, memory_row(place, current.plan, told))
 
 
 def withdrawn(place: Place, begun: Begun, error: BaseException) -> Steps[None]:
     """End an exchange that has asked nothing yet, or of which it is not known whether it began."""
-    yield from _ended(place, begun, {"error": _code_of(error)}, None)
+    yield from _ended(place, begun, {"error": code_of(error)}, None)
 
 
 def _ended(place: Place, begun: Begun, columns: Mapping[str, Any], memory: Mapping[str, Any] | None) -> Steps[None]:
@@ -248,8 +278,9 @@ def record(place: Place, answer: object, request: Request | None) -> Steps[Reply
         "model": draft.model or "", "instead_of": name_of(target.instead_of) if target else None,
         "origin": target.origin if target else "", "started_at": now,
         "asked_first": 1, "asked_last": 0,
-        **answer_columns(found, catalogue.lookup(draft.model or ""), catalogue.table, now),
+        **answer_columns(found, draft.model or "", catalogue, now),
         **(assumed_columns(request.plan, found.usage, found.draft) if request is not None else {}),
+        **((yield from _sent(place.owner, request.plan)) if request is not None else {}),
         "seen": seen, "estimated_tokens": guess and guess.tokens,
     }  # fmt: skip
     memory = memory_row(place, request.plan, None) if request is not None else None

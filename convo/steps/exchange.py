@@ -21,6 +21,7 @@ from convo.protocol import ENDED, LEASE, Known, Step, check_key, hash_of, step_f
 from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
 from convo.steps.answers import ENDPOINTS, check_called
 from convo.steps.calling import answered_calls
+from convo.steps.columns import retries_of
 from convo.steps.converting import converted_first, remembered
 from convo.steps.effects import ask, finish, read, unless_taken, write
 from convo.steps.ending import Open, ended, failed, replay, withdrawn
@@ -358,10 +359,14 @@ def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> S
         while True:
             request = yield from filled(place, current.plan, drafts)
             try:
-                return (yield from ask(turn.client, ENDPOINTS[current.plan.target.api], request, current.lease(place)))
+                told = yield from ask(turn.client, ENDPOINTS[current.plan.target.api], request, current.lease(place))
             except Exception as error:
+                current.tried(retries_of(error))
                 if not try_again(current, error):
                     raise
+            else:
+                current.tried(told.retries)
+                return told
     except GeneratorExit:
         raise
     except BaseException as error:

@@ -19,6 +19,7 @@ from convo.intake.realtime_outcomes import Ended, Final, Transcript, Truncated
 from convo.intake.seeds import seeded_position
 from convo.protocol import hash_of
 from convo.reply import reply_of
+from convo.steps.beside import used
 from convo.steps.effects import read, unless_taken, write
 from convo.steps.ending import persisted
 from convo.steps.letting import let_go_if_answered
@@ -27,8 +28,6 @@ from convo.steps.requests import target_of
 from convo.steps.truncating import truncated
 from convo.store import exchanges, log
 from convo.store.append import Entry
-from convo.store.totals import usage_columns
-from convo.usage import price
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -61,6 +60,20 @@ class Listening:
         self.found: list[Message | Reply] = []
         """What was made of the log and not given yet."""
         self.over = False
+        self.times: dict[str, tuple[int, int | None]] = {}
+        """When a response that goes on was first heard of, and when the first of it came (microseconds)."""
+
+    def timed(self) -> None:
+        """Note when a response begins, and when the first of it comes."""
+        newest = self.fold.newest
+        if newest is None:
+            return
+        response, came = newest
+        known = self.times.get(response)
+        if known is not None and (known[1] is not None or not came):
+            return
+        now = self.place.tools.now()
+        self.times[response] = (now if known is None else known[0], now if came else None)
 
     def position_of(self, item_id: str) -> int | None:
         """Give the position of an item's message."""
@@ -78,7 +91,9 @@ def fed(listening: Listening, event: object) -> Steps[list[Message | Reply]]:
     if listening.over:
         raise ListenerClosed(listening.fold.session)
     yield from _stored(listening)
-    listening.waiting.extend(listening.fold.feed(event))
+    outcomes = listening.fold.feed(event)
+    listening.timed()
+    listening.waiting.extend(outcomes)
     yield from _stored(listening)
     return _given(listening)
 
@@ -205,9 +220,14 @@ def _cut(listening: Listening, found: Truncated) -> Steps[Message | Reply | None
 def _heard(listening: Listening, found: Transcript) -> Steps[Message | Reply | None]:
     """Keep the call that made a transcript, for what it cost; and the words, where the message came without them."""
     place = listening.place
+    model = printable(found.model or "", NAME_COLUMN)
+    if found.error is not None:
+        call = _call(listening, found.session, f"no transcript of {found.item} {found.part}", found.raw)
+        error = {"api": "transcriptions", "model": model, "status": "failed", "error": printable(found.error, 100), "raw": None}
+        yield from _kept(call | error)
+        return None
     call = _call(listening, found.session, f"transcript of {found.item}", found.raw) | {
-        "api": "transcriptions", "model": printable(found.model or "", NAME_COLUMN), "status": "done",
-        **_usage(listening, found.usage, found.model or ""),
+        "api": "transcriptions", "model": model, "status": "done", **_usage(listening, found.usage, found.model or ""),
     }  # fmt: skip
     yield from _kept(call)
     where = yield from _place_of(listening, found.session, found.item)
@@ -260,10 +280,13 @@ def _billed(listening: Listening, found: Ended) -> Steps[Reply | None]:
         "finish_reason": printable(found.finish_reason, 100), "error": found.error and printable(found.error, 100),
         "voice": found.voice and printable(found.voice, 100), "format": found.format and printable(found.format, 100),
         "spoken": message is not None and isinstance(message.raw.get("audio"), dict),
-        **_usage(listening, found.usage, model.name),
+        **_usage(listening, found.usage, model.name, found.model),
     }  # fmt: skip
+    if (times := listening.times.get(found.response)) is not None:
+        row["started_at"], row["first_byte_at"] = times
     fresh = yield from _kept(row)
     listening.messages.pop(found.response, None)
+    listening.times.pop(found.response, None)
     return reply_of(message, row, replayed=not fresh) if message is not None and fresh else None
 
 
@@ -277,9 +300,8 @@ def _call(listening: Listening, session: str, name: str, raw: str) -> dict[str, 
     }  # fmt: skip
 
 
-def _usage(listening: Listening, usage: Usage, model: str) -> dict[str, Any]:
-    catalogue = listening.place.tools.catalogue
-    return usage_columns(usage, price(usage, catalogue.lookup(model).prices, table=catalogue.table))
+def _usage(listening: Listening, usage: Usage, model: str, answered: str | None = None) -> dict[str, Any]:
+    return used(listening.place.tools, model, usage, answered)
 
 
 def _kept(row: dict[str, Any]) -> Steps[bool]:

@@ -28,6 +28,7 @@ from convo.steps.spending import checked_before, spending_beside
 from convo.steps.successors import alive_name
 from convo.store import branches, exchanges, log, speeches
 from convo.store.append import Entry
+from convo.usage import Usage
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -97,11 +98,11 @@ def speak(
     return (yield from _beside(place, client, position, said))
 
 
-def _mouth(place: Place, client: Any, said: Said, branch: UUID) -> Steps[Mouth]:
+def _mouth(place: Place, client: Any, said: Said, branch: UUID, text: str) -> Steps[Mouth]:
     """Give what speaks, once the budgets allow it. Raises `PresetNotFound`, `ModelShutDown` and `BudgetExceeded`."""
     preset = yield from preset_of(place.owner, said.preset)
     model = alive_name(place.tools, said.model, said.policy)
-    yield from checked_before(spending_beside(place, said.policy, model))
+    yield from checked_before(spending_beside(place, said.policy, model, Usage(input_characters=len(text))))
     return Mouth(place, client, said.wish(preset, model), place.found.id, branch)
 
 
@@ -121,7 +122,7 @@ def _beside(place: Place, client: Any, position: int | None, said: Said) -> Step
     if message.media:
         reason = f"message {position} has other media; pass its text to speak() to have it said as a message of its own"
         raise ConflictError(reason)
-    mouth = yield from _mouth(place, client, said, branch)
+    mouth = yield from _mouth(place, client, said, branch, text)
     piece, calls = yield from mouth.piece(text)
     return (yield from kept_beside(place, source, message, piece, calls))
 
@@ -140,7 +141,7 @@ def _said(place: Place, client: Any, text: str, said: Said, key: str | None, exp
         return known
     if expected is not None:
         yield from _check_head(place, expected)
-    mouth = yield from _mouth(place, client, said, place.found.branch)
+    mouth = yield from _mouth(place, client, said, place.found.branch, text)
     piece, calls = yield from mouth.piece(text)
     whole = attrs.evolve(draft, media=(piece,))
     return (yield from counted(calls, persisted(lambda: _recorded(place, whole, calls, key, expected))))

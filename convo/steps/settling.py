@@ -69,5 +69,5 @@ def _received(tools: Tools, left: Left, now: int) -> tuple[Answer, dict[str, Any
     origin = Origin.parse(left.row["origin"]) if left.row["origin"] else None
     found = read_answer(rebuilt(saved["answer"], left.audio), asked=saved["asked"], origin=origin)
     found = as_interrupted(found)
-    columns = answer_columns(found, tools.catalogue.lookup(left.row["model"]), tools.catalogue.table, now)
+    columns = answer_columns(found, left.row["model"], tools.catalogue, now)
     return found, {**columns, **{name: value for name, value in saved["row"].items() if name in left.row}}

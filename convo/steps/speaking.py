@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from convo.audio import Audio
 from convo.canonical import printable, well_formed
 from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, ConvoError
@@ -15,24 +16,22 @@ from convo.extract import REPLY, spoken
 from convo.forms import as_chat
 from convo.origin import Origin
 from convo.speech import pieces_of
-from convo.steps import blobs
+from convo.steps import beside, blobs
 from convo.steps.effects import read, speak, write
 from convo.steps.ending import persisted
 from convo.steps.log import put_piece
 from convo.steps.successors import alive_name
 from convo.store import exchanges, log, speeches
-from convo.store.totals import usage_columns
-from convo.usage import Usage, price
+from convo.usage import Usage
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from convo.audio import Audio
     from convo.messages import Media, Message
     from convo.policy import Policy
     from convo.reply import Reply
     from convo.speech import Wish
-    from convo.steps.effects import Steps, Told
+    from convo.steps.effects import Steps
     from convo.steps.place import Place
 
 T = TypeVar("T")
@@ -154,29 +153,41 @@ class Mouth:
         calls: list[dict[str, Any]] = []
         try:
             for piece in pieces:
-                started = self.place.tools.now()
-                told = yield from speak(self.client, self.wish.arguments(piece, len(pieces)))
-                calls.append(self._row(piece, self.wish.asked(len(pieces)), started, told))
-                parts.append(told.answer)
+                data = yield from self._asked(piece, len(pieces), calls)
+                parts.append(data)
             return self.wish.joined(parts), calls
         except GeneratorExit:
             raise
         except BaseException:
-            if calls:
-                with suppress(ConvoError):
-                    yield from write(exchanges.keep_calls, calls)
+            yield from beside.kept(calls)
             raise
 
-    def _row(self, text: str, format_: str, started: int, told: Told) -> dict[str, Any]:
-        """Give the row of a call. The API does not tell what it used."""
-        tools, voice = self.place.tools, self.wish.voice_name
-        usage, model = Usage(), self.wish.model
-        cost = price(usage, tools.catalogue.lookup(model).prices, table=tools.catalogue.table)
-        return {
-            "owner": self.place.owner, "id": tools.new_id(), "conversation": self.conversation, "branch": self.branch,
-            "hash": sha256(text.encode()).digest(), "status": "done", "attempt": 1, "api": "speech", "model": model,
-            "origin": str(Origin.of(self.client)), "asked_first": 1, "asked_last": 0, "started_at": started,
-            "finished_at": told.at, "request_id": printable(told.headers.get("x-request-id", ""), 200) or None,
+    def _asked(self, text: str, pieces: int, calls: list[dict[str, Any]]) -> Steps[bytes]:
+        """Have one of so many pieces spoken; the row of the call goes to the others, failed or not."""
+        tools, voice, format_ = self.place.tools, self.wish.voice_name, self.wish.asked(pieces)
+        asked, origin = sha256(text.encode()).digest(), str(Origin.of(self.client))
+        row = {
+            **beside.begun(tools, self.place.owner, "speech", self.wish.model, origin, asked),
+            "conversation": self.conversation, "branch": self.branch,
             "voice": voice and printable(voice, TEXT_COLUMN), "format": format_,
-            **usage_columns(usage, cost),
         }  # fmt: skip
+        try:
+            told = yield from speak(self.client, self.wish.arguments(text, pieces))
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            calls.append(beside.failed(tools, row, error))
+            raise
+        data: bytes = told.answer
+        usage = self._used(text, data, format_)
+        calls.append({**row, **beside.answered(told), **beside.used(tools, self.wish.model, usage)})
+        return data
+
+    def _used(self, text: str, data: bytes, format_: str) -> Usage:
+        """Give what a call used. The API does not tell, so it is what was sent, and what came where that is what is billed."""
+        prices = self.place.tools.catalogue.lookup(self.wish.model).prices
+        seconds = None
+        if prices is not None and prices.minutes_out is not None:
+            with suppress(ConvoError):  # sound that cannot be read has no length
+                seconds = Audio.from_bytes(data, format_).duration
+        return Usage(input_characters=len(text), output_milliseconds=None if seconds is None else round(seconds * 1000))

@@ -14,7 +14,7 @@ from convo.content import tool_draft
 from convo.functions import open_calls
 from convo.steps.effects import read, write
 from convo.steps.requests import planned
-from convo.usage import Usage, price
+from convo.usage import price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from convo.steps.requests import Opened
     from convo.store.budgets import Over
     from convo.store.exchanges import Begun
+    from convo.usage import Usage
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -60,14 +61,14 @@ def _limited(place: Place, policy: Policy) -> bool:
     return bool(place.tools.budgets or policy.budgets)
 
 
-def spending_beside(place: Place, policy: Policy, model: str) -> Spending | None:
-    """Give what a call beside a turn needs that tells no tokens; None where there are no budgets."""
+def spending_beside(place: Place, policy: Policy, model: str, usage: Usage) -> Spending | None:
+    """Give what a call beside a turn needs that tells no tokens: what it is expected to use. None where there are no budgets."""
     every = tuple(dict.fromkeys((*place.tools.budgets, *policy.budgets)))
     if not every:
         return None
     from convo.budget import Spending
 
-    cost = price(Usage(), place.tools.catalogue.lookup(model).prices)
+    cost = price(usage, place.tools.catalogue.lookup(model).prices)
     return Spending(every, place.owner, place.found.id, model, 0, cost, place.tools.now())
 
 

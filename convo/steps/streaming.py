@@ -7,6 +7,8 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
+
 from convo.assembly.shape import STREAM_FORMAT
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
@@ -66,6 +68,8 @@ class Incoming:
         """Take the next piece and give what is new in it. Raises `AnswerError`."""
         with self._lock:
             self._fed += 1
+            if self.told.first is None:
+                self.told = attrs.evolve(self.told, first=self.place.tools.now())
             return self.fold.feed(chunk)
 
     def received(self) -> tuple[dict[str, Any], bool]:
@@ -73,8 +77,11 @@ class Incoming:
         with self._lock:
             return folded(self.fold)
 
-    def unsaved(self, now: int) -> tuple[Checkpoint, tuple[int, int]] | None:
-        """Give what to save, and what is saved then; None when nothing has come since the last time."""
+    def unsaved(self, now: int, sent: dict[str, Any]) -> tuple[Checkpoint, tuple[int, int]] | None:
+        """Give what to save, and what is saved then; None when nothing has come since the last time.
+
+        `sent` are the columns that say what was sent.
+        """
         with self._lock:
             fed, start = self._saved
             if fed == self._fed or self.fold.empty:
@@ -82,7 +89,7 @@ class Incoming:
             answer, data = self.fold.skeleton(), self.fold.audio(start)
             reached = (self._fed, start + len(data))
         asked = {name: self.plan.arguments[name] for name in ("model", "audio", "store") if name in self.plan.arguments}
-        row = {**asked_columns(self.plan, self.told, self.current.recovered), **assumed_columns(self.plan, Usage())}
+        row = {**asked_columns(self.plan, self.told, self.current.recovered), **sent, **assumed_columns(self.plan, Usage())}
         return Checkpoint(encode({"answer": answer, "asked": asked, "row": row}), data, start, now, now + LEASE), reached
 
     def saved(self, reached: tuple[int, int]) -> None:
@@ -93,7 +100,7 @@ class Incoming:
 def saved(incoming: Incoming) -> Steps[None]:
     """Save what has come since the last time, unless another worker took the exchange over."""
     place = incoming.place
-    found = incoming.unsaved(place.tools.now())
+    found = incoming.unsaved(place.tools.now(), (yield from incoming.current.sent(place.owner)))
     if found is None:
         return
     new, reached = found
@@ -143,7 +150,7 @@ def _recorded(incoming: Incoming, answer: dict[str, Any], *, interrupted: bool) 
 
 
 def _ended_without(incoming: Incoming, error: BaseException) -> Steps[None]:
-    yield from finish(_and_clear(incoming, failed(incoming.place, incoming.current, error)), incoming.lease)
+    yield from finish(_and_clear(incoming, failed(incoming.place, incoming.current, error, incoming.told)), incoming.lease)
 
 
 def _and_clear(incoming: Incoming, steps: Steps[T]) -> Steps[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -113,19 +114,41 @@ def _take_over(connection: Connection, entry: Entry, known: Known) -> Begun:
         raise StaleHead(known.asked_last, head)
     attempt = known.attempt + 1
     where = {"key_owner": entry.owner, "key_branch": entry.branch}
+    _keep_billed(connection, entry, known)
     _hold(connection, **where, pending=known.id, attempt=attempt, lease_until=entry.lease_until)
     changes = {name: entry.exchange[name] for name in _OF_THE_CALL if name in entry.exchange}
     end(
         connection,
         entry.owner,
         known.id,
-        {**changes, "status": "pending", "attempt": attempt, "error": None, "finished_at": None},
+        {**_unanswered(), **changes, "status": "pending", "attempt": attempt},
     )
     return _within_budgets(connection, entry, Begun(known.id, known.branch, attempt, head))
 
 
-_OF_THE_CALL = ("model", "instead_of", "origin", "assumed_tokens", "assumed_cost", "currency")
+_OF_THE_CALL = ("model", "instead_of", "origin", "started_at", "assumed_tokens", "assumed_cost", "currency")
 """Columns that another attempt may change."""
+_OF_THE_TURN = (
+    "owner", "id", "conversation", "branch", "key", "hash", "status", "attempt", "api", "asked_first", "asked_last", "position",
+    *_OF_THE_CALL,
+)  # fmt: skip
+"""Columns that do not say what an attempt was answered."""
+
+
+@cache
+def _unanswered() -> Mapping[str, None]:
+    """Give the columns of a call that has no answer yet."""
+    return dict.fromkeys(name for name in tables.exchange.c.keys() if name not in _OF_THE_TURN)  # noqa: SIM118 - a collection of columns is no dict
+
+
+def _keep_billed(connection: Connection, entry: Entry, known: Known) -> None:
+    """Keep an attempt whose answer could not be read, for what it cost, as a row of its own: another one takes its place."""
+    assert entry.exchange_id is not None  # noqa: S101 - whoever begins brings an id, which a take-over has no other use for
+    row = row_of(connection, entry.owner, known.id)
+    if row["status"] == "failed" and row["raw"] is not None:
+        insert_exchange(tuple(row))(connection, **{**row, "id": entry.exchange_id, "key": None})
+
+
 _lock = Statement(
     "lock a branch",
     lambda: (

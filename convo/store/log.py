@@ -73,6 +73,10 @@ def _select_hashes() -> sa.Select[Any]:
 _messages = Statement("the messages of a line", _select_messages)
 _media = Statement("what is known of the media of a line", _select_media)
 _user_media = Statement("what is known of the media that users sent", _select_user_media)
+_spoken = Statement(
+    "how large the sound of the spoken replies of a line is, and how long",
+    lambda: sa.select(_A.position, _A.size, _A.duration).where(line(tables.attachment), _A.part < 0, _A.made_by.is_(None)),
+)
 _hashes = Statement("the bodies of a line with their hashes", _select_hashes)
 _source = Statement("the branch that holds a message of a line", lambda: sa.select(_M.branch).where(line(tables.message)))
 _head = Statement(
@@ -94,6 +98,12 @@ def load(
     since = 1 if last is None else max(1, head - last + 1)
     messages = _between(connection, owner, branch, since, END, media)
     return History(messages, messages[-1].position if messages else head, branch)
+
+
+def spoken(connection: Connection, owner: str, branch: UUID, since: int, until: int) -> dict[int, tuple[int, float | None]]:
+    """Give the bytes and the seconds of the sound of spoken replies between two positions of a line, kept or let go."""
+    rows = _spoken.rows(connection, owner=owner, branch=branch, since=since, until=until)
+    return {position: (size, seconds) for position, size, seconds in rows}
 
 
 def one(connection: Connection, owner: str, branch: UUID, position: int) -> Message | None:

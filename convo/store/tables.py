@@ -221,7 +221,7 @@ preset = sa.Table(
 
 COST_KINDS = (
     "text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write",
-    "minutes_in", "minutes_out", "characters_in",
+    "minutes_in", "minutes_out", "characters_in", "cached_image_in",
 )  # fmt: skip
 """Parts of a cost, by the names of prices."""
 
@@ -286,6 +286,7 @@ exchange = sa.Table(
     sa.Column("saved_bytes", sa.BigInteger, comment="audio that did not travel, because its id or its words did"),
     sa.Column("saved_tokens", sa.BigInteger, comment="by estimate: what speech would have cost beyond its words"),
     *(sa.Column(f"cost_{kind}", sa.BigInteger, comment="in 10**-12 of the currency") for kind in COST_KINDS),
+    sa.Column("input_cached_image", sa.BigInteger),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     sa.Index("uq_convo_exchange_owner_conversation_key", "owner", "conversation", "key", unique=True),

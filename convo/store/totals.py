@@ -24,6 +24,7 @@ USAGE_COLUMNS = tuple(field.name for field in attrs.fields(Usage))
 class Totals:
     """What a number of calls used and cost. `unpriced` calls have no known cost and are not in `cost`.
 
+    Where costs are in several currencies there is no sum: `cost.amount` is None, and `cost.unknown` says `currency`.
     A kind of tokens is None when no call told it. Answers that came too late are counted: they were billed.
     """
 
@@ -52,7 +53,8 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
         sa.func.count(),
         priced,
         sa.cast(sa.func.sum(_X.cost), sa.BigInteger),
-        sa.func.max(_X.currency),
+        sa.func.min(_X.currency).filter(_X.cost.is_not(None)),
+        sa.func.max(_X.currency).filter(_X.cost.is_not(None)),
         sa.func.max(_X.price_table),
         *(sa.cast(sa.func.sum(number).filter(_COMPARED), sa.BigInteger) for number in (_X.estimated_tokens, _X.input_tokens)),
         *sums,
@@ -64,10 +66,13 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
         statement = statement.where(_X.conversation == conversation)
     schema = connection.get_execution_options().get("convo_schema")
     options = {"schema_translate_map": {None: schema}} if schema else {}
-    calls, with_price, picos, currency, table, guess, guess_of, *used = connection.execute(
+    calls, with_price, picos, currency, another, table, guess, guess_of, *used = connection.execute(
         statement, execution_options=options
     ).one()
-    cost = Cost.from_picos(picos if calls else 0, currency=currency or "USD", table=table or "")
+    if currency == another:
+        cost = Cost.from_picos(picos if calls else 0, currency=currency or "USD", table=table or "")
+    else:
+        cost = Cost(currency="", unknown=("currency",), table=table or "")
     return Totals(calls, Usage(**dict(zip(USAGE_COLUMNS, used, strict=True))), cost, calls - with_price, guess, guess_of)
 
 
@@ -79,9 +84,14 @@ def was_billed() -> sa.ColumnElement[bool]:
 
 def usage_columns(usage: Usage, cost: Cost) -> dict[str, Any]:
     """Give the columns of an exchange that say what it used and cost."""
+    return {**{name: getattr(usage, name) for name in USAGE_COLUMNS}, **cost_columns(cost)}
+
+
+def cost_columns(cost: Cost) -> dict[str, Any]:
+    """Give the columns of an exchange that say what it cost."""
     return {
-        **{name: getattr(usage, name) for name in USAGE_COLUMNS},
         "cost": cost.picos,
         "currency": cost.currency,
         "price_table": cost.table,
+        **{f"cost_{kind}": part for kind, part in cost.parts().items()},
     }

@@ -87,7 +87,7 @@ class Driver:
             return called(effect.function, effect.arguments, effect.named)
         if isinstance(effect, Invoke):
             raw = attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.arguments)
-            return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
+            return Told.of(raw, self.tools.now())
         with self.heartbeat.keeping(effect.lease):
             return self._perform_kept(effect)
 
@@ -98,7 +98,7 @@ class Driver:
         if isinstance(effect, Together):
             return [self._perform_all(steps) for steps in effect.steps]
         raw = attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.request)
-        return Told(raw.parse(), {name.lower(): value for name, value in raw.headers.items()}, self.tools.now())
+        return Told.of(raw, self.tools.now())
 
     def _renew(self, lease: Lease) -> object:
         until = self.tools.now() + LEASE

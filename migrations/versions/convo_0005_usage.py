@@ -16,7 +16,7 @@ depends_on = None
 INSTANT = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
 KINDS = (
     "text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write",
-    "minutes_in", "minutes_out", "characters_in",
+    "minutes_in", "minutes_out", "characters_in", "cached_image_in",
 )  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("saved_bytes", sa.BigInteger(), comment="audio that did not travel, because its id or its words did"),
         sa.Column("saved_tokens", sa.BigInteger(), comment="by estimate: what speech would have cost beyond its words"),
         *(sa.Column(f"cost_{kind}", sa.BigInteger(), comment="in 10**-12 of the currency") for kind in KINDS),
+        sa.Column("input_cached_image", sa.BigInteger()),
     )
     for column in columns:
         op.add_column("convo_exchange", column)

@@ -41,6 +41,8 @@ currency = "EUR"
 [models."gpt-4o-mini".prices]
 text_in = 0
 text_out = 0
+[models."gpt-4o".prices]
+source = "nobody knows"
 """
 NOTHING = Policy(budgets=Budget(tokens=0))
 

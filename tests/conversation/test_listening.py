@@ -103,8 +103,8 @@ def test_a_response_is_recorded_with_what_it_used_and_cost(chat: Any) -> None:
     assert isinstance(reply, convo.Reply)
     assert (reply.text, reply.finish_reason, reply.model, reply.spoken) == ("hi", "completed", MODEL, True)
     assert (reply.usage.input_cached, reply.usage.input_cached_audio, reply.usage.output_audio) == (64, 4, 91)
-    text = 119 * 4 + 30 * 24
-    assert reply.cost.amount == (Decimal(text + 9 * 32 + 91 * 64) + 4 * Decimal("0.40")) / 10**6
+    text = (119 - 60) * 4 + 30 * 24
+    assert reply.cost.amount == (Decimal(text + 9 * 32 + 91 * 64) + 64 * Decimal("0.40")) / 10**6
     assert chat.usage().calls == 1
     assert chat.usage().cost.amount == reply.cost.amount
     assert reply.raw["id"] == script.events[-1]["response"]["id"]

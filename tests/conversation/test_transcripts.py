@@ -6,6 +6,7 @@ import asyncio
 import base64
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -252,7 +253,8 @@ def test_what_is_billed_by_its_length_is_kept_with_the_call(store: Any, client: 
     chat.add(unheard())
     chat.transcribe(client, model="whisper-1")
     used = chat.usage()
-    assert (used.calls, used.usage.input_tokens, used.unpriced) == (1, None, 1)
+    assert (used.calls, used.usage.input_tokens, used.usage.input_milliseconds, used.unpriced) == (1, None, 1_000, 0)
+    assert used.cost.amount == Decimal("0.0001")
     columns = tables.exchange.c
     (raw,) = ran(chat, sa.select(columns.raw).where(columns.owner == chat.owner, columns.api == "transcriptions"))
     assert '"seconds":1' in raw
