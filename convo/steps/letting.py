@@ -30,11 +30,18 @@ PAGE = 50
 
 
 def let_go_if_answered(place: Place, branch: UUID, position: int, reply: Draft) -> Steps[None]:
-    """Let users' recordings go that a recorded reply has answered, where none are kept; one that calls tools has not yet.
+    """`let_answered_go` after a reply has been recorded; one that calls tools has answered nothing yet."""
+    if place.tools.keep == "none" and reply.role == "assistant" and not reply.at(position, 0).tool_calls:
+        yield from let_answered_go(place, branch, position)
 
-    The reply is in the log whatever happens here: what is left, `prune` lets go.
+
+def let_answered_go(place: Place, branch: UUID, position: int) -> Steps[None]:
+    """Let users' recordings before a position go, where none are kept, that the requests of replies have held.
+
+    On each line that is shown with a recording such a reply has to follow it (see `convo.store.letting`). The replies are in
+    the log whatever happens here: what is left, `prune` lets go.
     """
-    if place.tools.keep != "none" or reply.role != "assistant" or reply.at(position, 0).tool_calls:
+    if place.tools.keep != "none":
         return
     from convo.store import letting
 

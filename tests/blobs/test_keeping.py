@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import convo
 from tests.support.builders import recording, wav
+from tests.support.realtime import MODEL, Script, spoken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,10 +45,10 @@ def test_the_reply_that_is_returned_has_its_bytes_and_nobody_else_gets_them(
     reply = chat.send(world.client, recording(), **VOICE, key="k")
     assert reply.audio.data[:4] == b"RIFF"
 
-    spoken = chat.history()[1]
-    assert (spoken.audio.transcript, spoken.audio.duration) == (reply.audio.transcript, reply.audio.duration)
+    stored = chat.history()[1]
+    assert (stored.audio.transcript, stored.audio.duration) == (reply.audio.transcript, reply.audio.duration)
     with pytest.raises(convo.AudioDropped, match="keep_audio"):
-        chat.load(spoken.audio)
+        chat.load(stored.audio)
     again = chat.send(world.client, recording(), **VOICE, key="k")
     assert again.replayed
     assert again.text == reply.text
@@ -102,6 +104,78 @@ def test_with_none_a_call_that_failed_keeps_the_recording_for_the_next_try(world
     chat.send(world.client, recording(), **VOICE, key="k")
     assert fake.last.body["messages"][0]["content"][0]["type"] == "input_audio"
     assert kept(store) == 0
+
+
+@pytest.mark.parametrize("how", ["at once", "prune"])
+def test_a_recording_that_no_request_held_stays_though_a_reply_came_after_it(world: World, fake: FakeAPI, how: str) -> None:
+    store = world.open(keep_audio="none" if how == "at once" else "all")
+    chat = store.create()
+    chat.add(recording())
+    request = chat.request("gpt-audio-1.5", client=world.client, voice="alloy", format="wav")
+    chat.add(recording(data=wav(0.3)))
+    with fake.client() as client:
+        chat.record(client.chat.completions.create(**request), request)
+    store.prune(keep_audio="none")
+    assert dropped(chat) == [True, False, True]
+    chat.send(world.client, **VOICE)
+    store.prune(keep_audio="none")
+    assert dropped(chat) == [True, True, True, True]
+
+
+@pytest.mark.parametrize("answer", ["speak", "add", "import"])
+def test_what_is_no_answer_of_the_model_lets_no_recording_go(world: World, answer: str) -> None:
+    store = world.open()
+    said = {"role": "assistant", "content": "One moment"}
+    sound = {"data": b64encode(recording().data).decode(), "format": "wav"}
+    asked = {"role": "user", "content": [{"type": "input_audio", "input_audio": sound}]}
+    chat = store.create(messages=[asked, said] if answer == "import" else [asked])
+    if answer == "speak":
+        chat.speak(world.client, "One moment.", model="gpt-4o-mini-tts", voice="alloy")
+    elif answer == "add":
+        chat.add(said)
+    store.prune(keep_audio="none")
+    assert dropped(chat)[0] is False
+
+
+@pytest.mark.parametrize("how", ["at once", "prune"])
+def test_a_recording_stays_while_a_fork_shows_it_without_an_answer(world: World, how: str) -> None:
+    store = world.open(keep_audio="none" if how == "at once" else "all")
+    chat = store.create()
+    chat.add(recording())
+    waiting = chat.fork()
+    chat.send(world.client, **VOICE)
+    answered = chat.fork()
+    store.prune(keep_audio="none")
+    assert dropped(waiting) == [False]
+    waiting.send(world.client, **VOICE)
+    store.prune(keep_audio="none")
+    assert [dropped(one) for one in (chat, waiting, answered)] == [[True, True]] * 3
+
+
+def test_a_reply_that_is_taken_back_has_its_recording_for_the_next_one(world: World) -> None:
+    store = world.open()
+    chat = store.create()
+    chat.send(world.client, recording(), **VOICE)
+    chat.regenerate()
+    store.prune(keep_audio="none")
+    assert dropped(chat) == [False]
+    chat.send(world.client, **VOICE)
+    store.prune(keep_audio="none")
+    assert dropped(chat) == [True, True]
+
+
+def test_a_session_lets_go_of_what_it_has_heard_and_answered(world: World) -> None:
+    chat = world.open(keep_audio="none").create()
+    script = Script()
+    script.speech("hello", 120, seed=2)
+    script.respond(spoken("good morning", 300, seed=3))
+    script.speech("what else", 120, seed=4)
+    chat.add(recording())
+    with chat.listen(MODEL) as heard:
+        for event in script.events:
+            heard.feed(event)
+    assert [m.role for m in chat.history()] == ["user", "user", "assistant", "user"]
+    assert dropped(chat) == [False, True, True, False]
 
 
 def test_the_same_bytes_stay_while_another_message_keeps_them(world: World, blobs: Any) -> None:
