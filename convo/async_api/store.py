@@ -52,8 +52,8 @@ class AsyncStore:
     `blobs` says where bytes live: None, in the database; a `FolderBlobs` or `BucketBlobs`, in it; of several the first takes
     new bytes. All are read, and the database always is. `keep_audio` says which audio is kept: "all"; "user", users' recordings
     and not the audio of replies (the reply that `send` gives has its bytes all the same); "none", recordings only until a
-    reply is recorded whose request held them, in each conversation that shows them; a timedelta, all of it until `prune()` finds it older. Of audio that was let go
-    its transcript stays, and is sent for it.
+    reply is recorded whose request held them, in each conversation that shows them; a timedelta, all of it until `prune()`
+    finds it older. Of audio that was let go its transcript stays, and is sent for it.
     A store belongs to the event loop that first used it.
     """
 

@@ -121,9 +121,11 @@ def _due(keep: Keep, now: int) -> tuple[Due | None, int | None]:
 
 def _collected(pruning: _Pruning) -> Steps[None]:
     """Delete what nothing refers to, page by page; what others refer to again meanwhile stays."""
+    from convo.store import letting
+
     after, owner = "", pruning.owner
     while page := (yield from read(blobs.unused, owner, after, PAGE, pruning.tools.now())):
         digests = [digest for digest, _ in page]
-        gone = yield from write(blobs.collect, owner, digests, pruning.tools.now())
+        gone = yield from write(letting.collect, owner, digests, pruning.tools.now())
         yield from pruning.took(0, gone, len(digests))
         after = digests[-1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import openai
 import pytest
 
 import convo
+from convo.store import letting, moving
 from tests.support.builders import recording, wav
 from tests.support.realtime import MODEL, Script, spoken
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from convo.testing import FakeAPI, FixedClock
-    from tests.conftest import World
+    from tests.conftest import Database, World
 
 VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "wav"}
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -219,6 +222,38 @@ def test_many_recordings_go_in_short_transactions(world: World, clock: FixedCloc
     assert (done.recordings, done.blobs) == (122, 122)
     assert len(told) >= 3
     assert kept(store) == 0
+
+
+def test_what_is_pruned_while_its_conversation_moves_waits_for_the_move(
+    world: World, database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "postgresql":
+        pytest.skip("one writer at a time")
+    store, pruner = world.open(), convo.Store(database.url, clock=clock, **database.options)
+    chat = store.create()
+    chat.add(recording())
+    clock.advance(10_800)
+    write, let_go = moving._write_conversation, letting.let_go
+    tries: list[Any] = []
+
+    def counted(*arguments: Any) -> letting.LetGo:
+        tries.append(arguments)
+        return let_go(*arguments)
+
+    def while_pruned(*arguments: Any) -> None:
+        done.append(pool.submit(pruner.prune, keep_audio=timedelta(microseconds=1)))
+        with suppress(TimeoutError):
+            done[0].result(0.2)
+        write(*arguments)
+
+    done: list[Future[convo.Pruned]] = []
+    with pruner, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(moving, "_write_conversation", while_pruned)
+        monkeypatch.setattr(letting, "let_go", counted)
+        chat.move_to(f"{chat.owner}-other")
+        assert done[0].result() == convo.Pruned()
+    assert (len(done), len(tries)) == (1, 1), "neither was sent away by a deadlock"
+    assert chat.load(chat.history()[0].audio).data == recording().data
 
 
 def test_what_was_stored_before_the_policy_goes_with_the_next_prune(world: World, clock: FixedClock) -> None:
