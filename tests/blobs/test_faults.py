@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from convo.testing import FakeAPI, FixedClock
-    from tests.conftest import World
+    from tests.conftest import Database, World
 
 VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "wav"}
 DAYS = 3 * 86_400
@@ -475,3 +476,28 @@ def test_a_bucket_that_goes_away_is_an_error_to_try_again_and_loses_nothing(worl
     same = back.get(chat.id)
     same.add(recording(data=wav(4.0)))
     assert [same.load(message.audio).loaded for message in same.history()] == [True, True]
+
+
+# --- what takes longer than bytes wait ---------------------------------------------------------------
+
+
+def test_an_import_that_takes_hours_has_all_of_its_bytes(
+    world: World, database: Database, failing: Failing, clock: FixedClock
+) -> None:
+    store = world.open(blobs=failing)
+    sounds = [b64encode(wav(0.2 + number / 10)).decode() for number in range(3)]
+    parts = [{"type": "input_audio", "input_audio": {"format": "wav", "data": sound}} for sound in sounds]
+    pruned: list[convo.Pruned] = []
+
+    def slowly() -> None:
+        clock.advance(25 * 60)
+        if len(names(failing.inner)) == len(parts) and not pruned:
+            with convo.Store(database.url, clock=clock, blobs=failing.inner, **database.options) as worker:
+                pruned.append(worker.prune())
+
+    failing.after["put"] = slowly
+    chat = store.create(messages=[{"role": "user", "content": [part]} for part in parts])
+    assert [one.blobs for one in pruned] == [1]
+    for message in chat.history():
+        assert chat.load(message.audio).loaded
+    assert kinds(store) == []
