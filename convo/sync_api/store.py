@@ -296,7 +296,8 @@ class Store:
     ) -> Pruned:
         """Let audio go that the store is not to keep, then delete bytes that nothing has referred to for an hour.
 
-        What a recording was converted to goes with it; `dry_run` does not count that.
+        What a recording was converted to goes with it; `dry_run` does not count that. Objects in blob stores that no row names
+        are deleted once they are a day old, such as those of a redaction inside a transaction of the caller's.
 
         `keep_audio` is that of the store where it is not given. With `dry_run` nothing is written, and what would be done is
         counted. Each transaction is short, others may work meanwhile, and a call that was interrupted is made again.
