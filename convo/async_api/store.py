@@ -52,9 +52,9 @@ class AsyncStore:
     extra `tokens` where that is installed, loaded when it is first needed (some 0.3 s), else `convo.tokens.rough_tokens`.
     `blobs` says where bytes live: None, in the database; a `FolderBlobs` or `BucketBlobs`, in it; of several the first takes
     new bytes. All are read, and the database always is. `keep_audio` says which audio is kept: "all"; "user", users' recordings
-    and not the audio of replies (the reply that `send` gives has its bytes all the same); "none", recordings only until the
-    reply that answers them is recorded; a timedelta, all of it until `prune()` finds it older. Of audio that was let go
-    its transcript stays, and is sent for it.
+    and not the audio of replies (the reply that `send` gives has its bytes all the same); "none", recordings only until a
+    reply is recorded whose request held them, in each conversation that shows them; a timedelta, all of it until `prune()`
+    finds it older. Of audio that was let go its transcript stays, and is sent for it.
     A store belongs to the event loop that first used it.
     """
 
@@ -299,7 +299,8 @@ class AsyncStore:
     ) -> Pruned:
         """Let audio go that the store is not to keep, then delete bytes that nothing has referred to for an hour.
 
-        What a recording was converted to goes with it; `dry_run` does not count that.
+        What a recording was converted to goes with it; `dry_run` does not count that. Objects in blob stores that no row names
+        are deleted once they are a day old, such as those of a redaction inside a transaction of the caller's.
 
         `keep_audio` is that of the store where it is not given. With `dry_run` nothing is written, and what would be done is
         counted. Each transaction is short, others may work meanwhile, and a call that was interrupted is made again.

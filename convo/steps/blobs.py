@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.blobs.places import Object
 from convo.blobs.protocol import object_name
@@ -13,12 +13,16 @@ from convo.store import blobs
 from convo.store.blobs import Held, Looked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy.engine import Connection
 
     from convo.blobs import BlobStore
+    from convo.blobs.places import Places
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 
+R = TypeVar("R", bound=tuple[Any, ...])
 TRIES = 4
 """How often bytes are looked for that others move meanwhile."""
 
@@ -78,15 +82,33 @@ def fetched(tools: Tools, owner: str, looked: Looked) -> Steps[dict[str, bytes]]
     raise BlobNotFound(away[0].digest)
 
 
-def objects_deleted(tools: Tools, gone: Iterable[Held], *, at_once: bool = False) -> Steps[None]:
-    """Delete objects whose rows are gone. What cannot be deleted now is found by `doctor`.
+def within_reach(connection: Connection, places: Places, work: Callable[..., R], *arguments: Any) -> R:
+    """Do a unit of work that gives, last, the bytes that are gone; nothing is done where their objects cannot be deleted.
 
-    Inside a caller's transaction they stay: it may be rolled back; unless `at_once`: then no row has ever named them.
+    Raises `UnknownBlobStore` for bytes in a blob store that this store was not given, which rolls the work back.
     """
-    if tools.held and not at_once:
-        return
+    done = work(connection, *arguments)
+    gone: Iterable[Held] = done[-1]
     for held in gone:
-        store = tools.blobs.get(held.place) if held.place is not None else None
-        if store is not None:
+        if held.place is not None:
+            places.named(held.place, held.digest)
+    return done
+
+
+def objects_deleted(tools: Tools, gone: Iterable[Held], *, at_once: bool = False) -> Steps[list[Held]]:
+    """Delete objects whose rows are gone; give those of the bytes that are nowhere any more.
+
+    What cannot be deleted now is a leftover, which `prune` and `doctor` find later. Inside a caller's transaction all stay:
+    it may be rolled back; unless `at_once`: then no row has ever named them.
+    """
+    deleted: list[Held] = []
+    for held in gone:
+        if held.place is None:
+            deleted.append(held)
+            continue
+        store = tools.blobs.get(held.place)
+        if store is not None and (at_once or not tools.held):
             with suppress(Exception):
                 yield from call(store.delete, (held.name,), {})
+                deleted.append(held)
+    return deleted

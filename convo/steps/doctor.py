@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from convo.checks import check_type
-from convo.errors import ConversationNotFound, CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed
+from convo.errors import ConversationNotFound, CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed, UnknownBlobStore
 from convo.findings import Finding
 from convo.steps import objects
-from convo.steps.blobs import objects_deleted
+from convo.steps.blobs import objects_deleted, within_reach
 from convo.steps.effects import read, write
 from convo.steps.place import Place
 from convo.steps.settling import settled
@@ -23,10 +23,14 @@ from convo.store.doctor.page import Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from sqlalchemy.engine import Connection
+
     from convo.blobs import BlobStore
     from convo.errors import StoreError
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
+    from convo.store.blobs import Held
+    from convo.store.doctor import Repair
     from convo.store.doctor.page import After, Check
 
 CAP = 100
@@ -57,8 +61,12 @@ class _Examination:
             return finding
         if finding.kind == "exchange_expired":
             yield from self._settled(finding)
-        gone = yield from write(doctor.repairs()[finding.kind], finding, self.tools.now())
-        yield from objects_deleted(self.tools, gone or ())
+        repair, now = doctor.repairs()[finding.kind], self.tools.now()
+        try:
+            (gone,) = yield from write(within_reach, self.tools.blobs, _repaired, repair, finding, now)
+        except UnknownBlobStore:  # told once for all of them
+            return finding
+        yield from objects_deleted(self.tools, gone)
         return attrs.evolve(finding, repaired=True)
 
     def take_left(self, finding: Finding, store: BlobStore, name: str) -> Steps[None]:
@@ -141,6 +149,10 @@ def examined(
         yield from _rows(examination, scope, doctor.checks(verify=verify))
         yield from _objects(examination, scope, verify=verify)
     return examination.result()
+
+
+def _repaired(connection: Connection, repair: Repair, finding: Finding, now: int) -> tuple[list[Held]]:
+    return (repair(connection, finding, now) or [],)
 
 
 def _checked(what: str, check: Callable[..., list[Finding]], *arguments: str) -> Steps[list[Finding]]:

@@ -10,14 +10,16 @@ import attrs
 
 from convo.errors import ConvoError, HeldTransaction, InputError
 from convo.keeping import Pruned, check_keep
-from convo.steps.blobs import objects_deleted
+from convo.steps import objects
+from convo.steps.blobs import objects_deleted, within_reach
 from convo.steps.effects import read, write
 from convo.store import blobs, relocating
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from uuid import UUID
 
+    from convo.blobs import BlobStore, Stored
     from convo.keeping import Keep
     from convo.messages import Draft
     from convo.steps.effects import Steps
@@ -30,17 +32,25 @@ PAGE = 50
 
 
 def let_go_if_answered(place: Place, branch: UUID, position: int, reply: Draft) -> Steps[None]:
-    """Let users' recordings go that a recorded reply has answered, where none are kept; one that calls tools has not yet.
+    """`let_answered_go` after a reply has been recorded; one that calls tools has answered nothing yet."""
+    if place.tools.keep == "none" and reply.role == "assistant" and not reply.at(position, 0).tool_calls:
+        yield from let_answered_go(place, branch, position)
 
-    The reply is in the log whatever happens here: what is left, `prune` lets go.
+
+def let_answered_go(place: Place, branch: UUID, position: int) -> Steps[None]:
+    """Let users' recordings before a position go, where none are kept, that the requests of replies have held.
+
+    On each line that is shown with a recording such a reply has to follow it (see `convo.store.letting`). The replies are in
+    the log whatever happens here: what is left, `prune` lets go.
     """
-    if place.tools.keep != "none" or reply.role != "assistant" or reply.at(position, 0).tool_calls:
+    if place.tools.keep != "none":
         return
     from convo.store import letting
 
     with suppress(ConvoError):
-        done = yield from write(letting.answered, place.owner, branch, position, place.tools.now())
-        yield from objects_deleted(place.tools, done.gone)
+        tools = place.tools
+        done = yield from write(within_reach, tools.blobs, letting.answered, place.owner, branch, position, tools.now())
+        yield from objects_deleted(tools, done.gone)
 
 
 @attrs.define
@@ -56,12 +66,14 @@ class _Pruning:
 
     def took(self, recordings: int, gone: Iterable[Held], steps: int) -> Steps[None]:
         """Delete objects, count, and tell."""
-        gone = list(gone)
-        yield from objects_deleted(self.tools, gone)
+        self.count(recordings, (yield from objects_deleted(self.tools, gone)), steps)
+
+    def count(self, recordings: int, gone: Sequence[Held | Stored], steps: int) -> None:
+        """Count what is deleted, and tell."""
         self.result = Pruned(
             self.result.recordings + recordings,
             self.result.blobs + len(gone),
-            self.result.bytes + sum(held.size for held in gone),
+            self.result.bytes + sum(one.size for one in gone),
         )
         self.steps += steps
         self.tell()
@@ -78,17 +90,8 @@ def pruned(
     """Let audio go, and collect; see `Store.prune`."""
     from convo.store import letting
 
-    if progress is not None and not callable(progress):
-        reason = f"progress= is a {type(progress).__name__}; pass a function"
-        raise InputError(reason)
+    owner = _checked(tools, owner, progress, dry_run=dry_run)
     what, cutoff = _due(tools.keep if keep is None else check_keep(keep), tools.now())
-    if not dry_run:
-        tools.check_writable()
-        if tools.held:
-            raise HeldTransaction("prune()", "bytes are deleted")
-    if owner is None:
-        reason = "prune() is for one owner at a time: use store.owned_by(owner) for each of store.owners()"
-        raise InputError(reason)
     for place, _, _ in (yield from read(relocating.totals, owner)):
         if place is not None:
             tools.blobs.named(place)
@@ -96,13 +99,47 @@ def pruned(
     if dry_run or progress is not None:
         number, volume = yield from read(letting.count_unused, owner, what, cutoff, tools.now())
         if dry_run:
-            return Pruned(due, number, volume)
+            left: list[Stored] = [one for found in (yield from _left(tools, owner)) for one in found[1]]
+            return Pruned(due, number + len(left), volume + sum(one.size for one in left))
     pruning = _Pruning(tools, owner, progress, due + (number if progress is not None else 0))
     pruning.tell()
-    while what and (done := (yield from write(letting.let_go, owner, what, cutoff, tools.now()))).recordings:
+    work = (within_reach, tools.blobs, letting.let_go, owner, what, cutoff)
+    while what and (done := (yield from write(*work, tools.now()))).recordings:
         yield from pruning.took(done.recordings, done.gone, done.recordings)
     yield from _collected(pruning)
+    yield from _swept(pruning)
     return pruning.result
+
+
+def _checked(tools: Tools, owner: str | None, progress: object, *, dry_run: bool) -> str:
+    """Give the owner back. Raises `InputError`, `ReadOnlyView`, `HeldTransaction`."""
+    if progress is not None and not callable(progress):
+        reason = f"progress= is a {type(progress).__name__}; pass a function"
+        raise InputError(reason)
+    if not dry_run:
+        tools.check_writable()
+        if tools.held:
+            raise HeldTransaction("prune()", "bytes are deleted")
+    if owner is None:
+        reason = "prune() is for one owner at a time: use store.owned_by(owner) for each of store.owners()"
+        raise InputError(reason)
+    return owner
+
+
+def _swept(pruning: _Pruning) -> Steps[None]:
+    """Delete objects that no row names."""
+    for store, left in (yield from _left(pruning.tools, pruning.owner)):
+        for one in left:
+            if (yield from objects.deleted(store, pruning.owner, one.name)):
+                pruning.count(0, [one], 0)
+
+
+def _left(tools: Tools, owner: str) -> Steps[list[tuple[BlobStore, list[Stored]]]]:
+    """Find the objects of an owner that no row names, and have not for a day; see `doctor`."""
+    found: dict[BlobStore, list[Stored]] = {}
+    for store in tools.blobs.all():
+        found[store] = yield from objects.left_of(tools, store, owner)
+    return list(found.items())
 
 
 def _due(keep: Keep, now: int) -> tuple[Due | None, int | None]:
@@ -114,9 +151,11 @@ def _due(keep: Keep, now: int) -> tuple[Due | None, int | None]:
 
 def _collected(pruning: _Pruning) -> Steps[None]:
     """Delete what nothing refers to, page by page; what others refer to again meanwhile stays."""
+    from convo.store import letting
+
     after, owner = "", pruning.owner
     while page := (yield from read(blobs.unused, owner, after, PAGE, pruning.tools.now())):
         digests = [digest for digest, _ in page]
-        gone = yield from write(blobs.collect, owner, digests, pruning.tools.now())
+        gone = yield from write(letting.collect, owner, digests, pruning.tools.now())
         yield from pruning.took(0, gone, len(digests))
         after = digests[-1]

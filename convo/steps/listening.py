@@ -22,7 +22,7 @@ from convo.reply import reply_of
 from convo.steps.beside import used
 from convo.steps.effects import read, unless_taken, write
 from convo.steps.ending import persisted
-from convo.steps.letting import let_go_if_answered
+from convo.steps.letting import let_answered_go
 from convo.steps.log import AGAIN, put_media, shown_branch
 from convo.steps.requests import target_of
 from convo.steps.truncating import truncated
@@ -30,6 +30,7 @@ from convo.store import exchanges, log
 from convo.store.append import Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from convo.intake.realtime_outcomes import Outcome
@@ -147,7 +148,6 @@ def _recorded(listening: Listening, found: Final) -> Steps[Message | None]:
         found = attrs.evolve(found, draft=draft)
         message = yield from _appended(listening, found, key, now)
         if message is not None:
-            yield from let_go_if_answered(place, _branch(listening), message.position, draft)
             return message
         known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
         if known is None:
@@ -276,7 +276,7 @@ def _billed(listening: Listening, found: Ended) -> Steps[Reply | None]:
     row = _call(listening, found.session, found.response, found.raw) | {
         "api": "realtime", "model": model.name, "answered_by": found.model and printable(found.model, NAME_COLUMN),
         "status": "failed" if not where and interrupted else "interrupted" if interrupted else "done",
-        "position": max((position for _, position in where), default=None),
+        "position": max((position for _, position in where), default=None), "seen": _heard_before(message, where),
         "finish_reason": printable(found.finish_reason, 100), "error": found.error and printable(found.error, 100),
         "voice": found.voice and printable(found.voice, 100), "format": found.format and printable(found.format, 100),
         "spoken": message is not None and isinstance(message.raw.get("audio"), dict),
@@ -287,7 +287,19 @@ def _billed(listening: Listening, found: Ended) -> Steps[Reply | None]:
     fresh = yield from _kept(row)
     listening.messages.pop(found.response, None)
     listening.times.pop(found.response, None)
+    if fresh and message is not None:
+        yield from let_answered_go(listening.place, _branch(listening), message.position)
     return reply_of(message, row, replayed=not fresh) if message is not None and fresh else None
+
+
+def _heard_before(message: Message | None, where: Sequence[Place_]) -> int | None:
+    """Give the position up to which a response has heard the session: what came while it spoke stands after its items.
+
+    None where it has said nothing, or calls a tool, and has answered nothing yet.
+    """
+    if message is None or message.tool_calls:
+        return None
+    return min(position for _, position in where) - 1 if where else None
 
 
 def _call(listening: Listening, session: str, name: str, raw: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from convo.canonical import encode
 from convo.errors import ConflictError, InvalidMetadata
 from convo.metadata import MAX_KEYS, check_pair
-from convo.steps.blobs import TRIES, get, objects_deleted, put_object
+from convo.steps.blobs import TRIES, get, objects_deleted, put_object, within_reach
 from convo.steps.branches import check_position
 from convo.steps.effects import read, write
 from convo.steps.log import AGAIN
@@ -49,7 +49,9 @@ def redact(place: Place, position: int) -> Steps[None]:
 
     place.tools.check_writable()
     check_position(position)
-    found, gone = yield from write(redaction.redact, place.owner, place.found.id, position, place.tools.now())
+    found, gone = yield from write(
+        within_reach, place.tools.blobs, redaction.redact, place.owner, place.found.id, position, place.tools.now()
+    )  # fmt: skip
     place.now_found(found)
     yield from objects_deleted(place.tools, gone)
 
@@ -63,7 +65,9 @@ def move_to(place: Place, owner: str) -> Steps[None]:
         return
     tools = place.tools
     for _ in range(TRIES):
-        found, held = yield from write(moving.move, place.owner, place.found.id, owner, tools.now(), tools.new_id)
+        found, held = yield from write(
+            within_reach, tools.blobs, moving.move, place.owner, place.found.id, owner, tools.now(), tools.new_id
+        )
         if found is not None:
             place.now_found(found)
             yield from objects_deleted(tools, held)

@@ -103,13 +103,25 @@ def leftovers(tools: Tools, scope: Scope) -> Steps[tuple[list[tuple[Finding, Blo
     failed: list[Finding] = []
     for store in stores:
         try:
-            pages = store.objects("" if scope.owner is None else prefix_of(scope.owner))
-            while page := (yield from call(_next, (pages,), {})):
-                old = [one for one in page if one.written < scope.now - LEFT_AFTER]
-                found += yield from _unnamed(store, old, known)
+            left = yield from _listed(store, "" if scope.owner is None else prefix_of(scope.owner), known, scope.now)
+            found += [(_left(store, one, owner), store, one.name) for one, owner in left]
         except StoreError as error:
             failed.append(_failed(store.name, error))
     return found, failed
+
+
+def left_of(tools: Tools, store: BlobStore, owner: str) -> Steps[list[Stored]]:
+    """Find the objects of an owner that are a day old and older and no row names. Raises what the blob store raises."""
+    prefix = prefix_of(owner)
+    return [one for one, _ in (yield from _listed(store, prefix, {prefix: owner}, tools.now()))]
+
+
+def _listed(store: BlobStore, prefix: str, known: dict[str, str], now: int) -> Steps[list[tuple[Stored, str | None]]]:
+    found: list[tuple[Stored, str | None]] = []
+    pages = store.objects(prefix)
+    while page := (yield from call(_next, (pages,), {})):
+        found += yield from _unnamed(store, [one for one in page if one.written < now - LEFT_AFTER], known)
+    return found
 
 
 def _next(pages: Iterator[Sequence[Stored]]) -> Sequence[Stored] | None:
@@ -117,17 +129,16 @@ def _next(pages: Iterator[Sequence[Stored]]) -> Sequence[Stored] | None:
     return next(filter(None, pages), None)
 
 
-def _unnamed(
-    store: BlobStore, page: Sequence[Stored], known: dict[str, str]
-) -> Steps[list[tuple[Finding, BlobStore, str]]]:  # fmt: skip
+def _unnamed(store: BlobStore, page: Sequence[Stored], known: dict[str, str]) -> Steps[list[tuple[Stored, str | None]]]:
+    """Give the objects of a page that no row names, and whose they are."""
     by_owner: dict[str | None, list[tuple[Stored, str]]] = defaultdict(list)
     for one in page:
         if match := OBJECT.fullmatch(one.name.removesuffix(PART)):
             by_owner[known.get(one.name[:17])].append((one, match["digest"]))
-    found: list[tuple[Finding, BlobStore, str]] = []
+    found: list[tuple[Stored, str | None]] = []
     for owner, objects in by_owner.items():
         named = set() if owner is None else (yield from read(checks.named, owner, store.name, [digest for _, digest in objects]))
-        found += [(_left(store, one, owner), store, one.name) for one, _ in objects if one.name not in named]
+        found += [(one, owner) for one, _ in objects if one.name not in named]
     return found
 
 
@@ -137,9 +148,11 @@ def _left(store: BlobStore, one: Stored, owner: str | None) -> Finding:
     return Finding("blob_object_left", "note", f"{what}; {whose}", owner=owner, repairable=owner is not None)
 
 
-def deleted(store: BlobStore, owner: str, name: str) -> Steps[None]:
+def deleted(store: BlobStore, owner: str, name: str) -> Steps[bool]:
     """Delete an object, unless a row names it by now."""
     match = OBJECT.fullmatch(name.removesuffix(PART))
     named = (yield from read(checks.named, owner, store.name, [match["digest"]])) if match else {name}
-    if name not in named:
-        yield from call(store.delete, (name,), {})
+    if name in named:
+        return False
+    yield from call(store.delete, (name,), {})
+    return True

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from convo.checks import check_type
 from convo.content import message_drafts
-from convo.errors import InputError, StoreError
+from convo.errors import ConflictError, InputError, StoreError
 from convo.ids import as_uuid, place_after
 from convo.keeping import as_kept
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
-from convo.steps.blobs import put
+from convo.steps.blobs import TRIES, put
 from convo.steps.effects import read, upgrade, write
-from convo.steps.log import instructions_draft
+from convo.steps.log import AGAIN, instructions_draft
 from convo.steps.place import Place
 from convo.steps.settling import settled_if_left
 from convo.store import conversations, schema, totals
@@ -52,14 +52,18 @@ def create(
     drafts = [*([] if instructions is None else [instructions_draft(instructions)]), *message_drafts(messages)]
     labels, name, now = encode_metadata(metadata), check_title(title), tools.now()
     drafts = [as_kept(draft, tools.keep, now) for draft in drafts]
-    pieces = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.dropped is None}
-    for digest, data in pieces.items():
-        yield from put(tools, owner, digest, data or b"", now)
-    return (
-        yield from write(
-            conversations.create, owner, tools.new_id(), tools.new_id(), now, key=key, title=name, metadata=labels, drafts=drafts
-        )
-    )
+    pieces = {piece.digest: piece.data or b"" for draft in drafts for piece in draft.media if piece.dropped is None}
+    lacking: Iterable[str] = pieces
+    for _ in range(TRIES):
+        for digest in lacking:
+            yield from put(tools, owner, digest, pieces[digest], tools.now())
+        found, lacking = yield from write(
+            conversations.create_with, owner, tools.new_id(), tools.new_id(), tools.now(), sorted(pieces),
+            key=key, title=name, metadata=labels, drafts=drafts,
+        )  # fmt: skip
+        if found is not None:
+            return found
+    raise ConflictError(AGAIN)
 
 
 def get(tools: Tools, owner: str | None, identifier: UUID | str | None, key: str | None) -> Steps[Found]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from convo.canonical import decode, encode
 from convo.errors import ConversationNotFound
 from convo.messages import text_of
-from convo.store import branches, tables
+from convo.store import blobs, branches, tables
 from convo.store.append import Entry, Guard, append_in_steps
 from convo.store.statements import Statement, micros
 
@@ -117,6 +117,19 @@ def create(
     return get(connection, owner, id_=id_)
 
 
+def create_with(
+    connection: Connection, owner: str, id_: UUID, branch: UUID, now: int, digests: Sequence[str], *,
+    key: str | None, title: str | None, metadata: str | None, drafts: Sequence[Draft],
+) -> tuple[Found | None, list[str]]:  # fmt: skip
+    """`create`, once all bytes are here; else None, and those that a collector has taken since they were put.
+
+    The bytes count as put now, so that none goes before this transaction ends. `digests` are in order.
+    """
+    if lacking := [digest for digest in digests if not blobs.refresh(connection, owner, digest, now)]:
+        return None, lacking
+    return create(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata, drafts=drafts), []
+
+
 def insert_like(
     connection: Connection, owner: str, other: UUID, id_: UUID, branch: UUID, now: int, *,
     key: str | None, title: str | None, metadata: str | None,
@@ -147,6 +160,11 @@ def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, k
 def exists(connection: Connection, owner: str, id_: UUID) -> bool:
     """Say whether the owner has a conversation with this id."""
     return _by_id.one(connection, owner=owner, id=id_) is not None
+
+
+def has_key(connection: Connection, owner: str, key: str) -> bool:
+    """Say whether the owner has a conversation of this key."""
+    return _by_key.one(connection, owner=owner, key=key) is not None
 
 
 def find(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from convo.store import blobs, tables
+from convo.store import blobs, deletion, tables
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
     from convo.store.blobs import Held
 
-_A, _M, _S, _X, _L = tables.attachment.c, tables.message.c, tables.segment.c, tables.exchange.c, tables.blob.c
+_A, _M, _S, _X, _B = tables.attachment.c, tables.message.c, tables.segment.c, tables.exchange.c, tables.branch.c
+_LINE = tables.segment.alias("line")
+_L, _H = _LINE.c, tables.blob.c
 Due = Literal["replies", "answered", "old"]
 """What is let go: the audio of replies; recordings of users that were answered, too; or all audio before a time."""
 _CALLS: list[sa.ColumnElement[str]] = [sa.literal_column("'tool_calls'"), sa.literal_column("'function_call'")]
 """Ends of replies that have not answered yet: the next request needs the recording again."""
+_REALTIME: sa.ColumnElement[str] = sa.literal_column("'realtime'")
 BATCH = 100
 """Recordings that one transaction lets go."""
 
@@ -43,15 +46,43 @@ def _message_of() -> sa.ColumnElement[bool]:
 
 
 def _was_answered() -> sa.ColumnElement[bool]:
-    """Whether, on some line that shows a message, a reply follows it that asks for no tool."""
-    reply = (
-        sa.select(_X.id)
-        .join_from(tables.segment, tables.exchange, (_X.owner == _S.owner) & (_X.branch == _S.branch))
-        .where(_S.owner == _A.owner, _S.source == _A.branch, _A.position.between(_S.first, _S.last))
-        .where(_X.status == sa.literal_column("'done'"), _X.position > _A.position)
-        .where(_X.finish_reason.is_(None) | _X.finish_reason.not_in(_CALLS))
+    """Whether a reply answers a recording on a line, and on each of the lines that are shown with the recording on them.
+
+    A reply answers it that is whole, asks for no tool, and whose request held the recording: speech that was made of a text
+    does not, nor does a message that was added or imported, nor a reply whose request came before the recording.
+    """
+    shown = (
+        sa.select(_L.branch)
+        .join(tables.branch, (_B.owner == _L.owner) & (_B.id == _L.branch))
+        .where(*_with_recording(_L), _B.state == sa.literal_column(f"'{tables.SHOWN}'"), ~sa.exists(_replies(_L.branch)))
     )
-    return sa.exists(reply.correlate(tables.attachment))
+    return sa.exists(_replies(None).correlate(tables.attachment)) & ~sa.exists(shown.correlate(tables.attachment))
+
+
+def _with_recording(segment: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    return (segment.owner == _A.owner, segment.source == _A.branch, _A.position.between(segment.first, segment.last))
+
+
+def _replies(line: Any) -> sa.Select[Any]:
+    """The replies that answer a recording, on a line, or on any that has it."""
+    found = (
+        sa.select(_X.id)
+        .join_from(tables.segment, tables.exchange, (_X.owner == _S.owner) & (_X.branch == _S.source))
+        .where(_S.owner == _A.owner, _X.position.between(_S.first, _S.last), _X.position > _A.position)
+        .where(_X.seen >= _A.position, _X.status == sa.literal_column("'done'"))
+        .where(_X.finish_reason.is_(None) | _X.finish_reason.not_in(_CALLS))
+        .where((_X.api != _REALTIME) | _of_session())
+    )
+    if line is not None:
+        return found.where(_S.branch == line).correlate(tables.attachment, _LINE)
+    lines = sa.select(_L.branch).where(*_with_recording(_L)).correlate(tables.attachment)
+    return found.where(_S.branch.in_(lines))
+
+
+def _of_session() -> sa.ColumnElement[bool]:
+    """A session has heard what its own items brought, and nothing that was added to the log beside it."""
+    item = sa.select(_M.position).where(_message_of(), _M.api == _REALTIME)
+    return sa.exists(item.correlate(tables.attachment))
 
 
 @cache
@@ -96,7 +127,7 @@ def _select_answered() -> Any:
         .join(tables.message, _message_of())
         .where(_S.owner == sa.bindparam("owner"), _S.branch == sa.bindparam("branch"))
         .where(_A.position.between(_S.first, _S.last), _A.position <= sa.bindparam("last", type_=sa.BigInteger))
-        .where(_is_kept(), _M.role == sa.literal_column("'user'"))
+        .where(_is_kept(), _M.role == sa.literal_column("'user'"), _was_answered())
     )
     return _dropping(line)
 
@@ -111,16 +142,24 @@ _created = Statement(
 
 
 def answered(connection: Connection, owner: str, branch: UUID, position: int, now: int) -> LetGo:
-    """Let the recordings of users go that a branch shows before its reply at `position`."""
+    """Let the recordings of users go that a branch shows before its reply at `position`, and that were answered."""
+    deletion.take_turns(connection, owner)
     rows = _let_answered_go.rows(connection, owner=owner, key_owner=owner, branch=branch, last=position, now=now)
     return _gone(connection, owner, rows, now)
 
 
 def let_go(connection: Connection, owner: str, what: Due, cutoff: int | None, now: int) -> LetGo:
     """Let some of the audio go that is due, at most `BATCH` pieces of it; none: nothing is due any more."""
+    deletion.take_turns(connection, owner)
     times: Mapping[str, int | None] = {"cutoff": cutoff} if what == "old" else {}
     rows = _let_go(what).rows(connection, owner=owner, key_owner=owner, limit=BATCH, now=now, **times)
     return _gone(connection, owner, rows, now)
+
+
+def collect(connection: Connection, owner: str, digests: Sequence[str], now: int) -> list[Held]:
+    """Delete bytes that nothing refers to, in turn with others who delete (see `blobs.collect`)."""
+    deletion.take_turns(connection, owner)
+    return blobs.collect(connection, owner, digests, now)
 
 
 def _gone(connection: Connection, owner: str, rows: Sequence[Sequence[Any]], now: int) -> LetGo:
@@ -145,9 +184,9 @@ def count_unused(connection: Connection, owner: str, what: Due | None, cutoff: i
     """Count the bytes that would be deleted once what is due was let go: blobs, and their bytes."""
     unreferred = ~blobs.referred_to(due(what) if what is not None else None)
     statement = (
-        sa.select(sa.func.count(), sa.cast(sa.func.coalesce(sa.func.sum(_L.size), 0), sa.BigInteger))
+        sa.select(sa.func.count(), sa.cast(sa.func.coalesce(sa.func.sum(_H.size), 0), sa.BigInteger))
         .select_from(tables.blob)
-        .where(_L.owner == owner, unreferred, _L.created_at < now - blobs.COLLECTED_AFTER)
+        .where(_H.owner == owner, unreferred, _H.created_at < now - blobs.COLLECTED_AFTER)
     )
     number, volume = _run(connection, statement, cutoff, what).one()
     return int(number), int(volume)

@@ -54,6 +54,7 @@ def move(
     """
     deletion.lock_all(connection, owner, id_)
     _check_idle(connection, owner, id_, now)
+    _check_free(connection, owner, id_, new_owner)
     uses: dict[str, int] = {row[0]: row[1] for row in _uses.rows(connection, owner=owner, id=id_)}
     moved = _branches_of(connection, owner, id_, new_owner, new_id)
     for one in moved.values():
@@ -86,6 +87,15 @@ def _check_idle(connection: Connection, owner: str, id_: UUID, now: int) -> None
         known = exchanges.by_id(connection, owner, row[0])
         if known is not None and is_alive(known, now):
             raise in_progress(known, now)
+
+
+def _check_free(connection: Connection, owner: str, id_: UUID, new_owner: str) -> None:
+    """Raise `KeyTaken` before any bytes are copied; others may take the key meanwhile, so the insert looks again."""
+    key = conversations.get(connection, owner, id_=id_).key
+    if conversations.exists(connection, new_owner, id_):
+        raise KeyTaken("id", id_)
+    if key is not None and conversations.has_key(connection, new_owner, key):
+        raise KeyTaken("key", key)
 
 
 # --- what moves ------------------------------------------------------------------------------------

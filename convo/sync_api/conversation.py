@@ -462,7 +462,9 @@ class Conversation(Seen):
         Its position, role, time and the call that it answers stay, and it is shown as "[redacted]" on every line that
         shares it. It is not sent any more, but for a tool's result, which answers its call with "[redacted]". Bytes that
         nothing else refers to are deleted; those that somebody stored anew less than ten minutes ago wait for a
-        collection. A second time does nothing. Raises `MessageNotFound`.
+        collection. Inside a transaction of the caller's, objects in blob stores stay until a `prune()` after it finds them:
+        it may be rolled back. A second time does nothing. Raises `MessageNotFound`, and `UnknownBlobStore`, with nothing
+        done, where bytes are that could not be deleted.
         """
         from convo.steps import notes as note_steps
 
@@ -472,8 +474,8 @@ class Conversation(Seen):
         """Give the conversation to another owner, such as a visitor who has logged in; this object goes on with it there.
 
         Everything moves in one transaction; forks of the old owner keep what they share. Whoever holds the conversation
-        may give it away: check that before. Raises `TurnInProgress` while a reply is awaited, and `KeyTaken` when the
-        new owner has a conversation with the same key.
+        may give it away: check that before. Raises `TurnInProgress` while a reply is awaited, `KeyTaken` when the
+        new owner has a conversation with the same key, and `UnknownBlobStore` where bytes are that could not be copied.
         """
         from convo.steps import notes as note_steps
 

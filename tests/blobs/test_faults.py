@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from convo.testing import FakeAPI, FixedClock
-    from tests.conftest import World
+    from tests.conftest import Database, World
 
 VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "wav"}
 DAYS = 3 * 86_400
@@ -475,3 +477,87 @@ def test_a_bucket_that_goes_away_is_an_error_to_try_again_and_loses_nothing(worl
     same = back.get(chat.id)
     same.add(recording(data=wav(4.0)))
     assert [same.load(message.audio).loaded for message in same.history()] == [True, True]
+
+
+# --- what takes longer than bytes wait ---------------------------------------------------------------
+
+
+def test_an_import_that_takes_hours_has_all_of_its_bytes(
+    world: World, database: Database, failing: Failing, clock: FixedClock
+) -> None:
+    store = world.open(blobs=failing)
+    sounds = [b64encode(wav(0.2 + number / 10)).decode() for number in range(3)]
+    parts = [{"type": "input_audio", "input_audio": {"format": "wav", "data": sound}} for sound in sounds]
+    pruned: list[convo.Pruned] = []
+
+    def slowly() -> None:
+        clock.advance(25 * 60)
+        if len(names(failing.inner)) == len(parts) and not pruned:
+            with convo.Store(database.url, clock=clock, blobs=failing.inner, **database.options) as worker:
+                pruned.append(worker.prune())
+
+    failing.after["put"] = slowly
+    chat = store.create(messages=[{"role": "user", "content": [part]} for part in parts])
+    assert [one.blobs for one in pruned] == [1]
+    for message in chat.history():
+        assert chat.load(message.audio).loaded
+    assert kinds(store) == []
+
+
+# --- what is to be gone ------------------------------------------------------------------------------
+
+
+@contextmanager
+def begun(database: Database, clock: FixedClock, blobs: Any) -> Iterator[convo.Store]:
+    """Give a store inside a transaction of the caller's, which is committed."""
+    engine = sa.create_engine(database.url)
+    try:
+        with convo.Store(database.url, clock=clock, blobs=blobs, **database.options) as store, engine.begin() as connection:
+            yield store.within(connection)
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_store_without_the_bytes_of_a_message_does_not_redact_it(
+    world: World, database: Database, folder: convo.FolderBlobs, clock: FixedClock, held: bool
+) -> None:
+    chat = world.open(blobs=folder).create()
+    chat.add(recording())
+    clock.advance(DAYS)
+    if held:
+        with begun(database, clock, None) as bare, pytest.raises(convo.UnknownBlobStore):
+            bare.get(chat.id).redact(1)
+    else:
+        with pytest.raises(convo.UnknownBlobStore):
+            world.open().get(chat.id).redact(1)
+    assert chat.load(chat.history()[0].audio).data == recording().data
+
+
+def test_prune_deletes_the_object_of_a_redaction_in_a_callers_transaction(
+    world: World, database: Database, folder: convo.FolderBlobs, clock: FixedClock, tmp_path: Path
+) -> None:
+    store = world.open(blobs=folder)
+    chat = store.create()
+    chat.add(recording())
+    clock.advance(7_200)
+    with begun(database, clock, folder) as inside:
+        inside.get(chat.id).redact(1)
+    age(tmp_path / "blobs", int(clock().timestamp()))
+    assert len(names(folder)) == 1
+    assert store.prune() == convo.Pruned()
+    clock.advance(DAYS)
+    foreseen = store.prune(dry_run=True)
+    assert foreseen == store.prune() == convo.Pruned(0, 1, len(recording().data))
+    assert names(folder) == []
+
+
+def test_prune_counts_no_object_that_could_not_be_deleted(world: World, failing: Failing, clock: FixedClock) -> None:
+    store = world.open(blobs=failing)
+    chat = store.create()
+    chat.add(recording())
+    store.delete(chat.id)
+    clock.advance(7_200)
+    failing.before["delete"] = raising(convo.StoreUnavailable("no", "the folder"))
+    assert store.prune() == convo.Pruned()
+    assert len(names(failing.inner)) == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +12,15 @@ import openai
 import pytest
 
 import convo
+from convo.store import letting, moving
 from tests.support.builders import recording, wav
+from tests.support.realtime import MODEL, Script, spoken
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from convo.testing import FakeAPI, FixedClock
-    from tests.conftest import World
+    from tests.conftest import Database, World
 
 VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "wav"}
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -43,10 +48,10 @@ def test_the_reply_that_is_returned_has_its_bytes_and_nobody_else_gets_them(
     reply = chat.send(world.client, recording(), **VOICE, key="k")
     assert reply.audio.data[:4] == b"RIFF"
 
-    spoken = chat.history()[1]
-    assert (spoken.audio.transcript, spoken.audio.duration) == (reply.audio.transcript, reply.audio.duration)
+    stored = chat.history()[1]
+    assert (stored.audio.transcript, stored.audio.duration) == (reply.audio.transcript, reply.audio.duration)
     with pytest.raises(convo.AudioDropped, match="keep_audio"):
-        chat.load(spoken.audio)
+        chat.load(stored.audio)
     again = chat.send(world.client, recording(), **VOICE, key="k")
     assert again.replayed
     assert again.text == reply.text
@@ -104,6 +109,78 @@ def test_with_none_a_call_that_failed_keeps_the_recording_for_the_next_try(world
     assert kept(store) == 0
 
 
+@pytest.mark.parametrize("how", ["at once", "prune"])
+def test_a_recording_that_no_request_held_stays_though_a_reply_came_after_it(world: World, fake: FakeAPI, how: str) -> None:
+    store = world.open(keep_audio="none" if how == "at once" else "all")
+    chat = store.create()
+    chat.add(recording())
+    request = chat.request("gpt-audio-1.5", client=world.client, voice="alloy", format="wav")
+    chat.add(recording(data=wav(0.3)))
+    with fake.client() as client:
+        chat.record(client.chat.completions.create(**request), request)
+    store.prune(keep_audio="none")
+    assert dropped(chat) == [True, False, True]
+    chat.send(world.client, **VOICE)
+    store.prune(keep_audio="none")
+    assert dropped(chat) == [True, True, True, True]
+
+
+@pytest.mark.parametrize("answer", ["speak", "add", "import"])
+def test_what_is_no_answer_of_the_model_lets_no_recording_go(world: World, answer: str) -> None:
+    store = world.open()
+    said = {"role": "assistant", "content": "One moment"}
+    sound = {"data": b64encode(recording().data).decode(), "format": "wav"}
+    asked = {"role": "user", "content": [{"type": "input_audio", "input_audio": sound}]}
+    chat = store.create(messages=[asked, said] if answer == "import" else [asked])
+    if answer == "speak":
+        chat.speak(world.client, "One moment.", model="gpt-4o-mini-tts", voice="alloy")
+    elif answer == "add":
+        chat.add(said)
+    store.prune(keep_audio="none")
+    assert dropped(chat)[0] is False
+
+
+@pytest.mark.parametrize("how", ["at once", "prune"])
+def test_a_recording_stays_while_a_fork_shows_it_without_an_answer(world: World, how: str) -> None:
+    store = world.open(keep_audio="none" if how == "at once" else "all")
+    chat = store.create()
+    chat.add(recording())
+    waiting = chat.fork()
+    chat.send(world.client, **VOICE)
+    answered = chat.fork()
+    store.prune(keep_audio="none")
+    assert dropped(waiting) == [False]
+    waiting.send(world.client, **VOICE)
+    store.prune(keep_audio="none")
+    assert [dropped(one) for one in (chat, waiting, answered)] == [[True, True]] * 3
+
+
+def test_a_reply_that_is_taken_back_has_its_recording_for_the_next_one(world: World) -> None:
+    store = world.open()
+    chat = store.create()
+    chat.send(world.client, recording(), **VOICE)
+    chat.regenerate()
+    store.prune(keep_audio="none")
+    assert dropped(chat) == [False]
+    chat.send(world.client, **VOICE)
+    store.prune(keep_audio="none")
+    assert dropped(chat) == [True, True]
+
+
+def test_a_session_lets_go_of_what_it_has_heard_and_answered(world: World) -> None:
+    chat = world.open(keep_audio="none").create()
+    script = Script()
+    script.speech("hello", 120, seed=2)
+    script.respond(spoken("good morning", 300, seed=3))
+    script.speech("what else", 120, seed=4)
+    chat.add(recording())
+    with chat.listen(MODEL) as heard:
+        for event in script.events:
+            heard.feed(event)
+    assert [m.role for m in chat.history()] == ["user", "user", "assistant", "user"]
+    assert dropped(chat) == [False, True, True, False]
+
+
 def test_the_same_bytes_stay_while_another_message_keeps_them(world: World, blobs: Any) -> None:
     store = world.open(blobs=blobs, keep_audio="none")
     answered, open_ = store.create(), store.create()
@@ -145,6 +222,38 @@ def test_many_recordings_go_in_short_transactions(world: World, clock: FixedCloc
     assert (done.recordings, done.blobs) == (122, 122)
     assert len(told) >= 3
     assert kept(store) == 0
+
+
+def test_what_is_pruned_while_its_conversation_moves_waits_for_the_move(
+    world: World, database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "postgresql":
+        pytest.skip("one writer at a time")
+    store, pruner = world.open(), convo.Store(database.url, clock=clock, **database.options)
+    chat = store.create()
+    chat.add(recording())
+    clock.advance(10_800)
+    write, let_go = moving._write_conversation, letting.let_go
+    tries: list[Any] = []
+
+    def counted(*arguments: Any) -> letting.LetGo:
+        tries.append(arguments)
+        return let_go(*arguments)
+
+    def while_pruned(*arguments: Any) -> None:
+        done.append(pool.submit(pruner.prune, keep_audio=timedelta(microseconds=1)))
+        with suppress(TimeoutError):
+            done[0].result(0.2)
+        write(*arguments)
+
+    done: list[Future[convo.Pruned]] = []
+    with pruner, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(moving, "_write_conversation", while_pruned)
+        monkeypatch.setattr(letting, "let_go", counted)
+        chat.move_to(f"{chat.owner}-other")
+        assert done[0].result() == convo.Pruned()
+    assert (len(done), len(tries)) == (1, 1), "neither was sent away by a deadlock"
+    assert chat.load(chat.history()[0].audio).data == recording().data
 
 
 def test_what_was_stored_before_the_policy_goes_with_the_next_prune(world: World, clock: FixedClock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -257,3 +258,16 @@ def test_owners_are_listed_who_have_conversations_or_bytes(store: Any) -> None:
     other.create()
     assert {chat.owner, f"{chat.owner}-other"} <= set(store.everyone().owners())
     assert store.owners() == [chat.owner]
+
+
+def test_a_move_that_is_refused_has_copied_nothing(world: World, folder: convo.FolderBlobs) -> None:
+    store = world.open(blobs=folder)
+    mine, theirs = (store.owned_by(f"{uuid4()}") for _ in range(2))
+    theirs_chat = theirs.create(key="K")
+    chat = mine.create(key="K")
+    chat.add(recording())
+    with pytest.raises(convo.KeyTaken):
+        chat.move_to(theirs_chat.owner)
+    assert theirs.blobs() == []
+    assert len(names(folder)) == 1
+    assert chat.load(chat.history()[0].audio).data == recording().data
