@@ -11,6 +11,7 @@ from convo.assembly.estimate import estimate
 from convo.canonical import decode, encode, printable
 from convo.forms import whole_answer
 from convo.memory import with_skew
+from convo.modality import AUDIO
 from convo.models import name_of
 from convo.origin import Origin
 from convo.steps.answers import read_reply
@@ -73,6 +74,7 @@ def asked_columns(plan: Plan, told: Told | None, steps: Sequence[Recovery]) -> d
         "request_id": printable(told.headers.get("x-request-id", ""), 200) or None if told else None,
         "recovered": encode([attrs.asdict(step) for step in steps]) if steps else None,
         "estimated_tokens": plan.estimate.tokens,
+        "asked_speech": AUDIO in plan.modality.output,
         "error": None,
     }
 

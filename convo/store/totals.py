@@ -8,6 +8,7 @@ import attrs
 import sqlalchemy as sa
 
 from convo.store import tables
+from convo.store.statements import exact_sum
 from convo.usage import Cost, Usage
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ USAGE_COLUMNS = tuple(field.name for field in attrs.fields(Usage))
 @attrs.frozen
 class Totals:
     """What a number of calls used and cost. `unpriced` calls have no known cost and are not in `cost`.
+
+    Amounts in different currencies cannot be added: `cost` is unknown then, and `store.report()` gives each.
 
     A kind of tokens is None when no call told it. Answers that came too late are counted: they were billed.
     """
@@ -48,11 +51,13 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
     """Sum the answered exchanges of an owner (None: of everyone), or of one conversation."""
     sums = [sa.cast(sa.func.sum(_X[name]), sa.BigInteger) for name in USAGE_COLUMNS]
     priced = sa.func.count(_X.cost)
+    currency_of = sa.case((_X.cost.is_not(None), _X.currency))
     columns = (
         sa.func.count(),
         priced,
-        sa.cast(sa.func.sum(_X.cost), sa.BigInteger),
-        sa.func.max(_X.currency),
+        exact_sum(_X.cost),
+        sa.func.min(currency_of),
+        sa.func.coalesce(sa.func.max(currency_of), sa.func.max(_X.currency)),
         sa.func.max(_X.price_table),
         *(sa.cast(sa.func.sum(number).filter(_COMPARED), sa.BigInteger) for number in (_X.estimated_tokens, _X.input_tokens)),
         *sums,
@@ -64,9 +69,11 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
         statement = statement.where(_X.conversation == conversation)
     schema = connection.get_execution_options().get("convo_schema")
     options = {"schema_translate_map": {None: schema}} if schema else {}
-    calls, with_price, picos, currency, table, guess, guess_of, *used = connection.execute(
+    calls, with_price, picos, other, currency, table, guess, guess_of, *used = connection.execute(
         statement, execution_options=options
     ).one()
+    if other not in (None, currency):
+        picos = None
     cost = Cost.from_picos(picos if calls else 0, currency=currency or "USD", table=table or "")
     return Totals(calls, Usage(**dict(zip(USAGE_COLUMNS, used, strict=True))), cost, calls - with_price, guess, guess_of)
 
