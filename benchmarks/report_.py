@@ -1,18 +1,25 @@
-"""What does a report of a million calls cost, against the cheapest sum over the same rows by the raw driver?"""
+"""What does a report of a million calls cost, against the cheapest sum over the same rows by the raw driver?
+
+The calls are of 300 owners in three years, by six models and eight voices. All reports but the last three read every row.
+"""
 
 from __future__ import annotations
 
 import random
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
+import convo
+from benchmarks.append_ import runner_of
+from benchmarks.databases import postgres_url, sqlite_file
 from convo.store import tables
-from convo.store.tables import COST_KINDS
+from convo.times import from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CALLS, OWNERS, CONVERSATIONS = 1_000_000, 300, 9_000
 DAY = 86_400_000_000
@@ -29,7 +36,7 @@ RAW = '{"choices":[{"finish_reason":"stop","index":0}],"id":"chatcmpl-' + "x" * 
 def rows() -> Iterator[dict[str, Any]]:
     """Give the calls, in the order in which they were made."""
     chance = random.Random(7)
-    whole = {name: 0 for name in ("input_image", "input_cached_audio", "output_reasoning")}
+    whole = dict.fromkeys(("input_image", "input_cached_audio", "output_reasoning"), 0)
     for number in range(CALLS):
         place = chance.randrange(CONVERSATIONS)
         status = chance.choice(STATUSES)
@@ -45,6 +52,7 @@ def rows() -> Iterator[dict[str, Any]]:
             text, heard, said = chance.randrange(2_000), chance.randrange(3_000), chance.randrange(500)
             costs = {"text_in": text * 2_500_000, "audio_in": heard * 32_000_000, "audio_out": said * 64_000_000}
             row |= whole | {
+                "asked_speech": kind < 2,
                 "answered_by": MODELS[kind], "request_id": f"req_{number:032}", "finish_reason": "stop", "raw": RAW,
                 "voice": chance.choice(VOICES) if kind < 2 else None, "format": "wav", "spoken": kind < 2,
                 "input_tokens": text + heard, "output_tokens": said, "total_tokens": text + heard + said,
@@ -57,7 +65,6 @@ def rows() -> Iterator[dict[str, Any]]:
 
 
 NAMES = tuple(tables.exchange.c.keys())
-assert COST_KINDS
 
 
 def fill(connection: Any) -> None:
@@ -81,3 +88,54 @@ def fill(connection: Any) -> None:
             batch.clear()
     if batch:
         connection.execute(insert, batch)
+
+
+def measure(store: convo.Store) -> None:
+    """Print seconds and ratios; the cheapest sum is the best of those taken before and after."""
+    runner = runner_of(store)
+    runner.run(fill, mode="write")
+    with runner.engines.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE")
+        base = min(timed(lambda: connection.exec_driver_sql(CHEAPEST).fetchall()) for _ in range(3))
+    print(f"    {CALLS:9,} rows read {'count and cost, raw driver':32s} {base:7.3f} s    1.0x")
+    everyone, one = store.everyone(), store.owned_by("customer-7")
+    month = from_micros(BEGAN + (DAYS - 30) * DAY)
+    asked: dict[str, tuple[convo.Store, tuple[Any, ...], dict[str, Any]]] = {
+        f"by {' and '.join(by) or 'nothing'}": (everyone, by, {}) for by in (*BY, ("owner", "day"))
+    }
+    asked |= {
+        "by model, the last 30 days": (everyone, ("model",), {"since": month}),
+        "by model and day, one owner": (one, ("model", "day"), {}),
+        "by model, one owner, 30 days": (one, ("model",), {"since": month}),
+    }
+    for name, (whose, by, more) in asked.items():
+        whose.report(by, since=from_micros(BEGAN), until=from_micros(BEGAN + 1))  # compiled, and the tables looked at
+        found: list[convo.Report] = []
+        seconds = timed(lambda whose=whose, by=by, more=more, found=found: found.append(whose.report(by, **more)))
+        [report] = found
+        print(
+            f"    {report.total.calls:9,} rows read {name:32s} {seconds:7.3f} s {seconds / base:6.1f}x  {len(report):,} rows given"
+        )
+
+
+def timed(way: Callable[[], object]) -> float:
+    """Give the seconds that something takes."""
+    started = time.perf_counter()
+    way()
+    return time.perf_counter() - started
+
+
+CHEAPEST = "SELECT count(*), sum(cost) FROM convo_exchange"
+BY = ((), ("owner",), ("conversation",), ("model",), ("voice",), ("api",), ("day",), ("error",))
+
+
+def run() -> None:
+    """Print the ratios."""
+    print("  SQLite:")
+    with sqlite_file() as path, convo.Store(f"sqlite:///{path}") as store:
+        store.upgrade()
+        measure(store)
+    print("  PostgreSQL:")
+    with postgres_url() as url, convo.Store(url) as store:
+        store.upgrade()
+        measure(store)

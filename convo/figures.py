@@ -86,11 +86,11 @@ _COLUMNS = (
     _Column(COST, lambda row: row.cost.amount, str),
     _Column(VOICES, lambda row: row.voices, _voices, of_answered=False),
 )
-_FIRST = (COST, "CALLS", "TOKENS IN", "TOKENS OUT", "FAILED", "UNPRICED", "CACHED", "DURATION", "FIRST BYTE")
+_FIRST = (COST, "CALLS", "UNPRICED", "TOKENS IN", "TOKENS OUT", "FAILED", "CACHED", "DURATION", "FIRST BYTE")
 """Columns by how much they are wanted where there is no room for all."""
-_ALWAYS = (COST, "CALLS")
+_ALWAYS = (COST, "CALLS", "UNPRICED")
 _IF_ANY = ("FAILED", "UNPRICED")
-"""Columns that are left out where they say zero."""
+"""Columns that are left out where they say zero. A sum that leaves calls out is never shown without their number."""
 
 
 def written(report: Report, width: int | None) -> str:
@@ -128,11 +128,12 @@ def _tell(cells: Sequence[str]) -> bool:
 
 
 def _fitting(numbers: Mapping[_Column, Sequence[str]], room: int) -> list[_Column]:
-    """Give the columns that are wanted most and fit together; the cost and the calls in any case."""
+    """Give the columns that are wanted most and fit together; some in any case."""
     chosen = []
     for heading in _FIRST:
         column = next(column for column in numbers if column.heading == heading)
-        if heading in _ALWAYS or (_width(numbers[column]) <= room and (heading not in _IF_ANY or _tell(numbers[column][1:]))):
+        wanted = heading not in _IF_ANY or _tell(numbers[column][1:])
+        if wanted and (heading in _ALWAYS or _width(numbers[column]) <= room):
             chosen.append(column)
             room -= _width(numbers[column])
     return chosen

@@ -7,6 +7,7 @@ call told is None, never zero, and amounts in different currencies are never add
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -14,7 +15,7 @@ import attrs
 from convo.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
     from uuid import UUID
 
@@ -72,7 +73,7 @@ class ReportRow:
     """Input tokens that the same calls were billed."""
 
     voices: Mapping[str, int] = attrs.field(hash=False)
-    """Replies by the voice in which they were spoken, the most used first; empty where the report goes by voice."""
+    """Replies by the voice in which they were spoken, the most used first; empty in a row of one voice."""
     unspoken: int | None
     """Replies that came in text although speech was asked for."""
     recoveries: int | None
@@ -184,16 +185,14 @@ _OTHERS = (
 )  # fmt: skip
 
 
-def checked_keys(by: object) -> tuple[By, ...]:
+def checked_keys(by: Any) -> tuple[By, ...]:
     """Give what a report goes by, each once, in the order given. Raises `InputError`."""
-    given: Iterable[object] = (by,) if isinstance(by, str) else by if isinstance(by, (list, tuple, set, frozenset)) else (by,)
-    names = tuple(dict.fromkeys(given))
-    known = {key: key for key in KEYS}
-    for name in names:
-        if not isinstance(name, str) or name not in known:
+    given = list(by) if isinstance(by, Iterable) and not isinstance(by, str) else [by]
+    for name in given:
+        if not isinstance(name, str) or name not in KEYS:
             reason = f"by={name!r} is nothing that a report goes by; use one or several of {', '.join(KEYS)}"
             raise InputError(reason)
-    return tuple(known[name] for name in names if isinstance(name, str))  # type: ignore[index]
+    return tuple(dict.fromkeys(given))
 
 
 def _plain(flat: dict[str, Any]) -> dict[str, Any]:

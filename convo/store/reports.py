@@ -93,7 +93,7 @@ def _sums() -> dict[str, Any]:
         "estimated_of": sa.case((compared, _X.input_tokens)),
         "cached": sa.case((cached, _X.input_cached)),
         "cached_of": sa.case((cached, _X.input_tokens)),
-        "unspoken": sa.case((_X.asked_speech & ~_X.spoken, 1), (_X.asked_speech.is_not(None), 0)),
+        "unspoken": sa.case((_X.asked_speech & ~_X.spoken, 1), (~_X.asked_speech | (_X.asked_speech & _X.spoken), 0)),
     }
     whole = {name: sa.cast(sa.func.sum(value), sa.BigInteger) for name, value in found.items()}
     return {**whole, **{name: exact_sum(_X[name]) for name in _COSTS}}
