@@ -100,7 +100,8 @@ def stats(
     elif found.rows:
         click.echo(safe(found.table(None if wide else WIDTH)))
     if not found.rows:
-        click.echo(f"{where} holds no such call of a model{_whose(place, everyone=everyone)}", err=True)
+        such = "such call" if any((since, until, model, api, conversation)) else "call"
+        click.echo(f"{where} holds no {such} of a model{_whose(place, everyone=everyone)}", err=True)
 
 
 def _whose(place: Place, *, everyone: bool) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -155,13 +154,14 @@ def test_an_arrow_file_needs_the_extra(run: Run, calls: None, tmp_path: Path, mo
     assert "pip install 'convo[analysis]'" in result.stderr
 
 
-@pytest.mark.parametrize("more", [(), ("--json",), ("--csv",), ("--by", "day")], ids=str)
+@pytest.mark.parametrize("more", [(), ("--json",), ("--csv",), ("--by", "day"), ("--last", "7d")], ids=str)
 def test_a_store_without_calls_says_so(run: Run, path: Path, more: tuple[str, ...]) -> None:
     with convo.Store(f"sqlite:///{path}") as store:
         store.create()
     result = run("stats", *more)
     assert result.exit_code == 0
-    assert re.search("holds no such call of a model of the owner ''; --everyone sums those of all owners", result.stderr)
+    such = "such call" if "--last" in more else "call"
+    assert result.stderr.endswith(f"holds no {such} of a model of the owner ''; --everyone sums those of all owners\n")
     if "--json" in more:
         assert json.loads(result.stdout)["rows"] == []
 
