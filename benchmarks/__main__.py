@@ -12,6 +12,7 @@ QUESTIONS = {
     "window": "What does a request of a conversation of 100,000 messages cost, against its window alone?",
     "economy": "What does a voice conversation of two hours cost under each policy, by a biller of its own?",
     "convert": "What does it cost to convert a recording, and how much of the sound is left?",
+    "report": "What does a report of a million calls cost, against the cheapest sum over the same rows by the raw driver?",
     "import": "What does it cost to import convo, against SQLAlchemy?",
 }
 

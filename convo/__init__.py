@@ -221,6 +221,8 @@ __all__ = [
     "RefusalDelta",
     "Rendering",
     "Reply",
+    "Report",
+    "ReportRow",
     "Repriced",
     "Request",
     "RequestError",
@@ -295,6 +297,8 @@ _LATER = {
     "ResponseFold": "response_stream",
     "Listener": "listening",
     "Preset": "presets",
+    "Report": "report",
+    "ReportRow": "report",
     "Transcribed": "transcribing",
     "Translated": "translating",
     "TranscriptionFailure": "transcribing",
@@ -312,6 +316,7 @@ if typing.TYPE_CHECKING:
     from convo.hits import Hit
     from convo.intake.response_stream import ResponseFold
     from convo.presets import Preset
+    from convo.report import Report, ReportRow
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
@@ -345,6 +350,8 @@ else:
                 from convo.sync_api import listening as home
             case "presets":
                 from convo import presets as home
+            case "report":
+                from convo import report as home
             case "transcribing":
                 from convo.steps import transcribing as home
             case "translating":

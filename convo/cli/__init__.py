@@ -15,6 +15,7 @@ from convo.cli.faults import Commands
 from convo.cli.place import Place
 from convo.cli.reprice import reprice
 from convo.cli.screen import tolerant
+from convo.cli.stats import stats
 from convo.cli.store import list_, search, show, upgrade
 
 __all__ = ["main"]
@@ -42,5 +43,5 @@ def main(ctx: click.Context, store: str, owner: str) -> None:
     ctx.obj = Place(store, owner)
 
 
-for _command in (blobs, demo, demo_turn, doctor, list_, prune, reprice, search, show, upgrade):
+for _command in (blobs, demo, demo_turn, doctor, list_, prune, reprice, search, show, stats, upgrade):
     main.add_command(_command)

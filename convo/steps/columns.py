@@ -13,6 +13,7 @@ from convo.assembly.savings import savings
 from convo.canonical import decode, encode, printable
 from convo.forms import whole_answer
 from convo.memory import with_skew
+from convo.modality import AUDIO
 from convo.models import name_of
 from convo.origin import Origin
 from convo.steps.answers import read_reply
@@ -77,6 +78,7 @@ def asked_columns(plan: Plan, told: Told | None, steps: Sequence[Recovery]) -> d
         "recoveries": len(steps),
         "first_byte_at": told.first_byte_at if told else None,
         "estimated_tokens": plan.estimate.tokens,
+        "asked_speech": AUDIO in plan.modality.output,
         "error": None,
     }
 

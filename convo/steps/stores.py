@@ -13,7 +13,7 @@ from convo.keeping import as_kept
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.blobs import TRIES, put
-from convo.steps.effects import read, upgrade, write
+from convo.steps.effects import call, read, upgrade, write
 from convo.steps.log import AGAIN, instructions_draft
 from convo.steps.place import Place
 from convo.steps.settling import settled_if_left
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from convo.report import Report
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
     from convo.store.conversations import Found
@@ -116,3 +117,26 @@ def delete(tools: Tools, owner: str, identifier: UUID | str) -> Steps[None]:
 def usage(owner: str | None, conversation: UUID | None = None) -> Steps[Totals]:
     """Sum what was used and what it cost."""
     return (yield from read(totals.totals, owner, conversation))
+
+
+def report(
+    owner: str | None, by: object, *, since: datetime | None, until: datetime | None, model: str | None, api: str | None,
+    conversation: UUID | str | None,
+) -> Steps[Report]:  # fmt: skip
+    """Give a report. Adding its rows up may take a while: it is done with no connection held."""
+    from convo.report import checked_keys
+    from convo.store import reports
+    from convo.summing import report_of
+
+    keys = checked_keys(by)
+    for name, value in (("model", model), ("api", api)):
+        check_type(value, (str, type(None)), name, "a text")
+    asked = reports.Asked(
+        owner=owner, model=model, api=api,
+        since=None if since is None else to_micros(since, "since"),
+        until=None if until is None else to_micros(until, "until"),
+        conversation=None if conversation is None else as_uuid(conversation),
+    )  # fmt: skip
+    names, records = yield from read(reports.sums, keys, asked)
+    found: Report = yield from call(report_of, (keys, names, records), {})
+    return found

@@ -131,3 +131,39 @@ def _micros_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 @compiles(micros, "postgresql")
 def _micros_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"CAST(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **options)}) * 1000000 AS BIGINT)"
+
+
+class _Whole(sa.types.TypeDecorator[int]):
+    """A whole number of any size: `numeric`, or two halves in a text."""
+
+    impl = sa.types.NullType
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Any) -> int | None:
+        """Put the halves together."""
+        del dialect
+        if not isinstance(value, str):
+            return None if value is None else int(value)
+        high, low = value.split()
+        return (int(high) << _HALF) + int(low)
+
+
+_HALF = 32
+
+
+class exact_sum(sa.sql.functions.FunctionElement[int]):  # noqa: N801 - named like the SQL functions beside it
+    """A sum that may be larger than 64 bits, which on SQLite would be an error."""
+
+    type = _Whole()
+    inherit_cache = True
+
+
+@compiles(exact_sum, "sqlite")
+def _exact_sum_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    value = compiler.process(element.clauses, **options)
+    return f"(sum({value} >> {_HALF}) || ' ' || sum({value} & {(1 << _HALF) - 1}))"
+
+
+@compiles(exact_sum, "postgresql")
+def _exact_sum_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"sum({compiler.process(element.clauses, **options)})"

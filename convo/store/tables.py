@@ -287,12 +287,14 @@ exchange = sa.Table(
     sa.Column("saved_tokens", sa.BigInteger, comment="by estimate: what speech would have cost beyond its words"),
     *(sa.Column(f"cost_{kind}", sa.BigInteger, comment="in 10**-12 of the currency") for kind in COST_KINDS),
     sa.Column("input_cached_image", sa.BigInteger),
+    sa.Column("asked_speech", sa.Boolean, comment="whether the answer was to be spoken; null: not known"),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.ForeignKeyConstraint(["owner", "branch"], ["convo_branch.owner", "convo_branch.id"], ondelete="CASCADE"),
     sa.Index("uq_convo_exchange_owner_conversation_key", "owner", "conversation", "key", unique=True),
     sa.Index("ix_convo_exchange_owner_branch_status", "owner", "branch", "status"),
     sa.Index("ix_convo_exchange_owner_started_at", "owner", "started_at"),
     sa.Index("ix_convo_exchange_late", "owner"),
+    sa.Index("ix_convo_exchange_started_at", "started_at"),
     comment="one call of an API and its answer",
 )
 sa.event.listen(exchange, "before_create", _few_rows)

@@ -8,6 +8,7 @@ import attrs
 import sqlalchemy as sa
 
 from convo.store import tables
+from convo.store.statements import exact_sum
 from convo.usage import Cost, Usage
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ USAGE_COLUMNS = tuple(field.name for field in attrs.fields(Usage))
 class Totals:
     """What a number of calls used and cost. `unpriced` calls have no known cost and are not in `cost`.
 
-    Where costs are in several currencies there is no sum: `cost.amount` is None, and `cost.unknown` says `currency`.
+    Where costs are in several currencies there is no sum: `cost.amount` is None, and `cost.unknown` says `currency`;
+    `store.report()` gives each.
+
     A kind of tokens is None when no call told it. Answers that came too late are counted: they were billed.
     """
 
@@ -49,12 +52,13 @@ def totals(connection: Connection, owner: str | None, conversation: UUID | None 
     """Sum the answered exchanges of an owner (None: of everyone), or of one conversation."""
     sums = [sa.cast(sa.func.sum(_X[name]), sa.BigInteger) for name in USAGE_COLUMNS]
     priced = sa.func.count(_X.cost)
+    currency_of = sa.case((_X.cost.is_not(None), _X.currency))
     columns = (
         sa.func.count(),
         priced,
-        sa.cast(sa.func.sum(_X.cost), sa.BigInteger),
-        sa.func.min(_X.currency).filter(_X.cost.is_not(None)),
-        sa.func.max(_X.currency).filter(_X.cost.is_not(None)),
+        exact_sum(_X.cost),
+        sa.func.min(currency_of),
+        sa.func.max(currency_of),
         sa.func.max(_X.price_table),
         *(sa.cast(sa.func.sum(number).filter(_COMPARED), sa.BigInteger) for number in (_X.estimated_tokens, _X.input_tokens)),
         *sums,

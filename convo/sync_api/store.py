@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from convo.hits import Hit
     from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
     from convo.presets import Preset
+    from convo.report import By, Report
     from convo.repriced import Repriced
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
@@ -265,6 +266,30 @@ class Store:
     def usage(self) -> Totals:
         """Sum calls, tokens and cost of the owner's conversations, or of everyone's."""
         return self._driver.do(store_steps.usage(self._owner))
+
+    def report(
+        self,
+        by: By | Iterable[By] = (),
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        model: str | None = None,
+        api: str | None = None,
+        conversation: UUID | str | None = None,
+    ) -> Report:
+        """Give what calls used and cost, how they went and what was saved, by one statement that only reads.
+
+        `by` is one or several of "conversation", "owner", "model", "voice", "api", "day" (in UTC) and "error": a row for
+        each that there is, and for each currency. Without it there is one row a currency. It is of the calls that began in
+        [since, until), of the model as it was asked for, of the API and of the conversation that are given.
+
+            print(store.everyone().report(by=["owner", "day"], since=last_month))
+
+        Raises `InputError` and `NaiveTime`.
+        """
+        return self._driver.do(
+            store_steps.report(self._owner, by, since=since, until=until, model=model, api=api, conversation=conversation)
+        )
 
     def doctor(
         self,

@@ -35,6 +35,8 @@ def upgrade() -> None:
         sa.Column("saved_tokens", sa.BigInteger(), comment="by estimate: what speech would have cost beyond its words"),
         *(sa.Column(f"cost_{kind}", sa.BigInteger(), comment="in 10**-12 of the currency") for kind in KINDS),
         sa.Column("input_cached_image", sa.BigInteger()),
+        sa.Column("asked_speech", sa.Boolean(), comment="whether the answer was to be spoken; null: not known"),
     )
     for column in columns:
         op.add_column("convo_exchange", column)
+    op.create_index("ix_convo_exchange_started_at", "convo_exchange", ["started_at"])

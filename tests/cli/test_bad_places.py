@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Run = Callable[..., Result]
 
 UNKNOWN = "01a1fd0a-a0a3-7c97-a3d4-a046bfe394e0"
-READING = [("list",), ("list", "--everyone"), ("list", "--json"), ("show", UNKNOWN), ("show", UNKNOWN, "--json")]
+READING = [("list",), ("list", "--everyone"), ("list", "--json"), ("show", UNKNOWN), ("show", UNKNOWN, "--json"), ("stats",)]
 
 
 def _missing(path: Path) -> None:

@@ -67,6 +67,7 @@ def test_every_command_says_what_it_does() -> None:
         "prune",
         "search",
         "show",
+        "stats",
         "upgrade",
     ]
     assert all(command.help for command in shown)
