@@ -238,6 +238,7 @@ __all__ = [
     "StoreNotFound",
     "StoreUnavailable",
     "Stream",
+    "Telemetry",
     "TextDelta",
     "TooLarge",
     "ToolCall",
@@ -291,6 +292,7 @@ _LATER = {
     "ResponseFold": "response_stream",
     "Listener": "listening",
     "Preset": "presets",
+    "Telemetry": "telemetry",
     "Transcribed": "transcribing",
     "Translated": "translating",
     "TranscriptionFailure": "transcribing",
@@ -311,6 +313,7 @@ if typing.TYPE_CHECKING:
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
+    from convo.telemetry import Telemetry
     from convo.voices import VOICES, Voice, recommend_voice
 else:
 
@@ -341,6 +344,8 @@ else:
                 from convo.sync_api import listening as home
             case "presets":
                 from convo import presets as home
+            case "telemetry":
+                from convo import telemetry as home
             case "transcribing":
                 from convo.steps import transcribing as home
             case "translating":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from typing import TYPE_CHECKING
 
 from convo.blobs.places import Object
 from convo.blobs.protocol import object_name
 from convo.errors import AudioDropped, BlobNotFound, StoreError
+from convo.logs import Swallowed
 from convo.steps.effects import call, read, write, write_one
 from convo.store import blobs
 from convo.store.blobs import Held, Looked
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 
+LOGGER = logging.getLogger("convo.blobs")
 TRIES = 4
 """How often bytes are looked for that others move meanwhile."""
 
@@ -88,5 +90,5 @@ def objects_deleted(tools: Tools, gone: Iterable[Held], *, at_once: bool = False
     for held in gone:
         store = tools.blobs.get(held.place) if held.place is not None else None
         if store is not None:
-            with suppress(Exception):
+            with Swallowed(LOGGER, "an object could not be deleted; doctor() finds it", digest=held.digest):
                 yield from call(store.delete, (held.name,), {})

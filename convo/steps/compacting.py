@@ -20,6 +20,7 @@ from convo.steps.effects import call, complete, read, write
 from convo.steps.log import load_shown
 from convo.steps.requests import target_of
 from convo.steps.successors import check_alive, moved_on
+from convo.steps.watched import called
 from convo.store import exchanges, summaries
 from convo.store.append import Entry
 from convo.store.totals import usage_columns
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from convo.assembly import Target
+    from convo.intake import Answer
     from convo.messages import Message
     from convo.steps.effects import Steps
     from convo.steps.place import Place
@@ -153,19 +155,29 @@ def _written(place: Place, writer: Writer, source: Older) -> Steps[object]:
     arguments = {
         **writer.target.arguments, "model": writer.target.model.name, "messages": question_of(said, earlier, writer.prompt),
     }  # fmt: skip
-    started = place.tools.now()
-    told = yield from complete(writer.client, arguments)
-    answer = read_chat(told.answer, asked=arguments)
-    row = _row(place, writer.target, source.branch, started, told.at) | {
-        "request_id": printable(told.headers.get("x-request-id", ""), 200) or None,
-        "hash": sha256(encode(arguments["messages"]).encode()).digest(),
-        "raw": answer.raw, "finish_reason": answer.finish_reason and printable(answer.finish_reason, 100),
-        **usage_columns(answer.usage, price(answer.usage, writer.target.model.prices, table=place.tools.catalogue.table)),
-    }  # fmt: skip
+    steps = _answered(place, writer.client, writer.target, source.branch, arguments)
+    answer, row = yield from called(
+        place.tools, "summary", writer.target.model.name, writer.client, place.found.id, steps
+    )  # fmt: skip
     yield from write(exchanges.keep_call, row)
     if not answer.draft.text.strip():
         raise AnswerError("it holds no text to be a summary", "try again, or with another model")
     return answer.draft.text
+
+
+def _answered(
+    place: Place, client: Any, target: Target, branch: UUID, arguments: dict[str, Any]
+) -> Steps[tuple[Answer, dict[str, Any]]]:  # fmt: skip
+    """Have a summary written; give the answer and the row of the call."""
+    started = place.tools.now()
+    told = yield from complete(client, arguments)
+    answer = read_chat(told.answer, asked=arguments)
+    return answer, _row(place, target, branch, started, told.at) | {
+        "request_id": printable(told.headers.get("x-request-id", ""), 200) or None,
+        "hash": sha256(encode(arguments["messages"]).encode()).digest(),
+        "raw": answer.raw, "finish_reason": answer.finish_reason and printable(answer.finish_reason, 100),
+        **usage_columns(answer.usage, price(answer.usage, target.model.prices, table=place.tools.catalogue.table)),
+    }  # fmt: skip
 
 
 def _row(place: Place, target: Target, branch: UUID, started: int, ended: int) -> dict[str, Any]:

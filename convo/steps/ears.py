@@ -6,7 +6,7 @@ each is told how the text before it ends: the API recommends that for the pieces
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,11 @@ from convo.audio.hearing import file_of, files_of, fits
 from convo.canonical import printable
 from convo.errors import AnswerError, AudioDropped, BadAudio, BlobNotFound, ConvoError, TooLarge
 from convo.intake import read_transcription
+from convo.logs import Swallowed
 from convo.origin import Origin
 from convo.steps import blobs
 from convo.steps.effects import Hearing, call, hear, read, write
+from convo.steps.watched import called
 from convo.store import exchanges
 from convo.store.totals import usage_columns
 from convo.usage import price
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from convo.steps.place import Tools
     from convo.store.transcripts import Recording, Text
 
+LOGGER = logging.getLogger("convo.exchange")
 REFUSED = (400, 413, 415, 422)
 """HTTP statuses by which the API refuses one recording: too short, damaged, too large. Others may fare better."""
 
@@ -73,14 +76,15 @@ class Ears:
         calls: list[dict[str, Any]] = []
         try:
             for file in files:
-                text, row = yield from self._heard(file, texts)
+                steps = self._heard(file, texts)
+                text, row = yield from called(self.tools, self.api, self.model, self.client, conversation, steps)
                 texts.append(text)
                 calls.append({**row, "conversation": conversation, "branch": branch})
         except GeneratorExit:
             raise
         except BaseException:
             if calls:
-                with suppress(ConvoError):
+                with Swallowed(LOGGER, "calls that were billed could not be stored", ConvoError, api=self.api, calls=len(calls)):
                     yield from write(exchanges.keep_calls, calls)
             raise
         return _joined(texts), calls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import attrs
 
 from convo.errors import ConvoError, HeldTransaction, InputError
 from convo.keeping import Pruned, check_keep
+from convo.logs import Swallowed
 from convo.steps.blobs import objects_deleted
 from convo.steps.effects import read, write
 from convo.store import blobs, relocating
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from convo.store.blobs import Held
     from convo.store.letting import Due
 
+LOGGER = logging.getLogger("convo.blobs")
 PAGE = 50
 """Blobs that one transaction deletes at most."""
 
@@ -38,7 +40,7 @@ def let_go_if_answered(place: Place, branch: UUID, position: int, reply: Draft) 
         return
     from convo.store import letting
 
-    with suppress(ConvoError):
+    with Swallowed(LOGGER, "recordings were not let go; prune() does it", ConvoError, conversation=place.found.id):
         done = yield from write(letting.answered, place.owner, branch, position, place.tools.now())
         yield from objects_deleted(place.tools, done.gone)
 

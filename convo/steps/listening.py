@@ -209,7 +209,8 @@ def _heard(listening: Listening, found: Transcript) -> Steps[Message | Reply | N
         "api": "transcriptions", "model": printable(found.model or "", NAME_COLUMN), "status": "done",
         **_usage(listening, found.usage, found.model or ""),
     }  # fmt: skip
-    yield from _kept(call)
+    if (yield from _kept(call)):
+        place.tools.watch.billed(call)
     where = yield from _place_of(listening, found.session, found.item)
     return (yield from _with_words(place, found, *where)) if where is not None else None
 
@@ -262,7 +263,8 @@ def _billed(listening: Listening, found: Ended) -> Steps[Reply | None]:
         "spoken": message is not None and isinstance(message.raw.get("audio"), dict),
         **_usage(listening, found.usage, model.name),
     }  # fmt: skip
-    fresh = yield from _kept(row)
+    if fresh := (yield from _kept(row)):
+        listening.place.tools.watch.billed(row)
     listening.messages.pop(found.response, None)
     return reply_of(message, row, replayed=not fresh) if message is not None and fresh else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, ConvoError
 from convo.extract import REPLY, spoken
 from convo.forms import as_chat
+from convo.logs import Swallowed, note
 from convo.origin import Origin
 from convo.speech import pieces_of
 from convo.steps import blobs
@@ -20,6 +21,7 @@ from convo.steps.effects import read, speak, write
 from convo.steps.ending import persisted
 from convo.steps.log import put_piece
 from convo.steps.successors import alive_name
+from convo.steps.watched import called
 from convo.store import exchanges, log, speeches
 from convo.store.totals import usage_columns
 from convo.usage import Usage, price
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
 
+LOGGER = logging.getLogger("convo.exchange")
 CHANGED = "the reply was changed or taken away while its speech was made, and the speech is not kept; read it again"
 
 
@@ -49,6 +52,9 @@ def with_speech(place: Place, client: Any, wish: Wish, policy: Policy, reply: Re
         alive = attrs.evolve(wish, model=alive_name(place.tools, wish.model, policy))
         return (yield from _spoken(place, client, alive, reply))
     except Exception as error:  # noqa: BLE001 - the reply is in the log, whatever happens to its sound
+        note(
+            LOGGER, logging.WARNING, "no speech could be made of a reply", error=error, exchange=reply.exchange, model=wish.model
+        )
         return attrs.evolve(reply, speech_error=error)
 
 
@@ -71,6 +77,7 @@ def _spoken(place: Place, client: Any, wish: Wish, reply: Reply) -> Steps[Reply]
     except ConflictError:
         raise
     except ConvoError as error:
+        note(LOGGER, logging.WARNING, "speech that was made of a reply could not be stored", error=error, exchange=reply.exchange)
         return attrs.evolve(reply, message=_with(reply.message, piece), speech_error=error)
     return attrs.evolve(reply, message=message)
 
@@ -140,18 +147,26 @@ class Mouth:
         calls: list[dict[str, Any]] = []
         try:
             for piece in pieces:
-                started = self.place.tools.now()
-                told = yield from speak(self.client, self.wish.arguments(piece, len(pieces)))
-                calls.append(self._row(piece, self.wish.asked(len(pieces)), started, told))
-                parts.append(told.answer)
+                steps = self._one(piece, len(pieces))
+                data, row = yield from called(
+                    self.place.tools, "speech", self.wish.model, self.client, self.conversation, steps
+                )  # fmt: skip
+                calls.append(row)
+                parts.append(data)
             return self.wish.joined(parts), calls
         except GeneratorExit:
             raise
         except BaseException:
             if calls:
-                with suppress(ConvoError):
+                with Swallowed(LOGGER, "calls that were billed could not be stored", ConvoError, api="speech", calls=len(calls)):
                     yield from write(exchanges.keep_calls, calls)
             raise
+
+    def _one(self, text: str, pieces: int) -> Steps[tuple[bytes, dict[str, Any]]]:
+        """Have one of several pieces spoken; give its bytes and the row of the call."""
+        started = self.place.tools.now()
+        told = yield from speak(self.client, self.wish.arguments(text, pieces))
+        return told.answer, self._row(text, self.wish.asked(pieces), started, told)
 
     def _row(self, text: str, format_: str, started: int, told: Told) -> dict[str, Any]:
         """Give the row of a call. The API does not tell what it used."""
