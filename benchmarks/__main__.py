@@ -12,6 +12,7 @@ QUESTIONS = {
     "window": "What does a request of a conversation of 100,000 messages cost, against its window alone?",
     "economy": "What does a voice conversation of two hours cost under each policy, by a biller of its own?",
     "convert": "What does it cost to convert a recording, and how much of the sound is left?",
+    "telemetry": "What does telemetry cost a send: without any, with the API of OpenTelemetry alone, with its SDK?",
     "import": "What does it cost to import convo, against SQLAlchemy?",
 }
 
