@@ -21,10 +21,12 @@ from convo.testing import FakeAPI
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "wav"}
+
 
 def sending(store: convo.Store, client: Any) -> Callable[[], object]:
     """Send a turn in a conversation of its own, so that all are as short."""
-    return lambda: store.create().send(client, "Is it a good dog?", model="gpt-audio-1.5", modalities=["text"])
+    return lambda: store.create().send(client, "Is it a good dog?", **VOICE)
 
 
 def run() -> None:

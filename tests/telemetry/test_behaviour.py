@@ -12,7 +12,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 import convo
-from convo.logs import note
 
 if TYPE_CHECKING:
     from convo.testing import FakeAPI
@@ -102,33 +101,3 @@ def test_where_the_package_is_missing_the_error_names_the_extra() -> None:
         "try:\n    convo.Store('sqlite://', telemetry=True)\nexcept convo.MissingDependency as error:\n    print(error)"
     )
     assert "pip install 'convo[telemetry]'" in found
-
-
-# --- logs ------------------------------------------------------------------------------------------
-
-
-def test_nothing_is_printed_where_logging_is_not_set_up() -> None:
-    program = "import logging, convo; logging.getLogger('convo.store').warning('something')"
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("", "")
-
-
-def test_fields_have_names_of_their_own_and_errors_are_their_codes(told: Told) -> None:
-    error = convo.StoreFailed("23505")
-    note(logging.getLogger("convo.store"), logging.WARNING, "something", error=error, attempt=2, nothing=None)
-    record = told.records.all[-1]
-    fields = {name: value for name, value in vars(record).items() if name.startswith("convo_")}
-    assert fields == {"convo_error": error.code, "convo_attempt": 2}
-    assert (record.getMessage(), record.exc_info, record.funcName) == (
-        "something", None, "test_fields_have_names_of_their_own_and_errors_are_their_codes",
-    )  # fmt: skip
-
-
-def test_a_send_is_logged_at_debug_with_its_ids(store: Any, client: Any, told: Told) -> None:
-    chat = store.create()
-    reply = chat.send(client, "Hello", **VOICE)
-    found = [record for record in told.records.all if record.name == "convo.calls"]
-    assert [record.getMessage() for record in found] == ["a model is asked", "an exchange ended"]
-    assert {(record.levelno, vars(record)["convo_conversation"], vars(record)["convo_exchange"]) for record in found} == {
-        (logging.DEBUG, str(chat.id), str(reply.exchange))
-    }

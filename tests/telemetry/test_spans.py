@@ -16,6 +16,7 @@ import convo
 from convo.telemetry import conventions as names
 from tests.support.builders import recording, wav
 from tests.support.canaries import canary
+from tests.support.realtime import MODEL, Script, spoken
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -190,10 +191,10 @@ def test_a_cancelled_send_ends_its_spans(database: Database, fake: FakeAPI, told
 
 def test_sends_at_the_same_time_keep_their_spans_apart(database: Database, fake: FakeAPI, told: Told) -> None:
     async def main() -> None:
-        async with convo.AsyncStore(database.url, telemetry=told.telemetry(), **database.options) as store:
-            async with fake.async_client() as client:
-                chats = [await store.create() for _ in range(4)]
-                await asyncio.gather(*(chat.send(client, SAID, **VOICE) for chat in chats))
+        options = {"telemetry": told.telemetry(), **database.options}
+        async with convo.AsyncStore(database.url, **options) as store, fake.async_client() as client:
+            chats = [await store.create() for _ in range(4)]
+            await asyncio.gather(*(chat.send(client, SAID, **VOICE) for chat in chats))
 
     asyncio.run(main())
     by_trace: dict[int, set[Any]] = {}
@@ -256,6 +257,23 @@ def test_a_stream_of_which_nothing_comes_says_so(chat: Any, client: Any, fake: F
     assert told.named("convo.stream").status.status_code == StatusCode.ERROR
 
 
+# --- sessions --------------------------------------------------------------------------------------
+
+
+def test_responses_and_transcripts_of_a_session_are_calls(chat: Any, told: Told) -> None:
+    script = Script()
+    script.speech(SAID)
+    script.respond(spoken(SAID))
+    with chat.listen(MODEL) as heard:
+        for event in script.events * 2:
+            heard.feed(event)
+    assert [span.name.split()[0] for span in told.spans].count("transcription") == 1
+    found = dict(told.named(f"chat {MODEL}").attributes or {})
+    assert (found[names.API_TYPE], found[names.CONVERSATION]) == ("realtime", str(chat.id))
+    assert found[names.OUTPUT_TOKENS] == 121
+    assert told.sums(names.TOKENS, names.OPERATION)["chat"] == 132 + 121
+
+
 # --- everything else -------------------------------------------------------------------------------
 
 
@@ -283,15 +301,12 @@ def test_transcription_and_translation_are_calls(chat: Any, client: Any, fake: F
     fake.will_translate(SAID)
     chat.add(recording(None))
     chat.transcribe(client)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated|shut"):
         chat.translate(client)
     assert told.names() == ["transcription gpt-transcribe", "translation whisper-1"]
     found = dict(told.named("transcription gpt-transcribe").attributes or {})
-    assert (found[names.OPERATION], found[names.OUTPUT_TYPE], found[names.CONVERSATION]) == (
-        "transcription",
-        "text",
-        str(chat.id),
-    )
+    assert (found[names.OPERATION], found[names.OUTPUT_TYPE]) == ("transcription", "text")
+    assert found[names.CONVERSATION] == str(chat.id)
     assert told.sums(names.DURATION, names.OPERATION).keys() == {"transcription", "translation"}
 
 
