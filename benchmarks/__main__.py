@@ -13,6 +13,7 @@ QUESTIONS = {
     "economy": "What does a voice conversation of two hours cost under each policy, by a biller of its own?",
     "convert": "What does it cost to convert a recording, and how much of the sound is left?",
     "report": "What does a report of a million calls cost, against the cheapest sum over the same rows by the raw driver?",
+    "telemetry": "What does telemetry cost a send: without any, with the API of OpenTelemetry alone, with its SDK?",
     "import": "What does it cost to import convo, against SQLAlchemy?",
 }
 

@@ -244,6 +244,7 @@ __all__ = [
     "StoreNotFound",
     "StoreUnavailable",
     "Stream",
+    "Telemetry",
     "TextDelta",
     "TooLarge",
     "ToolCall",
@@ -299,6 +300,7 @@ _LATER = {
     "Preset": "presets",
     "Report": "report",
     "ReportRow": "report",
+    "Telemetry": "telemetry",
     "Transcribed": "transcribing",
     "Translated": "translating",
     "TranscriptionFailure": "transcribing",
@@ -320,6 +322,7 @@ if typing.TYPE_CHECKING:
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
+    from convo.telemetry import Telemetry
     from convo.voices import VOICES, Voice, recommend_voice
 else:
 
@@ -352,6 +355,8 @@ else:
                 from convo import presets as home
             case "report":
                 from convo import report as home
+            case "telemetry":
+                from convo import telemetry as home
             case "transcribing":
                 from convo.steps import transcribing as home
             case "translating":

@@ -6,10 +6,13 @@ One task for each of the two, only while it is needed.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from convo.errors import ConvoError
+from convo.heartbeat import BEAT_FAILED, LOGGER
+from convo.logs import note
 from convo.protocol import RENEW_EVERY
 
 if TYPE_CHECKING:
@@ -70,8 +73,8 @@ class AsyncHeartbeat(Generic[T]):
             for item in list(self._held.values()):
                 try:
                     await self._act(item)
-                except ConvoError:
-                    continue
+                except ConvoError as error:
+                    note(LOGGER, logging.WARNING, BEAT_FAILED, error=error, what=type(item).__name__)
                 except Exception as error:  # noqa: BLE001 - the caller's clock, for one; others must not lose their leases by it
                     told = {"message": "convo could not look after an exchange; it will try again", "exception": error}
                     asyncio.get_running_loop().call_exception_handler(told)

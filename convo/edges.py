@@ -20,6 +20,7 @@ from convo.reply import Reply
 from convo.steps.exchange import goes_on, key_of_round
 from convo.times import from_micros, to_micros
 from convo.tokens import Remembering
+from convo.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from convo.steps.exchange import Turn
     from convo.steps.place import Place
     from convo.steps.streaming import Incoming
+    from convo.telemetry import Telemetry
     from convo.tokens import Counter
 
 MAX_OWNER = 255
@@ -71,6 +73,15 @@ def _installed() -> Counter:
     from convo.tokenizer import COUNT
 
     return COUNT
+
+
+def watch_for(telemetry: Telemetry | bool) -> Watch:  # noqa: FBT001 - the argument of Store
+    """Give what watches a store. Raises `InputError`, and `MissingDependency`."""
+    if telemetry is False:
+        return Watch()
+    from convo.telemetry import watch_of
+
+    return watch_of(telemetry)
 
 
 class Warner:

@@ -5,6 +5,7 @@ One thread for each of the two, only while it is needed.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from convo.errors import ConvoError
+from convo.logs import note
 from convo.protocol import RENEW_EVERY
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+LOGGER = logging.getLogger("convo.stream")
+BEAT_FAILED = "a lease was not renewed, or a stream not saved; it is tried again"
 
 
 class Heartbeat(Generic[T]):
@@ -93,7 +97,7 @@ class Heartbeat(Generic[T]):
     def _try(self, item: T) -> None:
         try:
             self._act(item)
-        except ConvoError:
-            return
+        except ConvoError as error:
+            note(LOGGER, logging.WARNING, BEAT_FAILED, error=error, what=type(item).__name__)
         except Exception:  # noqa: BLE001 - the caller's clock, for one; others must not lose their leases by it
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from contextlib import suppress
+import logging
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.async_heartbeat import AsyncHeartbeat
 from convo.errors import ConvoError, StoreError
+from convo.logs import Swallowed, note
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
 from convo.steps.calling import called, misplaced
 from convo.steps.effects import Call, Finish, Invoke, Pause, Together, Told, Upgrade, Work
+from convo.steps.watched import recorded
 from convo.store import async_engine as engines
 from convo.store import exchanges
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from convo.steps.streaming import Incoming
 
 T = TypeVar("T")
+LOGGER = logging.getLogger("convo.stream")
 
 
 class AsyncDriver:
@@ -131,9 +134,11 @@ class AsyncDriver:
         for incoming in streams:
             try:
                 await self._end_forsaken(incoming)
-            except StoreError:
+            except StoreError as error:
+                note(LOGGER, logging.WARNING, "streams could not be ended; their leases run out", error=error)
                 return
-            except ConvoError:
+            except ConvoError as error:
+                note(LOGGER, logging.WARNING, "a stream could not be ended", error=error)
                 continue
 
     def hold(self, incoming: Incoming) -> None:
@@ -145,6 +150,7 @@ class AsyncDriver:
         """Stop looking after a stream."""
         self.streams.drop(incoming)
         self.heartbeat.drop(incoming.lease)
+        incoming.whole.close()
 
     async def end(self, incoming: Incoming, steps: Steps[Reply | None]) -> Reply | None:
         """Perform the last steps of a stream and let it go, even when the caller is cancelled."""
@@ -152,9 +158,11 @@ class AsyncDriver:
 
     async def _end(self, incoming: Incoming, steps: Steps[Reply | None]) -> Reply | None:
         try:
-            with suppress(Exception):
+            with Swallowed(LOGGER, "a stream of the API did not close", level=logging.DEBUG):
                 await incoming.told.answer.close()
-            incoming.reply = await self._perform_all(steps)
+            with incoming.whole.around():
+                steps = recorded(incoming.place, incoming.current, steps)
+                incoming.reply = await self._perform_all(steps)
         except ConvoError:
             self.release(incoming)
             raise

@@ -10,6 +10,7 @@ from convo.steps import ending as ending_steps
 from convo.steps import exchange as exchange_steps
 from convo.steps import requests as request_steps
 from convo.steps.effects import finish
+from convo.steps.watched import recorded
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,6 +46,7 @@ class AsyncExchange:
         if current is None:
             return
         if error is None:
+            self._place.tools.watch.ended(self._place, current, None)
             await self._driver.do(ending_steps.abandon(self._place, current.begun.id))
         else:
             await self._driver.do(ending_steps.failed(self._place, current, error))
@@ -57,7 +59,7 @@ class AsyncExchange:
         """
         current = self._current()
         whole, broken = await gathered_async(answer)
-        steps = ending_steps.completed(self._place, current, whole)
+        steps = recorded(self._place, current, ending_steps.completed(self._place, current, whole))
         reply = await self._driver.do(finish(steps, current.lease(self._place)))
         self._close()
         if broken is not None:

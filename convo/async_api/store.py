@@ -10,7 +10,7 @@ from convo.async_api.conversation import AsyncConversation
 from convo.async_api.driver import AsyncDriver
 from convo.blobs.places import Places
 from convo.checks import check_type
-from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, place_of, system_clock
+from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, place_of, system_clock, watch_for
 from convo.keeping import check_keep
 from convo.models import Catalogue
 from convo.policy import budgets_of
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from convo.store.conversations import Found
     from convo.store.engine import Durability
     from convo.store.totals import Totals
+    from convo.telemetry import Telemetry
     from convo.tokens import Counter
 
 
@@ -56,6 +57,8 @@ class AsyncStore:
     and not the audio of replies (the reply that `send` gives has its bytes all the same); "none", recordings only until a
     reply is recorded whose request held them, in each conversation that shows them; a timedelta, all of it until `prune()`
     finds it older. Of audio that was let go its transcript stays, and is sent for it.
+    `telemetry` says whether spans and metrics are made of its work: True, with OpenTelemetry's providers as the application has
+    set them, or a `Telemetry` of yours; see `convo.telemetry`. It needs the extra `telemetry`, and raises nothing later.
     A store belongs to the event loop that first used it.
     """
 
@@ -73,6 +76,7 @@ class AsyncStore:
         count_tokens: Counter | None = None,
         blobs: BlobStore | Sequence[BlobStore] | None = None,
         keep_audio: Keep = "all",
+        telemetry: Telemetry | bool = False,
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
         tools = Tools(
@@ -84,6 +88,7 @@ class AsyncStore:
             counter=counter_of(count_tokens),
             blobs=Places.of(blobs),
             keep=check_keep(keep_audio),
+            watch=watch_for(telemetry),
         )
         self._schema = schema
         self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability), tools)

@@ -79,27 +79,39 @@ class AsyncStream(Arriving):
     async def _next_round(self) -> None:
         if self._over or self._incoming is not None:
             return
-        drafts, key, expected_head, before = self._round()
+        whole = self._place.tools.watch.whole("stream", self._place.found.id)
         try:
-            if self._turn.preset is not None:
-                self._turn = await self._driver.do(exchange_steps.with_voice(self._place, self._turn, self._key))
-            steps = exchange_steps.started(self._place, self._turn, drafts, key, expected_head, before)
-            found = await self._driver.do(steps)
-            if not isinstance(found, Open):
-                self._replies.append(found)
-                reply = await self._driver.do(exchange_steps.voiced(self._place, self._turn, found))
-                self._ready.extend(streaming.events_of(reply))
-                self._recorded(found, reply)
-                return
-            told = await self._driver.do(exchange_steps.asked(self._place, self._turn, found, drafts))
+            with whole.around():
+                incoming = await self._begun()
         except BaseException:
             self._over = True
+            whole.close()
             raise
-        self._incoming = incoming = streaming.Incoming(self._place, found, told)
+        if incoming is None:
+            whole.close()
+            return
+        incoming.whole = whole
+        self._incoming = incoming
         self._driver.hold(incoming)
-        self._pieces = aiter(told.answer)
+        self._pieces = aiter(incoming.told.answer)
         if self._over and self._taken() is not None:  # closed while the request was on its way
             await self._interrupt(incoming)
+
+    async def _begun(self) -> Incoming | None:
+        """Begin a round; None where its key had its reply already, which is ready then."""
+        drafts, key, expected_head, before = self._round()
+        if self._turn.preset is not None:
+            self._turn = await self._driver.do(exchange_steps.with_voice(self._place, self._turn, self._key))
+        steps = exchange_steps.started(self._place, self._turn, drafts, key, expected_head, before)
+        found = await self._driver.do(steps)
+        if not isinstance(found, Open):
+            self._replies.append(found)
+            reply = await self._driver.do(exchange_steps.voiced(self._place, self._turn, found))
+            self._ready.extend(streaming.events_of(reply))
+            self._recorded(found, reply)
+            return None
+        told = await self._driver.do(exchange_steps.asked(self._place, self._turn, found, drafts))
+        return streaming.Incoming(self._place, found, told)
 
     async def _pull(self, incoming: Incoming) -> None:
         try:
@@ -126,7 +138,8 @@ class AsyncStream(Arriving):
             if found is None:
                 return
             self._replies.append(found)  # whoever closes the stream while speech is made of it finds it
-            reply = await self._driver.do(exchange_steps.voiced(self._place, self._turn, found))
+            with incoming.whole.around():
+                reply = await self._driver.do(exchange_steps.voiced(self._place, self._turn, found))
         except BaseException:
             self._over = True
             raise

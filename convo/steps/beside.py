@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from typing import TYPE_CHECKING, Any
 
 from convo.canonical import decode, printable
 from convo.errors import AnswerError, ConvoError
 from convo.intake import unreadable
+from convo.logs import Swallowed
 from convo.steps.columns import cost_of, error_columns, retries_of
 from convo.steps.effects import write
 from convo.store import exchanges
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Tools
+
+LOGGER = logging.getLogger("convo.exchange")
 
 
 def begun(tools: Tools, owner: str, api: str, model: str, origin: str, asked: bytes) -> dict[str, Any]:
@@ -61,5 +64,6 @@ def failed(tools: Tools, row: Mapping[str, Any], error: BaseException, told: Tol
 def kept(calls: Sequence[Mapping[str, Any]]) -> Steps[None]:
     """Keep the rows of calls when an error is about to be raised: a database that cannot be reached is no second one."""
     if calls:
-        with suppress(ConvoError):
+        fields = {"api": calls[0]["api"], "calls": len(calls)}
+        with Swallowed(LOGGER, "calls that were billed could not be stored", ConvoError, **fields):
             yield from write(exchanges.keep_calls, calls)

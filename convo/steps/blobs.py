@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.blobs.places import Object
 from convo.blobs.protocol import object_name
 from convo.errors import AudioDropped, BlobNotFound, StoreError
+from convo.logs import Swallowed
 from convo.steps.effects import call, read, write, write_one
 from convo.store import blobs
 from convo.store.blobs import Held, Looked
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from convo.steps.place import Tools
 
 R = TypeVar("R", bound=tuple[Any, ...])
+LOGGER = logging.getLogger("convo.blobs")
 TRIES = 4
 """How often bytes are looked for that others move meanwhile."""
 
@@ -108,7 +110,7 @@ def objects_deleted(tools: Tools, gone: Iterable[Held], *, at_once: bool = False
             continue
         store = tools.blobs.get(held.place)
         if store is not None and (at_once or not tools.held):
-            with suppress(Exception):
+            with Swallowed(LOGGER, "an object could not be deleted; prune() and doctor() find it", digest=held.digest):
                 yield from call(store.delete, (held.name,), {})
                 deleted.append(held)
     return deleted

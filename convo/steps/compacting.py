@@ -21,6 +21,7 @@ from convo.steps.effects import call, complete, read, write
 from convo.steps.log import load_shown
 from convo.steps.requests import target_of
 from convo.steps.successors import check_alive, moved_on
+from convo.steps.watched import called
 from convo.store import exchanges, summaries
 from convo.store.append import Entry
 from convo.summary import PROMPT, question_of, summary_draft, text_of_summary
@@ -153,7 +154,10 @@ def _written(place: Place, writer: Writer, source: Older) -> Steps[object]:
     arguments = {
         **writer.target.arguments, "model": writer.target.model.name, "messages": question_of(said, earlier, writer.prompt),
     }  # fmt: skip
-    answer, row = yield from _asked(place, writer.client, writer.target, arguments, source.branch)
+    steps = _asked(place, writer.client, writer.target, arguments, source.branch)
+    answer, row = yield from called(
+        place.tools, "summary", writer.target.model.name, writer.client, place.found.id, steps
+    )  # fmt: skip
     yield from write(exchanges.keep_call, row)
     if not answer.draft.text.strip():
         raise AnswerError("it holds no text to be a summary", "try again, or with another model")

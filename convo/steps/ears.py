@@ -17,6 +17,7 @@ from convo.intake import read_transcription
 from convo.origin import Origin
 from convo.steps import beside, blobs
 from convo.steps.effects import Hearing, call, hear, read, write
+from convo.steps.watched import called
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,8 @@ class Ears:
         where = {"conversation": conversation, "branch": branch}
         try:
             for file in files:
-                text = yield from self._heard(file, texts, where, calls)
+                steps = self._watched(file, texts, where, calls)
+                text, _ = yield from called(self.tools, self.api, self.model, self.client, conversation, steps)
                 texts.append(text)
         except GeneratorExit:
             raise
@@ -77,6 +79,13 @@ class Ears:
             yield from beside.kept(calls)
             raise
         return _joined(texts), calls
+
+    def _watched(
+        self, file: File, before: Sequence[str], where: Mapping[str, UUID], calls: list[dict[str, Any]]
+    ) -> Steps[tuple[str, dict[str, Any]]]:  # fmt: skip
+        """Have one file heard; give its text, and the row of the call."""
+        text = yield from self._heard(file, before, where, calls)
+        return text, calls[-1]
 
     def _heard(
         self, file: File, before: Sequence[str], where: Mapping[str, UUID], calls: list[dict[str, Any]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ from convo.errors import AnswerError, AudioNotKept, ConversationNotFound, ConvoE
 from convo.ids import as_uuid
 from convo.intake import Fold, unreadable
 from convo.keeping import let_go
+from convo.logs import Swallowed, note
 from convo.models import name_of
 from convo.protocol import ENDED, hash_of
 from convo.reply import Reply, reply_of
@@ -41,6 +42,7 @@ from convo.steps.effects import Lease, pause, read, unless_taken, write, write_o
 from convo.steps.letting import let_go_if_answered
 from convo.steps.log import put_media, shown_branch
 from convo.steps.settling import settled
+from convo.steps.watched import part
 from convo.store import checkpoints, exchanges, log
 from convo.store.append import Entry
 from convo.store.totals import usage_columns
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOGGER = logging.getLogger("convo.exchange")
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1, 1, 2, 2, 4)
 """Seconds between tries to store an answer: eleven in all."""
 BUSY = 2
@@ -74,6 +77,10 @@ class Open:
     """How often the client has tried again, in all that was asked so far; None where it does not tell."""
     estimate: Estimate = attrs.field(init=False)
     _sent: dict[str, Any] | None = attrs.field(default=None, init=False)
+    told: int = 0
+    """How many of `recovered` were logged."""
+    seen: Any = attrs.field(default=None, repr=False, eq=False)
+    """What watches the call keeps of it."""
 
     def __attrs_post_init__(self) -> None:
         """Begin with the plan that is sent first."""
@@ -149,6 +156,7 @@ def persisted(steps: Callable[[], Steps[T]]) -> Steps[T]:
             busy += isinstance(error, StoreBusy)
             if not error.retryable or busy >= BUSY:
                 raise
+            note(LOGGER, logging.WARNING, "what was billed could not be stored yet; it is tried again", error=error)
         yield from pause(seconds)
     return (yield from steps())
 
@@ -186,12 +194,15 @@ def _too_late(place: Place, entry: Entry, row: Mapping[str, Any]) -> Steps[Reply
         raise ConversationNotFound(place.found.id) from error
     if stored["status"] in ENDED and stored["attempt"] == entry.attempt and stored["raw"] == row["raw"]:
         return (yield from replay(place, entry.exchange_id))
+    ids = {"exchange": entry.exchange_id, "attempt": entry.attempt, "conversation": place.found.id}
+    note(LOGGER, logging.WARNING, "an answer came too late and is kept beside the log", **ids)
     whole = attrs.evolve(entry, exchange={**row, "raw": whole_raw(row["raw"], entry.drafts[0].body)})
     raise (yield from write(exchanges.keep_late, whole, place.tools.new_id()))
 
 
 def failed(place: Place, current: Open, error: BaseException, told: Told | None = None) -> Steps[None]:
     """End the exchange without a reply; what was refused on the way is remembered."""
+    place.tools.watch.ended(place, current, None, error)
     if isinstance(error, AnswerError) and error.answer is not None:
         yield from _ended_unread(place, current, error.answer, told)
         return
@@ -211,7 +222,7 @@ def _ended_unread(place: Place, current: Open, answer: object, told: Told | None
         **asked_columns(current.plan, told, current.recovered), "error": AnswerError.code, "raw": raw,
         **usage_columns(usage, cost), **assumed_columns(current.plan, usage), "retries": current.retries,
     }  # fmt: skip
-    with suppress(ConvoError):
+    with Swallowed(LOGGER, "what a request saved could not be looked up", ConvoError, exchange=current.begun.id):
         columns |= yield from current.sent(place.owner)
     yield from _ended(place, current.begun, columns, memory_row(place, current.plan, told))
 
@@ -224,7 +235,7 @@ def withdrawn(place: Place, begun: Begun, error: BaseException) -> Steps[None]:
 def _ended(place: Place, begun: Begun, columns: Mapping[str, Any], memory: Mapping[str, Any] | None) -> Steps[None]:
     """A database that cannot be reached is no second error: the lease runs out."""
     now = place.tools.now()
-    with suppress(ConvoError):
+    with Swallowed(LOGGER, "the end of an exchange could not be stored; its lease runs out", ConvoError, exchange=begun.id):
         yield from write(exchanges.fail, place.owner, begun.branch, begun.id, begun.attempt, now, columns, memory)
 
 
@@ -251,6 +262,10 @@ def folded(fold: Fold) -> tuple[dict[str, Any], bool]:
 
 def record(place: Place, answer: object, request: Request | None) -> Steps[Reply]:
     """Record an answer whose exchange was not begun, once; the same answer again gives the recorded reply."""
+    return (yield from part(place, "record_answer", _recorded(place, answer, request)))
+
+
+def _recorded(place: Place, answer: object, request: Request | None) -> Steps[Reply]:
     place.tools.check_writable()
     check_type(request, (Request, type(None)), "record()", "the request that chat.request() gave, which a session has not")
     now = place.tools.now()

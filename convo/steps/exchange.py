@@ -5,6 +5,7 @@ A turn is one exchange, or several where functions answer the model's calls: eac
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,6 +16,7 @@ from convo.checks import check_type
 from convo.content import message_draft
 from convo.errors import ConflictError, KeyMismatch, NotFound, PresetNotFound, RequestError, StaleHead, StoreUnavailable
 from convo.functions import can_run, names_of, open_calls
+from convo.logs import note
 from convo.models import name_of
 from convo.policy import Policy
 from convo.protocol import ENDED, LEASE, Known, Step, check_key, hash_of, step_for
@@ -31,6 +33,7 @@ from convo.steps.requests import check_no_speed, filled, opened, planned, target
 from convo.steps.settling import settled
 from convo.steps.spending import checked_before, foreseen, held_to, spending_of
 from convo.steps.successors import check_alive, moved_on
+from convo.steps.watched import part, recorded
 from convo.store import exchanges
 from convo.store.append import Entry
 from convo.store.exchanges import Begun
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place
     from convo.steps.requests import Opened
+
+LOGGER = logging.getLogger("convo.exchange")
 
 
 @attrs.frozen
@@ -132,6 +137,10 @@ def send(
     place: Place, turn: Turn, content: Sequence[object], *, key: str | None, expected_head: int | None
 ) -> Steps[Reply]:  # fmt: skip
     """Store what the user said, get the answer, store it. With a key, once."""
+    return (yield from part(place, "send", _sent(place, turn, content, key, expected_head)))
+
+
+def _sent(place: Place, turn: Turn, content: Sequence[object], key: str | None, expected_head: int | None) -> Steps[Reply]:
     drafts = checked(place, content, key, expected_head, "send()")
     turn = yield from with_voice(place, turn, key)
     reply = yield from _round(place, turn, drafts, key, expected_head)
@@ -167,7 +176,7 @@ def _round(
     current = yield from started(place, turn, drafts, key, expected, before)
     if isinstance(current, Open):
         told = yield from asked(place, turn, current, drafts)
-        current = yield from finish(ended(place, current, told), current.lease(place))
+        current = yield from finish(recorded(place, current, ended(place, current, told)), current.lease(place))
     return (yield from voiced(place, turn, current))
 
 
@@ -188,6 +197,12 @@ def started(
     `before` is the reply of the round before. Raises `StaleHead` when the line that is shown does not hold it any more,
     and `ModelShutDown`; nothing is written then.
     """
+    return (yield from part(place, "assemble", _started(place, turn, drafts, key, expected, before)))
+
+
+def _started(
+    place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None, before: Reply | None
+) -> Steps[Open | Reply]:  # fmt: skip
     turn = attrs.evolve(turn, target=moved_on(place.tools, turn.target, turn.policy))
     start = yield from opened(place, turn.target, turn.policy, key)
     now = place.tools.now()
@@ -340,6 +355,8 @@ def _begun(place: Place, entry: Entry) -> Steps[Begun | Known]:
         raise
     if isinstance(begun, Begun):
         place.moved(begun.head)
+        if begun.attempt > 1:
+            note(LOGGER, logging.WARNING, "an exchange was taken over", exchange=begun.id, attempt=begun.attempt)
     return begun
 
 
@@ -359,7 +376,8 @@ def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> S
         while True:
             request = yield from filled(place, current.plan, drafts)
             try:
-                told = yield from ask(turn.client, ENDPOINTS[current.plan.target.api], request, current.lease(place))
+                with place.tools.watch.asking(place, current):
+                    told = yield from ask(turn.client, ENDPOINTS[current.plan.target.api], request, current.lease(place))
             except Exception as error:
                 current.tried(retries_of(error))
                 if not try_again(current, error):
@@ -367,7 +385,8 @@ def asked(place: Place, turn: Turn, current: Open, drafts: Sequence[Draft]) -> S
             else:
                 current.tried(told.retries)
                 return told
-    except GeneratorExit:
+    except GeneratorExit as error:
+        place.tools.watch.ended(place, current, None, error)
         raise
     except BaseException as error:
         yield from failed(place, current, error)
@@ -413,4 +432,6 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     except BaseException as error:
         yield from withdrawn(place, begun, error)
         raise
-    return Open(begun, ready)
+    current = Open(begun, ready)
+    place.tools.watch.begun(place, current)
+    return current

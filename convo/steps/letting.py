@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import attrs
 
 from convo.errors import ConvoError, HeldTransaction, InputError
 from convo.keeping import Pruned, check_keep
+from convo.logs import Swallowed
 from convo.steps import objects
 from convo.steps.blobs import objects_deleted, within_reach
 from convo.steps.effects import read, write
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from convo.store.blobs import Held
     from convo.store.letting import Due
 
+LOGGER = logging.getLogger("convo.blobs")
 PAGE = 50
 """Blobs that one transaction deletes at most."""
 
@@ -47,7 +49,7 @@ def let_answered_go(place: Place, branch: UUID, position: int) -> Steps[None]:
         return
     from convo.store import letting
 
-    with suppress(ConvoError):
+    with Swallowed(LOGGER, "recordings were not let go; prune() does it", ConvoError, conversation=place.found.id):
         tools = place.tools
         done = yield from write(within_reach, tools.blobs, letting.answered, place.owner, branch, position, tools.now())
         yield from objects_deleted(tools, done.gone)

@@ -229,7 +229,8 @@ def _heard(listening: Listening, found: Transcript) -> Steps[Message | Reply | N
     call = _call(listening, found.session, f"transcript of {found.item}", found.raw) | {
         "api": "transcriptions", "model": model, "status": "done", **_usage(listening, found.usage, found.model or ""),
     }  # fmt: skip
-    yield from _kept(call)
+    if (yield from _kept(call)):
+        place.tools.watch.billed(call)
     where = yield from _place_of(listening, found.session, found.item)
     return (yield from _with_words(place, found, *where)) if where is not None else None
 
@@ -284,7 +285,8 @@ def _billed(listening: Listening, found: Ended) -> Steps[Reply | None]:
     }  # fmt: skip
     if (times := listening.times.get(found.response)) is not None:
         row["started_at"], row["first_byte_at"] = times
-    fresh = yield from _kept(row)
+    if fresh := (yield from _kept(row)):
+        listening.place.tools.watch.billed(row)
     listening.messages.pop(found.response, None)
     listening.times.pop(found.response, None)
     if fresh and message is not None:

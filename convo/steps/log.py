@@ -148,6 +148,7 @@ def put_media(place: Place, drafts: Iterable[Draft], now: int) -> Steps[list[Dra
     kept = [as_kept(draft, place.tools.keep, now) for draft in drafts]
     for piece in (piece for draft in kept for piece in draft.media):
         for problem in piece.problems:
+            place.tools.watch.problem(place, problem)
             place.tools.warn(f"{problem.__class__.__name__} {piece.digest}", problem)
     pieces: dict[str, Media] = {piece.digest: piece for draft in kept for piece in draft.media if piece.dropped is None}
     for piece in pieces.values():

@@ -10,6 +10,7 @@ from convo.blobs.places import Places
 from convo.errors import HeldTransaction, ReadOnlyView
 from convo.times import from_micros, to_micros
 from convo.tokens import rough_tokens
+from convo.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ class Tools:
 
     `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
     matter, and what to say of it; it says that once. `budgets` bind every call of a model. `blobs` are
-    the blob stores, `keep` says which audio is kept.
+    the blob stores, `keep` says which audio is kept. `watch` is told what begins and ends.
     """
 
     clock: Callable[[], datetime]
@@ -42,6 +43,7 @@ class Tools:
     counter: Callable[[], Counter] = lambda: rough_tokens
     blobs: Places = attrs.field(factory=Places)
     keep: Keep = "all"
+    watch: Watch = attrs.field(factory=Watch)
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""

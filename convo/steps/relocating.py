@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,6 +11,7 @@ from convo.blobs.protocol import DATABASE, object_name
 from convo.checks import check_type
 from convo.errors import BlobDamaged, BlobNotFound, HeldTransaction, InputError, StoreError
 from convo.keeping import BlobTotals, MovedBlobs
+from convo.logs import note
 from convo.steps.blobs import fetched, objects_deleted
 from convo.steps.effects import call, read, write
 from convo.store import blobs, relocating
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from convo.blobs import BlobStore
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
+
+LOGGER = logging.getLogger("convo.blobs")
 
 
 def moved(
@@ -53,11 +57,13 @@ def _counted(tools: Tools, owner: str, target: BlobStore | None, was: Held, resu
     """Move one blob. One that cannot be read stays where it is, and the others go on."""
     try:
         done = yield from _moved_one(tools, owner, target, was)
-    except BlobDamaged:
+    except BlobDamaged as error:
+        note(LOGGER, logging.WARNING, "a blob was not moved", error=error, digest=was.digest)
         return attrs.evolve(result, failed=(*result.failed, was.digest))
-    except BlobNotFound:
+    except BlobNotFound as error:
         if not (yield from read(blobs.is_known, owner, was.digest)):
             return result  # deleted by others meanwhile
+        note(LOGGER, logging.WARNING, "a blob was not moved", error=error, digest=was.digest)
         return attrs.evolve(result, failed=(*result.failed, was.digest))
     return attrs.evolve(result, blobs=result.blobs + 1, bytes=result.bytes + was.size) if done else result
 

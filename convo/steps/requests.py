@@ -24,6 +24,7 @@ from convo.steps.converting import fetched, found_or_made, remembered
 from convo.steps.effects import read
 from convo.steps.log import followed, history
 from convo.steps.successors import check_alive, moved_on
+from convo.steps.watched import part
 from convo.store import exchanges, opening
 
 if TYPE_CHECKING:
@@ -139,6 +140,14 @@ def request(
     preset: Preset | str | None = None,
 ) -> Steps[Request | Seeds]:  # fmt: skip
     """Assemble a request, or what a session begins with, and write nothing."""
+    steps = _assembled(place, model, api, client, origin, policy, arguments, preset)
+    return (yield from part(place, "assemble", steps))
+
+
+def _assembled(
+    place: Place, model: str, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any],
+    preset: Preset | str | None,
+) -> Steps[Request | Seeds]:  # fmt: skip
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     policy = policy or Policy()
     check_no_speed(arguments)

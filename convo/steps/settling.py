@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from convo.canonical import decode
 from convo.errors import AnswerError, ConvoError
 from convo.intake import read_answer, unreadable
 from convo.intake.stream import rebuilt
+from convo.logs import note
 from convo.origin import Origin
 from convo.protocol import LEASE
 from convo.steps.columns import answer_columns, as_interrupted
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from convo.steps.place import Place, Tools
     from convo.store.checkpoints import Left
 
+LOGGER = logging.getLogger("convo.exchange")
+
 
 def settled(place: Place, branch: UUID) -> Steps[bool]:
     """End the exchange that a dead worker left on a branch, with what it had received; False when there is none.
@@ -38,6 +42,7 @@ def settled(place: Place, branch: UUID) -> Steps[bool]:
     try:
         found, row = _received(place.tools, left, now)
     except (ConvoError, LookupError, TypeError, ValueError, AttributeError):
+        note(LOGGER, logging.WARNING, "what a dead worker had received cannot be read", exchange=left.begun.id)
         columns = {"error": AnswerError.code, "raw": unreadable(left.body)[0]}
         yield from write(exchanges.fail, place.owner, branch, left.begun.id, left.begun.attempt, now, columns, None)
         yield from write(checkpoints.clear, place.owner, left.begun.id)
@@ -48,6 +53,7 @@ def settled(place: Place, branch: UUID) -> Steps[bool]:
     )  # fmt: skip
     head = yield from write_one(exchanges.complete, entry)
     if head is not None:
+        note(LOGGER, logging.WARNING, "what a dead worker had received is recorded", exchange=left.begun.id, position=head)
         yield from write(checkpoints.clear, place.owner, left.begun.id)
         place.moved(head, branch)
         yield from let_go_if_answered(place, branch, head, draft)

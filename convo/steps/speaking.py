@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, ConvoError
 from convo.extract import REPLY, spoken
 from convo.forms import as_chat
+from convo.logs import note
 from convo.origin import Origin
 from convo.speech import pieces_of
 from convo.steps import beside, blobs
@@ -21,6 +23,7 @@ from convo.steps.effects import read, speak, write
 from convo.steps.ending import persisted
 from convo.steps.log import put_piece
 from convo.steps.successors import alive_name
+from convo.steps.watched import called
 from convo.store import exchanges, log, speeches
 from convo.usage import Usage
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOGGER = logging.getLogger("convo.exchange")
 CHANGED = "the reply was changed or taken away while its speech was made, and the speech is not kept; read it again"
 
 
@@ -50,6 +54,9 @@ def with_speech(place: Place, client: Any, wish: Wish, policy: Policy, reply: Re
         alive = attrs.evolve(wish, model=alive_name(place.tools, wish.model, policy))
         return (yield from _spoken(place, client, alive, reply))
     except Exception as error:  # noqa: BLE001 - the reply is in the log, whatever happens to its sound
+        note(
+            LOGGER, logging.WARNING, "no speech could be made of a reply", error=error, exchange=reply.exchange, model=wish.model
+        )
         return attrs.evolve(reply, speech_error=error)
 
 
@@ -72,6 +79,7 @@ def _spoken(place: Place, client: Any, wish: Wish, reply: Reply) -> Steps[Reply]
     except ConflictError:
         raise
     except ConvoError as error:
+        note(LOGGER, logging.WARNING, "speech that was made of a reply could not be stored", error=error, exchange=reply.exchange)
         return attrs.evolve(reply, message=_with(reply.message, piece), speech_error=error)
     return attrs.evolve(reply, message=message)
 
@@ -153,7 +161,10 @@ class Mouth:
         calls: list[dict[str, Any]] = []
         try:
             for piece in pieces:
-                data = yield from self._asked(piece, len(pieces), calls)
+                steps = self._watched(piece, len(pieces), calls)
+                data, _ = yield from called(
+                    self.place.tools, "speech", self.wish.model, self.client, self.conversation, steps
+                )  # fmt: skip
                 parts.append(data)
             return self.wish.joined(parts), calls
         except GeneratorExit:
@@ -161,6 +172,11 @@ class Mouth:
         except BaseException:
             yield from beside.kept(calls)
             raise
+
+    def _watched(self, text: str, pieces: int, calls: list[dict[str, Any]]) -> Steps[tuple[bytes, dict[str, Any]]]:
+        """Have one of so many pieces spoken; give its bytes, and the row of the call."""
+        data = yield from self._asked(text, pieces, calls)
+        return data, calls[-1]
 
     def _asked(self, text: str, pieces: int, calls: list[dict[str, Any]]) -> Steps[bytes]:
         """Have one of so many pieces spoken; the row of the call goes to the others, failed or not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from typing import TYPE_CHECKING, Any
 
 from convo.checks import check_type
@@ -10,6 +10,7 @@ from convo.content import message_drafts
 from convo.errors import ConflictError, InputError, StoreError
 from convo.ids import as_uuid, place_after
 from convo.keeping import as_kept
+from convo.logs import Swallowed
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.blobs import TRIES, put
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from convo.store.conversations import Found
     from convo.store.totals import Totals
 
+LOGGER = logging.getLogger("convo.store")
 MAX_PAGE = 1_000
 
 
@@ -78,7 +80,8 @@ def get(tools: Tools, owner: str | None, identifier: UUID | str | None, key: str
     id_ = None if identifier is None else as_uuid(identifier)
     found = yield from read(conversations.get, owner, id_=id_, key=key)
     if tools.writable and not tools.held:
-        with suppress(StoreError):  # what cannot be written now, whoever comes next writes; reading goes on
+        # What cannot be written now, whoever comes next writes; reading goes on.
+        with Swallowed(LOGGER, "what a dead worker left was not recorded", StoreError, conversation=found.id):
             if (yield from settled_if_left(Place(tools, found))):
                 found = yield from read(conversations.get, owner, id_=found.id)
     return found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
 from convo.forms import as_chat
 from convo.intake import fold_of
+from convo.logs import Swallowed
 from convo.protocol import LEASE
 from convo.steps.columns import asked_columns, assumed_columns
 from convo.steps.effects import finish, write
@@ -22,6 +23,7 @@ from convo.steps.ending import completed, failed, folded
 from convo.store import checkpoints
 from convo.store.checkpoints import Checkpoint
 from convo.usage import Usage
+from convo.watching import NO_WHOLE
 
 if TYPE_CHECKING:
     from convo.assembly import Plan
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from convo.steps.place import Place
 
 T = TypeVar("T")
+LOGGER = logging.getLogger("convo.stream")
 
 
 class Incoming:
@@ -44,6 +47,7 @@ class Incoming:
     def __init__(self, place: Place, current: Open, told: Told) -> None:
         self.place = place
         self.current = current
+        self.whole = NO_WHOLE
         self.told = told
         self.fold = fold_of(current.plan.target.api)
         self.forsaken = False
@@ -66,6 +70,8 @@ class Incoming:
 
     def feed(self, chunk: object) -> list[Delta]:
         """Take the next piece and give what is new in it. Raises `AnswerError`."""
+        if not self._fed:
+            self.place.tools.watch.arrived(self.current)
         with self._lock:
             self._fed += 1
             if self.told.first is None:
@@ -157,7 +163,7 @@ def _and_clear(incoming: Incoming, steps: Steps[T]) -> Steps[T]:
     """Do the steps, then forget what was saved; what is left over is found by the doctor."""
     result = yield from steps
     if incoming.saving:
-        with suppress(ConvoError):
+        with Swallowed(LOGGER, "what was saved of a stream was not cleared", ConvoError, exchange=incoming.current.begun.id):
             yield from write(checkpoints.clear, incoming.place.owner, incoming.current.begun.id)
     return result
 

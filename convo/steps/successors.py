@@ -5,11 +5,13 @@ What was asked before is not judged again: a request that was assembled while it
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import attrs
 
 from convo.errors import ModelEndsSoon, ModelShutDown
+from convo.logs import note
 from convo.models import name_of
 
 if TYPE_CHECKING:
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     from convo.policy import Policy
     from convo.steps.place import Tools
 
+LOGGER = logging.getLogger("convo.calls")
+
 
 def moved_on(tools: Tools, target: Target, policy: Policy) -> Target:
     """Give the target; where its model is shut down and the policy moves on, that of the first successor that lives."""
     used = _used(tools, target.model, policy)
+    if used is not target.model:
+        note(LOGGER, logging.INFO, "a model is shut down; its successor is asked", model=target.model.name, successor=used.name)
     return target if used is target.model else attrs.evolve(target, model=used, instead_of=target.model)
 
 

@@ -36,7 +36,7 @@ from convo.store.engine import (
     place_of,
     runner_for,
 )
-from convo.store.faults import may_retry, typed_errors
+from convo.store.faults import may_retry, note_again, typed_errors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -122,6 +122,7 @@ class AsyncRunner:
                 except sa.exc.DBAPIError as error:
                     if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
                         raise
+                    note_again(error, attempt)
                     await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 

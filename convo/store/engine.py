@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from convo.checks import check_choice, check_type
 from convo.errors import ConflictingArguments, MissingDependency, StoreClosed, StoreNotFound, TransactionOver, UnsupportedUrl
 from convo.store import schema
-from convo.store.faults import code_of, may_retry, typed_errors
+from convo.store.faults import code_of, may_retry, note_again, typed_errors
 
 if TYPE_CHECKING:
     import sqlite3
@@ -267,6 +267,7 @@ class Runner:
                 except sa.exc.DBAPIError as error:
                     if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
                         raise
+                    note_again(error, attempt)
                     time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,12 @@ from convo.errors import (
     StoreNotFound,
     StoreUnavailable,
 )
+from convo.logs import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+LOGGER = logging.getLogger("convo.store")
 
 _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "SQLITE_FULL": StorageFull,
@@ -87,6 +91,11 @@ def may_retry(error: BaseException) -> bool:
     return code_of(error) in RETRYABLE
 
 
+def note_again(error: BaseException, attempt: int) -> None:
+    """Log that a unit of work is tried again."""
+    note(LOGGER, logging.WARNING, "a transaction is tried again", error=code_of(error), attempt=attempt)
+
+
 def typed(error: Exception, committed: Committed = "no") -> StoreError:
     """Give the error of convo for one of a database. Its message holds nothing that was stored.
 
@@ -101,6 +110,7 @@ def typed(error: Exception, committed: Committed = "no") -> StoreError:
     if is_lost(error):
         connected = not (isinstance(error, sqlalchemy.exc.DBAPIError) and _never_connected(error))
         return StoreUnavailable(committed if connected else "no")
+    note(LOGGER, logging.WARNING, "the database refused a statement", error=code or type(error).__name__)
     return StoreFailed(code or type(error).__name__)
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from contextlib import suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.errors import ConvoError, StoreError
 from convo.heartbeat import Heartbeat
+from convo.logs import Swallowed, note
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
 from convo.steps.calling import called
 from convo.steps.effects import Call, Finish, Invoke, Pause, Together, Told, Upgrade, Work
+from convo.steps.watched import recorded
 from convo.store import engine as engines
 from convo.store import exchanges
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from convo.steps.streaming import Incoming
 
 T = TypeVar("T")
+LOGGER = logging.getLogger("convo.stream")
 
 
 class Driver:
@@ -124,9 +127,11 @@ class Driver:
         for incoming in streams:
             try:
                 self._end_forsaken(incoming)
-            except StoreError:
+            except StoreError as error:
+                note(LOGGER, logging.WARNING, "streams could not be ended; their leases run out", error=error)
                 return
-            except ConvoError:
+            except ConvoError as error:
+                note(LOGGER, logging.WARNING, "a stream could not be ended", error=error)
                 continue
 
     def hold(self, incoming: Incoming) -> None:
@@ -138,13 +143,16 @@ class Driver:
         """Stop looking after a stream."""
         self.streams.drop(incoming)
         self.heartbeat.drop(incoming.lease)
+        incoming.whole.close()
 
     def end(self, incoming: Incoming, steps: Steps[Reply | None]) -> Reply | None:
         """Perform the last steps of a stream and let it go; when they are interrupted, the next beat ends it."""
         try:
-            with suppress(Exception):
+            with Swallowed(LOGGER, "a stream of the API did not close", level=logging.DEBUG):
                 incoming.told.answer.close()
-            incoming.reply = self._perform_all(steps)
+            with incoming.whole.around():
+                steps = recorded(incoming.place, incoming.current, steps)
+                incoming.reply = self._perform_all(steps)
         except ConvoError:
             self.release(incoming)
             raise
