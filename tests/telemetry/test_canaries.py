@@ -127,7 +127,7 @@ def test_objects_that_cannot_be_deleted_and_the_doctor(world: World, client: Any
     chat = begun(store)
     chat.send(client, recording(canary("transcript"), wav(0.4)), **VOICE)
     store.doctor()
-    assert "an object could not be deleted; doctor() finds it" in told.records.messages()
+    assert "an object could not be deleted; prune() and doctor() find it" in told.records.messages()
 
 
 def test_content_is_told_where_it_is_asked_for_and_sound_never(world: World, fake: FakeAPI, told: Told) -> None:
