@@ -29,7 +29,7 @@ _FIRST_USE: list[int] = []
 
 
 class BucketBlobs:
-    """Bytes as objects of a bucket, under a prefix that belongs to one database: `BucketBlobs("s3://bucket/prefix")`.
+    """Bytes as objects of a bucket, under a prefix: `BucketBlobs("s3://bucket/prefix")`.
 
     `options` are those of the store of `obstore` (the extra `s3`): `endpoint`, `region`, `access_key_id`,
     `secret_access_key` and many more; also `client_options` and `retry_config`. Without keys those of the environment are

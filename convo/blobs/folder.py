@@ -25,11 +25,11 @@ _NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_LINKS
 _BY_FD = os.open in os.supports_dir_fd
 """Whether folders are held open, so that nobody can put a link into the path meanwhile; not on Windows."""
-_FOLDERS = (re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{2}"))
+_FOLDERS = (re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{2}"))
 
 
 class FolderBlobs:
-    """Bytes as files in a folder that belongs to one database: `FolderBlobs("/var/lib/app/blobs")`.
+    """Bytes as files in a folder: `FolderBlobs("/var/lib/app/blobs")`.
 
     A file is written under another name, flushed to the disk, and then renamed. Folders are made with the mode 0700,
     files with 0600; links inside the folder are not followed. The folder itself is made with the first file, inside
@@ -98,19 +98,27 @@ class FolderBlobs:
         """List objects, those that were never finished among them: their names end with `.part`."""
         if not os.path.isdir(self._path):  # noqa: PTH112 - it is made with the first file
             return
-        owners = [prefix.rstrip("/")] if prefix else self._names("")
         page: list[Stored] = []
-        for owner in owners:
-            for letters in self._names(owner) if _FOLDERS[0].fullmatch(owner) else ():
-                for file in self._names(f"{owner}/{letters}") if _FOLDERS[1].fullmatch(letters) else ():
-                    page += self._stored(f"{owner}/{letters}/{file}")
-                    if len(page) >= PAGE:
-                        yield page
-                        page = []
+        for folder in self._walked(prefix.rstrip("/")):
+            for file in self._names(folder):
+                page += self._stored(f"{folder}/{file}")
+                if len(page) >= PAGE:
+                    yield page
+                    page = []
         if page:
             yield page
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _walked(self, inside: str) -> Iterator[str]:
+        """Give the folders in a folder that hold files."""
+        depth = len(inside.split("/")) if inside else 0
+        if depth == len(_FOLDERS):
+            yield inside
+            return
+        for name in self._names(inside):
+            if _FOLDERS[depth].fullmatch(name):
+                yield from self._walked(f"{inside}/{name}" if inside else name)
 
     def _names(self, inside: str) -> list[str]:
         try:

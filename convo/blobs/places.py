@@ -35,6 +35,8 @@ class Places:
     def __init__(self, stores: Sequence[BlobStore] = ()) -> None:
         self._stores: Mapping[str, BlobStore] = {store.name: store for store in stores}
         self.first: BlobStore | None = stores[0] if stores else None
+        self.home: str | None = None
+        """What the names of the database's objects begin with, once it was read."""
 
     @classmethod
     def of(cls, blobs: BlobStore | Sequence[BlobStore] | None) -> Places:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from uuid import UUID
 
-OBJECT = re.compile(r"[0-9a-f]{16}/[0-9a-f]{2}/(?P<digest>[0-9a-f]{64})-[0-9a-f]{16}")
+OBJECT = re.compile(r"(?P<owner>[0-9a-f]{16}/[0-9a-f]{16}/)[0-9a-f]{2}/(?P<digest>[0-9a-f]{64})-[0-9a-f]{16}")
 """The names of objects; nothing else is read, written or deleted."""
 NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
 """The names of blob stores: they stand in the rows of the database."""
@@ -58,14 +58,14 @@ class BlobStore(Protocol):
         """List the objects whose names begin with a prefix that ends with "/", or with "" all, in pages."""
 
 
-def prefix_of(owner: str) -> str:
-    """Give what the names of an owner's objects begin with."""
-    return f"{sha256(owner.encode()).hexdigest()[:16]}/"
+def prefix_of(home: str, owner: str) -> str:
+    """Give what the names of an owner's objects begin with; `home` is 16 hex of the database, no other has the same."""
+    return f"{home}/{sha256(owner.encode()).hexdigest()[:16]}/"
 
 
-def object_name(owner: str, digest: str, once: UUID) -> str:
+def object_name(home: str, owner: str, digest: str, once: UUID) -> str:
     """Give a name for an object that holds these bytes of an owner; another `once`, another name."""
-    return f"{prefix_of(owner)}{digest[:2]}/{digest}-{sha256(once.bytes).hexdigest()[:16]}"
+    return f"{prefix_of(home, owner)}{digest[:2]}/{digest}-{sha256(once.bytes).hexdigest()[:16]}"
 
 
 def digest_of(name: Any) -> str:

@@ -10,7 +10,7 @@ from convo.blobs.protocol import object_name
 from convo.errors import AudioDropped, BlobNotFound, StoreError
 from convo.logs import Swallowed
 from convo.steps.effects import call, read, write, write_one
-from convo.store import blobs
+from convo.store import blobs, relocating
 from convo.store.blobs import Held, Looked
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def put(tools: Tools, owner: str, digest: str, data: bytes, now: int) -> Steps[N
 
 def put_object(tools: Tools, store: BlobStore, owner: str, digest: str, data: bytes, now: int) -> Steps[None]:
     """Store bytes as an object, then the row that says so; the object goes again where another worker was faster."""
-    held = Held(digest, len(data), store.name, object_name(owner, digest, tools.new_id()))
+    home = yield from home_of(tools)
+    held = Held(digest, len(data), store.name, object_name(home, owner, digest, tools.new_id()))
     yield from call(store.put, (held.name, data), {})
     try:
         ours = yield from write_one(blobs.put_object, owner, held, now)
@@ -50,6 +51,13 @@ def put_object(tools: Tools, store: BlobStore, owner: str, digest: str, data: by
         raise
     if not ours:
         yield from objects_deleted(tools, [held], at_once=True)
+
+
+def home_of(tools: Tools) -> Steps[str]:
+    """Give what the names of the database's objects begin with, read once."""
+    if tools.blobs.home is None:
+        tools.blobs.home = yield from read(relocating.home)
+    return tools.blobs.home
 
 
 def get(tools: Tools, owner: str, digest: str) -> Steps[bytes]:

@@ -11,7 +11,6 @@ import attrs
 from convo.errors import ConvoError, HeldTransaction, InputError
 from convo.keeping import Pruned, check_keep
 from convo.logs import Swallowed
-from convo.steps import objects
 from convo.steps.blobs import objects_deleted, within_reach
 from convo.steps.effects import read, write
 from convo.store import blobs, relocating
@@ -130,6 +129,8 @@ def _checked(tools: Tools, owner: str | None, progress: object, *, dry_run: bool
 
 def _swept(pruning: _Pruning) -> Steps[None]:
     """Delete objects that no row names."""
+    from convo.steps import objects
+
     for store, left in (yield from _left(pruning.tools, pruning.owner)):
         for one in left:
             if (yield from objects.deleted(store, pruning.owner, one.name)):
@@ -138,10 +139,13 @@ def _swept(pruning: _Pruning) -> Steps[None]:
 
 def _left(tools: Tools, owner: str) -> Steps[list[tuple[BlobStore, list[Stored]]]]:
     """Find the objects of an owner that no row names, and have not for a day; see `doctor`."""
-    found: dict[BlobStore, list[Stored]] = {}
+    from convo.steps import objects
+
+    found: list[tuple[BlobStore, list[Stored]]] = []
     for store in tools.blobs.all():
-        found[store] = yield from objects.left_of(tools, store, owner)
-    return list(found.items())
+        left = yield from objects.left_of(tools, store, owner)
+        found.append((store, left))
+    return found
 
 
 def _due(keep: Keep, now: int) -> tuple[Due | None, int | None]:

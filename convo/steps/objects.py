@@ -9,6 +9,7 @@ from convo.blobs.places import Object, is_as_written, sizes
 from convo.blobs.protocol import OBJECT, prefix_of
 from convo.errors import StoreError
 from convo.findings import Finding
+from convo.steps.blobs import home_of
 from convo.steps.effects import call, read
 from convo.store import relocating
 from convo.store.doctor import blobs as checks
@@ -98,12 +99,14 @@ def leftovers(tools: Tools, scope: Scope) -> Steps[tuple[list[tuple[Finding, Blo
     if not stores:
         return [], []
     owners = [scope.owner] if scope.owner is not None else (yield from read(relocating.owners))
-    known = {prefix_of(owner): owner for owner in owners}
+    home = yield from home_of(tools)
+    known = {prefix_of(home, owner): owner for owner in owners}
+    prefix = f"{home}/" if scope.owner is None else prefix_of(home, scope.owner)
     found: list[tuple[Finding, BlobStore, str]] = []
     failed: list[Finding] = []
     for store in stores:
         try:
-            left = yield from _listed(store, "" if scope.owner is None else prefix_of(scope.owner), known, scope.now)
+            left = yield from _listed(store, prefix, known, scope.now)
             found += [(_left(store, one, owner), store, one.name) for one, owner in left]
         except StoreError as error:
             failed.append(_failed(store.name, error))
@@ -112,7 +115,7 @@ def leftovers(tools: Tools, scope: Scope) -> Steps[tuple[list[tuple[Finding, Blo
 
 def left_of(tools: Tools, store: BlobStore, owner: str) -> Steps[list[Stored]]:
     """Find the objects of an owner that are a day old and older and no row names. Raises what the blob store raises."""
-    prefix = prefix_of(owner)
+    prefix = prefix_of((yield from home_of(tools)), owner)
     return [one for one, _ in (yield from _listed(store, prefix, {prefix: owner}, tools.now()))]
 
 
@@ -134,7 +137,7 @@ def _unnamed(store: BlobStore, page: Sequence[Stored], known: dict[str, str]) ->
     by_owner: dict[str | None, list[tuple[Stored, str]]] = defaultdict(list)
     for one in page:
         if match := OBJECT.fullmatch(one.name.removesuffix(PART)):
-            by_owner[known.get(one.name[:17])].append((one, match["digest"]))
+            by_owner[known.get(match["owner"])].append((one, match["digest"]))
     found: list[tuple[Stored, str | None]] = []
     for owner, objects in by_owner.items():
         named = set() if owner is None else (yield from read(checks.named, owner, store.name, [digest for _, digest in objects]))

@@ -12,7 +12,7 @@ from convo.checks import check_type
 from convo.errors import BlobDamaged, BlobNotFound, HeldTransaction, InputError, StoreError
 from convo.keeping import BlobTotals, MovedBlobs
 from convo.logs import note
-from convo.steps.blobs import fetched, objects_deleted
+from convo.steps.blobs import fetched, home_of, objects_deleted
 from convo.steps.effects import call, read, write
 from convo.store import blobs, relocating
 from convo.store.blobs import Held
@@ -76,7 +76,8 @@ def _moved_one(tools: Tools, owner: str, target: BlobStore | None, was: Held) ->
         raise BlobDamaged(was.digest, DATABASE)
     now = Held(was.digest, was.size, None, None)
     if target is not None:
-        now = Held(was.digest, was.size, target.name, object_name(owner, was.digest, tools.new_id()))
+        home = yield from home_of(tools)
+        now = Held(was.digest, was.size, target.name, object_name(home, owner, was.digest, tools.new_id()))
         yield from call(target.put, (now.name, data), {})
     try:
         switched = yield from write(relocating.switch, owner, was, now, data)

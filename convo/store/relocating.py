@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from convo.errors import CorruptStore
 from convo.store import tables
 from convo.store.blobs import Held, delete_chunks, put_chunks
 from convo.store.statements import Statement
@@ -66,6 +67,7 @@ _totals_of_all = Statement(
         sa.select(_L.place, sa.func.count(), sa.cast(sa.func.sum(_L.size), sa.BigInteger)).group_by(_L.place).order_by(_L.place)
     ),
 )
+_home = Statement("what the names of objects begin with", lambda: sa.select(tables.home.c.prefix).order_by(tables.home.c.prefix))
 _owners = Statement(
     "the owners of anything",
     lambda: sa.union(sa.select(_C.owner), sa.select(_L.owner)).order_by(sa.literal_column("1")),
@@ -105,6 +107,15 @@ def totals(connection: Connection, owner: str | None) -> list[tuple[str | None, 
     """Give (place, blobs, bytes) for each place that holds any; no place: the database."""
     rows = _totals_of_all.rows(connection) if owner is None else _totals.rows(connection, owner=owner)
     return [(place, number, int(volume or 0)) for place, number, volume in rows]
+
+
+def home(connection: Connection) -> str:
+    """Give what the names of this database's objects begin with. Raises `CorruptStore` where that is not there."""
+    row = _home.one(connection)
+    if row is None:
+        raise CorruptStore
+    prefix: str = row[0]
+    return prefix
 
 
 def owners(connection: Connection) -> list[str]:

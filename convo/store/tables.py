@@ -194,6 +194,15 @@ blob_chunk = sa.Table(
     comment="bytes in pieces of at most 1 MB",
 )
 
+home = sa.Table(
+    "convo_home",
+    metadata,
+    sa.Column(
+        "prefix", sa.Text, primary_key=True, comment="16 hex, made once: the names of this database's objects begin with it"
+    ),
+    comment="one row, of no owner: what tells this database from others that use the same folder or bucket",
+)
+
 rendition = sa.Table(
     "convo_rendition",
     metadata,

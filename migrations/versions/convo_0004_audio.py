@@ -6,6 +6,8 @@ bytes are in the database.
 
 from __future__ import annotations
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -28,6 +30,15 @@ def upgrade() -> None:
     op.create_index("ix_convo_blob_place", "convo_blob", ["place", "owner", "digest"])
     late = {f"{dialect}_where": sa.text("status = 'late'") for dialect in ("sqlite", "postgresql")}
     op.create_index("ix_convo_exchange_late", "convo_exchange", ["owner"], **late)
+    home = op.create_table(
+        "convo_home",
+        sa.Column(
+            "prefix", sa.Text(), nullable=False, comment="16 hex, made once: the names of this database's objects begin with it"
+        ),
+        sa.PrimaryKeyConstraint("prefix", name="pk_convo_home"),
+        comment="one row, of no owner: what tells this database from others that use the same folder or bucket",
+    )
+    op.bulk_insert(home, [{"prefix": secrets.token_hex(8)}])
     op.create_table(
         "convo_rendition",
         sa.Column("owner", sa.Text(), nullable=False),

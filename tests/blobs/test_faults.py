@@ -561,3 +561,20 @@ def test_prune_counts_no_object_that_could_not_be_deleted(world: World, failing:
     failing.before["delete"] = raising(convo.StoreUnavailable("no", "the folder"))
     assert store.prune() == convo.Pruned()
     assert len(names(failing.inner)) == 1
+
+
+def test_databases_that_share_a_folder_leave_each_others_objects_alone(
+    world: World, folder: convo.FolderBlobs, clock: FixedClock, tmp_path: Path
+) -> None:
+    store = world.open(blobs=folder)
+    chat = store.create()
+    chat.add(recording())
+    clock.advance(400 * DAYS)
+    with convo.Store(f"sqlite:///{tmp_path}/other.db", owner=chat.owner, clock=clock, blobs=folder) as other:
+        other.create().add(recording(data=wav(0.3)))
+        age(tmp_path / "blobs", 1_000_000_000)
+        assert kinds(other, repair=lambda _: True) == []
+        assert other.prune() == convo.Pruned()
+        assert len(names(folder)) == 2
+    assert chat.load(chat.history()[0].audio).data == recording().data
+    assert kinds(store) == []

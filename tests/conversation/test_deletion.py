@@ -43,6 +43,7 @@ def counted(database: Database) -> dict[str, int]:
                     sa.select(sa.func.count()).select_from(table).where(table.c.owner == owner), execution_options=options
                 ).scalar_one()
                 for name, table in tables.metadata.tables.items()
+                if "owner" in table.c
             }
     return {name: count for name, count in found.items() if name not in ("blob", "blob_chunk")}
 

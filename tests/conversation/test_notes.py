@@ -35,6 +35,7 @@ def everything(database: Database) -> str:
             rows = [
                 row
                 for table in tables.metadata.tables.values()
+                if "owner" in table.c
                 for row in connection.execute(
                     sa.select(table).where(table.c.owner == database.options.get("owner", "")), execution_options=options
                 )
