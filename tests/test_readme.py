@@ -41,7 +41,7 @@ def test_the_examples_run_as_they_stand(
     assert (tmp_path / "dog.wav").read_bytes().startswith(b"RIFF")
     assert "its id is valid at this API until" in printed
     assert convo.Audio.open(tmp_path / "hello.wav").format == "wav"
-    assert len(blocks) == 10
+    assert len(blocks) == 11
 
 
 def test_the_commands_are_those_that_ci_runs() -> None:
