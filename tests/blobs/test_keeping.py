@@ -224,11 +224,10 @@ def test_many_recordings_go_in_short_transactions(world: World, clock: FixedCloc
     assert kept(store) == 0
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_what_is_pruned_while_its_conversation_moves_waits_for_the_move(
     world: World, database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if database.kind != "postgresql":
-        pytest.skip("one writer at a time")
     store, pruner = world.open(), convo.Store(database.url, clock=clock, **database.options)
     chat = store.create()
     chat.add(recording())

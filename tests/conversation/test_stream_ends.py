@@ -259,9 +259,12 @@ class _Ended(BaseException):
 
 @pytest.mark.parametrize("number", range(1, 4))
 def test_an_interrupt_while_the_end_is_written_loses_nothing(
-    database: Database, clock: FixedClock, fake: FakeAPI, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    database: Database, clock: FixedClock, fake: FakeAPI, number: int, monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
     fake.will_reply(SAID)
+    gc.freeze()  # what other tests left behind takes longer to look through than the heart waits between two beats
+    request.addfinalizer(gc.unfreeze)
     with convo.Store(database.url, clock=clock, **database.options) as store, fake.client() as client:
         chat = store.create()
         stream = chat.stream(client, "Good dogs?", **VOICE)
