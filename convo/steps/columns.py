@@ -132,12 +132,13 @@ def cost_of(catalogue: Catalogue, usage: Usage, asked: str, answered: str | None
     """
     model = catalogue.billed(asked, answered)
     cost = price(usage, model.prices, table=catalogue.table)
-    if cost.amount is None or raw is None or _tier_of(raw) in _USUAL_TIERS:
+    if cost.amount is None or raw is None or _tier_of(raw) not in _TIERS:
         return cost
     return Cost(currency=cost.currency, unknown=("service_tier",), table=cost.table)
 
 
-_USUAL_TIERS = (None, "default", "auto", "standard")
+_TIERS = ("flex", "priority", "fast", "scale", "batch")
+"""Service tiers in which the API bills at other prices. Other servers have words of their own for the usual tier."""
 
 
 def _tier_of(raw: str) -> object:

@@ -180,22 +180,39 @@ def test_a_callers_own_call_has_no_times_of_its_answer(store: Any, client: Any) 
         assert row["saved_bytes"] > 0
 
 
+def test_an_answer_that_came_too_late_has_a_whole_row(store: Any, client: Any, clock: FixedClock) -> None:
+    chat = store.create()
+    chat.send(client, recording("Is it?", wav(3)), **VOICE)
+    chat.add("Why?")
+    request = chat.request(client=client, **VOICE)
+    answer = resolved(chat, client.chat.completions.create(**request))
+
+    def record() -> None:
+        with chat.exchange(request) as call:
+            chat.abandon(chat.pending()[0])
+            call.record(answer)
+
+    with pytest.raises(convo.ExchangeLost):
+        record()
+    (late,) = [row for row in rows(chat) if row["status"] == "late"]
+    assert of(late, "sent_references", "recoveries") == (1, 0)
+    assert late["saved_bytes"] > 0
+    assert late["cost"] == sum(late[f"cost_{kind}"] for kind in tables.COST_KINDS) > 0
+
+
 def test_an_answer_that_cannot_be_read_keeps_its_bill_when_its_turn_is_tried_again(
     store: Any, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row of the turn is taken over; what the first attempt used stays, in a row of its own."""
-    from convo.steps import columns
-
-    chat, read = store.create(), columns.read_reply
+    chat = store.create()
 
     def unreadable(*arguments: Any, **named: Any) -> Any:
         raise convo.AnswerError("it is odd", "try again")
 
     with monkeypatch.context() as broken:
-        broken.setattr(columns, "read_reply", unreadable)
+        broken.setattr("convo.steps.columns.read_reply", unreadable)
         with pytest.raises(convo.AnswerError):
             chat.send(client, "Hello", key="k", **TEXT)
-    assert columns.read_reply is read
     used = chat.usage()
     assert (used.calls, used.unpriced) == (1, 0)
     reply = chat.send(client, "Hello", key="k", **TEXT)
