@@ -186,10 +186,14 @@ def test_an_answer_that_came_too_late_has_a_whole_row(store: Any, client: Any, c
     chat.add("Why?")
     request = chat.request(client=client, **VOICE)
     answer = resolved(chat, client.chat.completions.create(**request))
-    with chat.exchange(request) as call:
-        chat.abandon(chat.pending()[0])
-        with pytest.raises(convo.ExchangeLost):
+
+    def record() -> None:
+        with chat.exchange(request) as call:
+            chat.abandon(chat.pending()[0])
             call.record(answer)
+
+    with pytest.raises(convo.ExchangeLost):
+        record()
     (late,) = [row for row in rows(chat) if row["status"] == "late"]
     assert of(late, "sent_references", "recoveries") == (1, 0)
     assert late["saved_bytes"] > 0
