@@ -88,7 +88,8 @@ def test_metrics_count_tokens_money_and_time(chat: Any, client: Any, told: Told)
     assert names.CONVERSATION not in duration.attributes
 
 
-def test_a_cost_that_is_not_known_is_counted_apart(chat: Any, client: Any, told: Told) -> None:
+def test_a_cost_that_is_not_known_is_counted_apart(chat: Any, client: Any, told: Told, fake: FakeAPI) -> None:
+    fake._models["my-model"] = "text"
     chat.send(client, SAID, model="my-model")
     assert told.points(names.COST) == []
     assert told.sums(names.COST_UNKNOWN, names.OPERATION) == {"chat": 1}
