@@ -148,6 +148,7 @@ FORBIDDEN_METHODS = {
 }  # fmt: skip
 
 ALLOWED = {
+    ("frames", "open()"): "convo stats --arrow FILE: a file that its caller names",
     ("audio.extra", "import importlib"): "importlib.util: whether an extra is installed, without importing it",
     ("audio.isolated", "import importlib"): "importlib.util: where the package is that only the child process imports",
     ("audio.isolated", "import io"): "io.BytesIO: bytes that grow in memory",

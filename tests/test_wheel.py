@@ -124,7 +124,17 @@ def test_the_wheel_says_what_it_needs(built: Built) -> None:
     metadata = Parser().parsestr(files_of(built.wheel)[name].decode())
     assert metadata["Name"] == "convo"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"openai", "postgres", "asyncpg", "audio", "s3", "testing", "tokens"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {
+        "analysis",
+        "asyncpg",
+        "audio",
+        "openai",
+        "postgres",
+        "s3",
+        "telemetry",
+        "testing",
+        "tokens",
+    }
     always = [need for need in metadata.get_all("Requires-Dist", []) if "extra ==" not in need]
     assert {need.split(">")[0].split("[")[0] for need in always} == {
         "alembic", "attrs", "click", "orjson", "pybase64", "sqlalchemy"

@@ -65,6 +65,7 @@ def test_every_command_says_what_it_does() -> None:
         "doctor",
         "list",
         "prune",
+        "reprice",
         "search",
         "show",
         "stats",
