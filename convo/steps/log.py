@@ -69,9 +69,15 @@ def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> S
     entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected)
     if key is not None:
         entry = attrs.evolve(entry, exchange_id=place.tools.new_id(), exchange=_added(place, draft, key, now))
+    unexplained = 0
     while (head := (yield from (write_one if key is None else unless_taken)(append, Guard.ADD, entry))) is None:
         if not (yield from followed(place, expected)):
-            return (yield from _added_before(place, draft, key, expected))
+            before = yield from _added_before(place, draft, key, expected)
+            if before is not None:
+                return before
+            unexplained += 1  # its line was left for another one, and is shown again by now
+            if unexplained == branches.TRIES:
+                raise ConflictError(AGAIN)
         entry = attrs.evolve(entry, branch=place.found.branch)
     place.moved(head)
     return draft.at(head, now)
@@ -119,7 +125,11 @@ def _added(place: Place, draft: Draft, key: str, now: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _added_before(place: Place, draft: Draft, key: str | None, expected: int | None) -> Steps[Message]:
+def _added_before(place: Place, draft: Draft, key: str | None, expected: int | None) -> Steps[Message | None]:
+    """Give the message that the key has already; None where nothing tells why it was not added.
+
+    Raises `KeyMismatch`, `StaleHead` and `ConversationNotFound` where that is why.
+    """
     known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
     if known is not None and key is not None:
         if known.status != "added" or known.hash != hash_of([draft]):
@@ -132,7 +142,7 @@ def _added_before(place: Place, draft: Draft, key: str | None, expected: int | N
         raise ConversationNotFound(place.found.id)
     if expected is not None and head != expected:
         raise StaleHead(expected, head)
-    raise ConflictError(AGAIN)
+    return None
 
 
 def check_head(expected: int | None) -> None:

@@ -446,6 +446,32 @@ def test_whatever_is_pressed_at_once_one_line_is_shown_and_none_is_broken(thread
         assert [message.position for message in chat.history()] == list(range(1, branch.head + 1))
 
 
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_message_is_added_to_a_line_that_was_left_and_is_shown_again(
+    threaded: convo.Store, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    chat = threaded.create(messages=TOOL_TURN)
+    first = chat.branches()[0]
+    chat.edit(1, "another question")
+    other = next(branch for branch in chat.branches() if branch.shown)
+    chat.switch(first)
+    run, presser, left = threaded._driver.runner.run, threaded.get(chat.id), [2]
+
+    def run_between(work: Any, *arguments: Any, **named: Any) -> Any:
+        if work.__name__ != "append" or not left[0]:
+            return run(work, *arguments, **named)
+        left[0] -= 1
+        presser.switch(other)
+        result = run(work, *arguments, **named)
+        presser.switch(first)
+        return result
+
+    monkeypatch.setattr(threaded._driver.runner, "run", run_between)
+    added = chat.add("Hello?", key=key)
+    monkeypatch.undo()
+    assert (left, chat.history()[-1].text, added.position) == ([0], "Hello?", len(chat.history()))
+
+
 def answer(text: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": text, "refusal": None}
     return {"id": "chatcmpl-1", "model": "gpt-4.1", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
