@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 VERSION_TABLE = "convo_version"
-REVISIONS = ("convo_0001", "convo_0002", "convo_0003", "convo_0004", "convo_0005")
+REVISIONS = ("convo_0001", "convo_0002", "convo_0003", "convo_0004", "convo_0005", "convo_0006")
 """Every revision that this convo knows, oldest first; the last is the one that it needs."""
 LOCK = 7_236_911_004
 """The key of PostgreSQL's advisory lock under which upgraders take turns."""

@@ -1,0 +1,27 @@
+"""Break things many times, and count what was lost: `python -m benchmarks faults kills --times 10000`.
+
+Each harness is a module of `tests/faults` with `run(times: int) -> str`: the long form of what the tests do briefly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+HARNESSES: dict[str, tuple[str, int]] = {}
+"""What each harness does, and how often when nobody says."""
+
+
+def run(arguments: list[str]) -> None:
+    """Run the harnesses that are named, or all, and print what each found. Raises what a harness raises on a loss."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks faults")
+    parser.add_argument("names", nargs="*", help=", ".join(HARNESSES))
+    parser.add_argument("--times", type=int, help="how often; each harness has its own number otherwise")
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.names if name not in HARNESSES]
+    if unknown:
+        parser.error(f"no harness {', '.join(unknown)}; there are {', '.join(HARNESSES)}")
+    for name in given.names or HARNESSES:
+        what, times = HARNESSES[name]
+        print(f"\n{name}: {what}", flush=True)
+        print(importlib.import_module(f"tests.faults.{name}").run(given.times or times), flush=True)
