@@ -167,9 +167,10 @@ def unless_taken(function: Callable[..., T | None], *arguments: Any, whole: bool
     return None
 
 
-def upgrade() -> Steps[None]:
-    """Make the tables, or bring them up to date."""
-    yield Upgrade()
+def upgrade() -> Steps[str | None]:
+    """Make the tables, or bring them up to date; give the revision that was found."""
+    found: str | None = yield Upgrade()
+    return found
 
 
 def finish(steps: Steps[T], lease: Lease) -> Steps[T]:

@@ -126,9 +126,9 @@ class AsyncRunner:
                     await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    async def upgrade(self) -> None:
-        """Make the tables, or bring them up to date."""
-        await self.run(schemas.upgrade, self.place, mode="write")
+    async def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; give the revision that was found."""
+        return await self.run(schemas.upgrade, self.place, mode="write")
 
     def must_exist(self) -> None:
         """A server's tables are never made by themselves."""
@@ -173,11 +173,11 @@ class ThreadRunner:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def upgrade(self) -> None:
-        """Make the tables, or bring them up to date."""
+    async def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; give the revision that was found."""
         if self._closed:
             raise StoreClosed
-        await self._shield.run(self._in_thread(self._runner.upgrade))
+        return await self._shield.run(self._in_thread(self._runner.upgrade))
 
     def must_exist(self) -> None:
         """Create nothing from now on. Raises `StoreNotFound` for a file that is not there."""
@@ -221,9 +221,9 @@ class AsyncWithin:
                 lambda connection: Within(connection, schema=self._schema).run(work, *arguments, mode=mode, **named)
             )
 
-    async def upgrade(self) -> None:
-        """Make the tables, or bring them up to date."""
-        await self.run(schemas.upgrade, self.place, mode="write")
+    async def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; give the revision that was found."""
+        return await self.run(schemas.upgrade, self.place, mode="write")
 
     def must_exist(self) -> None:
         """The caller's connection is there."""

@@ -123,10 +123,16 @@ class Store:
         """Close the connections; a second time does nothing. Other views of the same store are closed with it."""
         self._driver.close()
 
-    def upgrade(self) -> None:
-        """Make the tables, or bring them up to date. Safe when others do it at the same time."""
+    def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; give the revision that was found, None where there were no tables.
+
+        Safe when others do it at the same time, and while others read and write. It happens whole or not at all. On
+        PostgreSQL it never makes a reader wait longer than 0.15 s and the time of the change itself: where a long query or
+        transaction has a table, it steps back, and tries again for 30 s. Raises `StoreBusy` then, and `SchemaTooNew`,
+        `NotAConvoStore`, `ReadOnlyView`.
+        """
         self._driver.tools.check_writable()
-        self._driver.upgrade()
+        return self._driver.upgrade()
 
     def create(
         self,
