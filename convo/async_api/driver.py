@@ -88,7 +88,8 @@ class AsyncDriver:
 
     async def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Work):
-            return await self.runner.run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
+            run = self.runner.run_beside if effect.beside else self.runner.run
+            return await run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
         if isinstance(effect, Upgrade):
             return await self.runner.upgrade()
         if isinstance(effect, Pause):

@@ -22,12 +22,13 @@ Hearing = Literal["transcriptions", "translations"]
 
 @attrs.frozen
 class Work:
-    """Run a unit of work in a transaction of its own."""
+    """Run a unit of work in a transaction of its own; one that takes long goes `beside` the others of the same store."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     named: Mapping[str, Any]
     mode: Mode
+    beside: bool = False
 
 
 @attrs.frozen
@@ -136,6 +137,12 @@ Steps = Generator[Effect, Any, T]
 def read(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
     """Run a unit of work that only reads."""
     result: T = yield Work(function, arguments, named, "read")
+    return result
+
+
+def beside(function: Callable[..., T], *arguments: Any) -> Steps[T]:
+    """Run a unit of work that only reads, and that takes long: the store's other work does not wait for it."""
+    result: T = yield Work(function, arguments, {}, "read", beside=True)
     return result
 
 

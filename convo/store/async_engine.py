@@ -111,6 +111,8 @@ class AsyncRunner:
                 await engine.dispose(close=False)
         return await self._shield.run(self._tried(mode, work, arguments, named))
 
+    run_beside = run
+
     async def _tried(self, mode: Mode, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
         started = time.monotonic()
         with typed_errors(self.place, "no" if mode == "read" else "unknown"):
@@ -170,6 +172,13 @@ class ThreadRunner:
         self._shield.check_loop()
         return await self._shield.run(self._in_thread(lambda: self._runner.run(work, *arguments, mode=mode, **named)))
 
+    async def run_beside(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
+        """Run one unit of work that takes long in a thread of its own, which a database in memory may not have."""
+        if self._closed or self._runner.in_memory:
+            return await self.run(work, *arguments, mode=mode, **named)
+        self._shield.check_loop()
+        return await self._shield.run(asyncio.to_thread(lambda: self._runner.run(work, *arguments, mode=mode, **named)))
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
@@ -220,6 +229,8 @@ class AsyncWithin:
             return await self._connection.run_sync(
                 lambda connection: Within(connection, schema=self._schema).run(work, *arguments, mode=mode, **named)
             )
+
+    run_beside = run
 
     async def upgrade(self) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found."""
