@@ -7,15 +7,8 @@ ones and never half, every row is there, and the next upgrade goes through.
 from __future__ import annotations
 
 import hashlib
-import itertools
-import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,16 +18,16 @@ import sqlalchemy as sa
 
 import convo
 from convo.store import schema as schemas
+from tests.faults.forked import Forked
 from tests.store.golden.make import described
 from tests.support import golden
 from tests.support.postgres import server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.support.golden import Golden
 
-ROOT = Path(__file__).parents[2]
 KINDS = ("sqlite", "postgresql")
 LONGEST = 0.5
 """Seconds within which a kill at a random moment comes."""
@@ -43,45 +36,19 @@ LONGEST = 0.5
 # --- the processes that are killed -----------------------------------------------------------------
 
 
-def serve() -> None:
-    """Be the parent of upgraders, which holds no connection: fork one for each line of JSON, and say how it ended."""
+def warm() -> None:
+    """Import what an upgrade needs, before there are processes to kill."""
     with convo.Store("sqlite://") as store:
-        store.upgrade()  # imports what an upgrade needs
-    for line in sys.stdin:
-        order = json.loads(line)
-        child = os.fork()
-        if not child:
-            _upgrade(order)
-        if order["after"] is not None:
-            time.sleep(order["after"])
-            os.kill(child, signal.SIGKILL)
-        _say(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+        store.upgrade()
 
 
-def _upgrade(order: dict[str, Any]) -> None:
-    steps = itertools.count(1)
-
-    def step(*_: Any) -> None:
-        if next(steps) == order["at"]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
-        sa.event.listen(sa.Engine, name, step)
+def act(order: dict[str, Any], step: Callable[..., None]) -> None:
+    """Upgrade a store."""
+    del step
     if order["planted"]:
         sa.event.listen(sa.Engine, "after_cursor_execute", _commit_ddl)
-    try:
-        with convo.Store(order["url"], schema=order["schema"]) as store:
-            store.upgrade()
-            step()
-            _say(f"steps {next(steps) - 1}")
-    except BaseException as error:  # noqa: BLE001 - a child says what went wrong, and ends
-        sys.stderr.write(f"{error!r}\n")
-        os._exit(1)
-    os._exit(0)
-
-
-def _say(line: str) -> None:
-    os.write(1, f"{line}\n".encode())
+    with convo.Store(order["url"], schema=order["schema"]) as store:
+        store.upgrade()
 
 
 def _commit_ddl(connection: sa.Connection, cursor: Any, text: str, *_: Any) -> None:
@@ -90,43 +57,6 @@ def _commit_ddl(connection: sa.Connection, cursor: Any, text: str, *_: Any) -> N
         cursor.connection.commit()
         path = f"SET search_path TO {connection.get_execution_options().get('convo_schema')}"
         cursor.connection.execute("BEGIN" if connection.dialect.name == "sqlite" else path)
-
-
-@attrs.frozen
-class Upgraders:
-    """The parent of upgraders, in a process of its own."""
-
-    process: subprocess.Popen[str]
-
-    @classmethod
-    @contextmanager
-    def started(cls) -> Iterator[Upgraders]:
-        """Start it, and end it."""
-        command = [sys.executable, "-c", "from tests.faults.upgrades import serve; serve()"]
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        ) as process:
-            yield cls(process)
-            assert process.stdin is not None
-            process.stdin.close()
-
-    def upgrade(self, old: Golden, *, at: int = 0, after: float | None = None, planted: bool = False) -> int | None:
-        """Upgrade a store, and kill that at a step or after some seconds; give its number of steps, None when it was killed."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        order = {"url": old.url, "schema": old.schema, "at": at, "after": after, "planted": planted}
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        told = self.process.stdout.readline()
-        steps = int(told.split()[1]) if told.startswith("steps") else None
-        code = int(self.process.stdout.readline() if steps else told)
-        assert code in (0, -signal.SIGKILL), f"the upgrade of {old.revision} failed"
-        return steps if code == 0 else None
 
 
 # --- what is held against what ---------------------------------------------------------------------
@@ -194,7 +124,7 @@ def problems(old: Golden, before: Seen, newest: Seen) -> list[str]:
 class Killing:
     """Kills upgrades of one golden database, of one kind, at one step after the other."""
 
-    upgraders: Upgraders
+    upgraders: Forked
     revision: str
     folder: Path
     url: str | None
@@ -217,16 +147,19 @@ class Killing:
         if self._known is None:
             with self.fresh() as old:
                 before = seen(old)
-                steps = self.upgraders.upgrade(old)
+                steps = self._upgrade(old)
                 assert steps is not None
                 self._known = before, seen(old), steps
         return self._known
+
+    def _upgrade(self, old: Golden, *, planted: bool = False, **when: Any) -> int | None:
+        return self.upgraders.do(url=old.url, schema=old.schema, planted=planted, **when)
 
     def kill(self, at: int = 0, after: float | None = None) -> list[str] | None:
         """Kill one upgrade; give what is wrong then, None when it was through before."""
         before, newest, _ = self.known()
         with self.fresh() as old:
-            if self.upgraders.upgrade(old, at=at, after=after, planted=self.planted) is not None:
+            if self._upgrade(old, at=at, after=after, planted=self.planted) is not None:
                 return None
             step = f"{old.url.partition(':')[0]}, " + (f"step {at}" if at else f"after {after} s")
             return [f"{self.revision}, {step}: {one}" for one in problems(old, before, newest)]
@@ -236,7 +169,7 @@ def run(times: int) -> str:
     """Kill so many upgrades: at every step of every one, then at random moments. Raises `AssertionError` on the first loss."""
     kills = steps = 0
     moments = random.Random(8)  # noqa: S311 - the same moments in every run
-    with Upgraders.started() as upgraders, tempfile.TemporaryDirectory() as folder, server() as url:
+    with Forked.started(__name__) as upgraders, tempfile.TemporaryDirectory() as folder, server() as url:
         every = [
             Killing(upgraders, revision, Path(folder), url if kind == "postgresql" else None)
             for revision in reversed(golden.REVISIONS)
