@@ -8,7 +8,11 @@ from __future__ import annotations
 import argparse
 import importlib
 
-HARNESSES: dict[str, tuple[str, int]] = {}
+HARNESSES: dict[str, tuple[str, int]] = {
+    "upgrades": ("upgrades of stores of each revision, killed at every step and at random moments", 1_000),
+    "objects": ("processes killed while they store, move and delete bytes of a folder", 500),
+    "restores": ("backups taken while others write, restored and held against what was acknowledged", 100),
+}
 """What each harness does, and how often when nobody says."""
 
 

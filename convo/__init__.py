@@ -11,6 +11,7 @@ from convo.audio import Audio
 from convo.audio.formats import FORMATS as AUDIO_FORMATS
 from convo.audio.formats import AudioFormat, recommend_format
 from convo.audio.levels import Levels
+from convo.backups import Backup
 from convo.blobs import BlobStore, BucketBlobs, FolderBlobs
 from convo.edges import Event, Pending
 from convo.errors import (
@@ -23,6 +24,8 @@ from convo.errors import (
     AudioTooLong,
     AudioTooShort,
     AudioWarning,
+    BackupFailed,
+    BackupUnsupported,
     BadAudio,
     BlobDamaged,
     BlobNotFound,
@@ -138,6 +141,9 @@ __all__ = [
     "AudioTooLong",
     "AudioTooShort",
     "AudioWarning",
+    "Backup",
+    "BackupFailed",
+    "BackupUnsupported",
     "BadAudio",
     "Between",
     "BlobDamaged",

@@ -60,6 +60,7 @@
     │   ├── TransactionOver                a store inside a transaction that has ended
     │   ├── WrongEventLoop                 an async store used in a second event loop
     │   ├── UnknownBlobStore (LookupError)  bytes are in a blob store that was not given
+    │   ├── BackupUnsupported              a database whose own tools make its backups
     │   └── MissingDependency (ImportError)  an optional package is not installed
     └── StoreError (OSError)               the database, or a blob store
         ├── StoreNotFound                  there is no store at this place
@@ -71,6 +72,7 @@
         ├── IntegrityError                 a stored body is not what was written
         ├── BlobDamaged                    stored bytes are not those that were written
         ├── BlobStoreFailed                a folder or a bucket that does not work
+        ├── BackupFailed                   a backup's file that cannot be made
         ├── StorageFull                    no space left
         ├── ReadOnlyStore                  the database, or a folder, refuses writes
         ├── SearchUnavailable              there is no full-text index to search
@@ -814,6 +816,18 @@ class UnknownBlobStore(UsageError, LookupError):
         self.digest = digest
 
 
+class BackupUnsupported(UsageError):
+    """A server's database is backed up by its own tools: `command` makes a backup while it is in use, `restore` loads it.
+
+    Neither holds a password: the tools take it from `PGPASSWORD` or a password file.
+    """
+
+    def __init__(self, command: str, restore: str) -> None:
+        super().__init__(f"PostgreSQL makes its own backups, while it is in use: {command} ; into a new database: {restore}")
+        self.command = command
+        self.restore = restore
+
+
 class MissingDependency(UsageError, ImportError):
     """An optional package is not installed."""
 
@@ -898,6 +912,20 @@ class BlobStoreFailed(StoreError):
 
     def __init__(self, place: str, reason: str, remedy: str) -> None:
         super().__init__(f"{place} does not work ({reason}); {remedy}")
+        self.reason = reason
+
+
+class BackupFailed(StoreError):
+    """The file of a backup cannot be made: `reason` is the system's word for why. Nothing was overwritten."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        remedy = (
+            "it is there already: name another file"
+            if reason == "EEXIST"
+            else "check that its folder is there and may be written"
+        )
+        super().__init__(f"no backup was made at {path} ({reason}); {remedy}")
+        self.path = path
         self.reason = reason
 
 

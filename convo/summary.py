@@ -52,4 +52,9 @@ def summary_draft(text: object, covers: int) -> Draft:
 
 def text_of_summary(message: Message) -> str:
     """Give the text of a summary as it was written."""
-    return message.text.removeprefix(LEAD).strip()
+    return summary_in(message.text)
+
+
+def summary_in(text: str) -> str:
+    """Give what was written, of the text of a summary's message: what follows its lead."""
+    return text.removeprefix(LEAD).strip()

@@ -16,6 +16,7 @@ from convo.steps import stores as store_steps
 from convo.steps import streaming
 from convo.steps.calling import called, misplaced
 from convo.steps.effects import Call, Finish, Invoke, Pause, Together, Told, Upgrade, Work
+from convo.steps.upgrading import upgraded
 from convo.steps.watched import recorded
 from convo.store import async_engine as engines
 from convo.store import exchanges
@@ -65,10 +66,11 @@ class AsyncDriver:
         self.runner.check_there()
         return await self._perform_all(steps)
 
-    async def upgrade(self) -> None:
-        """Make or upgrade the tables."""
-        await self.runner.upgrade()
+    async def upgrade(self) -> str | None:
+        """Make or upgrade the tables; give the revision that was found."""
+        found = await self._perform_all(upgraded())
         self.checked = True
+        return found
 
     async def _perform_all(self, steps: Steps[T]) -> T:
         result: Any = None
@@ -86,7 +88,8 @@ class AsyncDriver:
 
     async def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Work):
-            return await self.runner.run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
+            run = self.runner.run_beside if effect.beside else self.runner.run
+            return await run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
         if isinstance(effect, Upgrade):
             return await self.runner.upgrade()
         if isinstance(effect, Pause):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from convo.cli.backup import backup
 from convo.cli.blobs import blobs, prune
 from convo.cli.child import demo_turn
 from convo.cli.demo import demo
@@ -43,5 +44,5 @@ def main(ctx: click.Context, store: str, owner: str) -> None:
     ctx.obj = Place(store, owner)
 
 
-for _command in (blobs, demo, demo_turn, doctor, list_, prune, reprice, search, show, stats, upgrade):
+for _command in (backup, blobs, demo, demo_turn, doctor, list_, prune, reprice, search, show, stats, upgrade):
     main.add_command(_command)

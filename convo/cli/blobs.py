@@ -71,7 +71,7 @@ def list_(place: Place, *, everyone: bool, as_json: bool) -> None:
         click.echo(records.written([attrs.asdict(one) for one in found]))
         return
     for one in found:
-        click.echo(f"{one.place}: {_amount(one.blobs, one.bytes)}")
+        click.echo(f"{one.place}: {amount(one.blobs, one.bytes)}")
     if not found:
         click.echo(f"{where} holds no bytes{'' if everyone else f' of the owner {place.owner!r}'}", err=True)
 
@@ -103,7 +103,7 @@ def move(ctx: click.Context, to: str, limit: int | None, stores: tuple[Any, ...]
     if as_json:
         click.echo(records.written({**sums, "failed": [{"owner": owner, "digest": digest} for owner, digest in failed]}))
     else:
-        click.echo(f"moved {_amount(**sums)} to {to}")
+        click.echo(f"moved {amount(**sums)} to {to}")
     for owner, digest in failed:
         click.echo(f"not moved: {digest}{f' of {line(owner)}' if owner else ''}; see convo doctor", err=True)
     ctx.exit(1 if failed else 0)
@@ -137,7 +137,7 @@ def prune(
         click.echo(records.written({"recordings": recordings, **sums, "dry_run": dry_run}))
         return
     would = "would let go of" if dry_run else "let go of"
-    click.echo(f"{would} {lines.counted(recordings, 'recording')}, and delete{'' if dry_run else 'd'} {_amount(**sums)}")
+    click.echo(f"{would} {lines.counted(recordings, 'recording')}, and delete{'' if dry_run else 'd'} {amount(**sums)}")
 
 
 def _days(days: float) -> timedelta:
@@ -156,18 +156,19 @@ def each_owner(place: Place, stores: tuple[Any, ...], *, everyone: bool) -> Iter
             yield owner, store.owned_by(owner)
 
 
-def _amount(blobs: int, bytes: int) -> str:  # noqa: A002 - as the values call it
+def amount(blobs: int, bytes: int) -> str:  # noqa: A002 - as the values call it
+    """Say how many blobs there are, and of how many bytes."""
     return f"{lines.counted(blobs, 'blob')} ({bytes:,} bytes)"
 
 
-def progress_of(owner: str, what: str) -> Callable[[int, int], None] | None:
+def progress_of(owner: str, what: str, of: str = "") -> Callable[[int, int], None] | None:
     """Give what says on a terminal how far a command is, None where nobody looks."""
     if not sys.stderr.isatty():
         return None
 
     def tell(done: int, total: int) -> None:
         whose = f" of {line(owner)}" if owner else ""
-        click.echo(f"\r\x1b[K{what} {done:,} of {total:,}{whose}", nl=False, err=True)
+        click.echo(f"\r\x1b[K{what} {done:,} of {total:,}{of and f' {of}'}{whose}", nl=False, err=True)
 
     return tell
 

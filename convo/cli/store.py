@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,16 +26,16 @@ _json = click.option("--json", "as_json", is_flag=True, help="Write JSON, with n
 @click.pass_obj
 def upgrade(place: Place) -> None:
     """Make the tables of a store, or bring them up to date."""
+    import convo
     from convo.errors import StoreNotFound
-    from convo.store.engine import runner_for
     from convo.store.schema import REVISIONS
 
-    with closing(runner_for(place.url(), schema=None, durability="full")) as runner:
+    with convo.Store(place.url()) as store:
         try:
-            before = runner.upgrade()
+            before = store.upgrade()
         except StoreNotFound as error:
-            raise Failure(f"no file can be made at {runner.place}; is its folder there, and may you write to it?") from error
-        click.echo(f"{line(runner.place)}: {_done(before, REVISIONS[-1])}")
+            raise Failure(f"no file can be made at {store.place}; is its folder there, and may you write to it?") from error
+        click.echo(f"{line(store.place)}: {_done(before, REVISIONS[-1])}")
 
 
 def _done(before: str | None, after: str) -> str:

@@ -22,12 +22,13 @@ Hearing = Literal["transcriptions", "translations"]
 
 @attrs.frozen
 class Work:
-    """Run a unit of work in a transaction of its own."""
+    """Run a unit of work in a transaction of its own; one that takes long goes `beside` the others of the same store."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     named: Mapping[str, Any]
     mode: Mode
+    beside: bool = False
 
 
 @attrs.frozen
@@ -139,6 +140,12 @@ def read(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
     return result
 
 
+def beside(function: Callable[..., T], *arguments: Any) -> Steps[T]:
+    """Run a unit of work that only reads, and that takes long: the store's other work does not wait for it."""
+    result: T = yield Work(function, arguments, {}, "read", beside=True)
+    return result
+
+
 def write(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
     """Run a unit of work that writes."""
     result: T = yield Work(function, arguments, named, "write")
@@ -167,9 +174,10 @@ def unless_taken(function: Callable[..., T | None], *arguments: Any, whole: bool
     return None
 
 
-def upgrade() -> Steps[None]:
-    """Make the tables, or bring them up to date."""
-    yield Upgrade()
+def upgrade() -> Steps[str | None]:
+    """Make the tables, or bring them up to date; give the revision that was found."""
+    found: str | None = yield Upgrade()
+    return found
 
 
 def finish(steps: Steps[T], lease: Lease) -> Steps[T]:

@@ -14,10 +14,11 @@ from convo.logs import Swallowed
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
 from convo.steps.blobs import TRIES, put
-from convo.steps.effects import call, read, upgrade, write
+from convo.steps.effects import call, read, write
 from convo.steps.log import AGAIN, instructions_draft
 from convo.steps.place import Place
 from convo.steps.settling import settled_if_left
+from convo.steps.upgrading import upgraded
 from convo.store import conversations, schema, totals
 from convo.times import to_micros
 
@@ -42,7 +43,7 @@ def ready(place: str, *, creates: bool) -> Steps[None]:
     if found is not None:
         if not creates:
             raise found
-        yield from upgrade()
+        yield from upgraded()
 
 
 def create(

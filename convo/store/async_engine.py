@@ -111,6 +111,8 @@ class AsyncRunner:
                 await engine.dispose(close=False)
         return await self._shield.run(self._tried(mode, work, arguments, named))
 
+    run_beside = run
+
     async def _tried(self, mode: Mode, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
         started = time.monotonic()
         with typed_errors(self.place, "no" if mode == "read" else "unknown"):
@@ -126,9 +128,9 @@ class AsyncRunner:
                     await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    async def upgrade(self) -> None:
-        """Make the tables, or bring them up to date."""
-        await self.run(schemas.upgrade, self.place, mode="write")
+    async def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; give the revision that was found."""
+        return await self.run(schemas.upgrade, self.place, mode="write")
 
     def must_exist(self) -> None:
         """A server's tables are never made by themselves."""
@@ -170,14 +172,21 @@ class ThreadRunner:
         self._shield.check_loop()
         return await self._shield.run(self._in_thread(lambda: self._runner.run(work, *arguments, mode=mode, **named)))
 
+    async def run_beside(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
+        """Run one unit of work that takes long in a thread of its own, which a database in memory may not have."""
+        if self._closed or self._runner.in_memory:
+            return await self.run(work, *arguments, mode=mode, **named)
+        self._shield.check_loop()
+        return await self._shield.run(asyncio.to_thread(lambda: self._runner.run(work, *arguments, mode=mode, **named)))
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def upgrade(self) -> None:
-        """Make the tables, or bring them up to date."""
+    async def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; give the revision that was found."""
         if self._closed:
             raise StoreClosed
-        await self._shield.run(self._in_thread(self._runner.upgrade))
+        return await self._shield.run(self._in_thread(self._runner.upgrade))
 
     def must_exist(self) -> None:
         """Create nothing from now on. Raises `StoreNotFound` for a file that is not there."""
@@ -221,9 +230,11 @@ class AsyncWithin:
                 lambda connection: Within(connection, schema=self._schema).run(work, *arguments, mode=mode, **named)
             )
 
-    async def upgrade(self) -> None:
-        """Make the tables, or bring them up to date."""
-        await self.run(schemas.upgrade, self.place, mode="write")
+    run_beside = run
+
+    async def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; give the revision that was found."""
+        return await self.run(schemas.upgrade, self.place, mode="write")
 
     def must_exist(self) -> None:
         """The caller's connection is there."""

@@ -291,6 +291,11 @@ class Runner:
             for engine in self.engines.both():
                 engine.dispose(close=False)
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the database is SQLite's, in memory."""
+        return self.engines.reading.url.get_backend_name() == "sqlite" and is_memory(self.engines.reading.url)
+
     def must_exist(self) -> None:
         """Create nothing from now on. Raises `StoreNotFound` when the engine's URL names a SQLite file that is not there."""
         self.creates = False

@@ -6,6 +6,7 @@ Reading the revision takes one statement; Alembic is imported only to upgrade.
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.errors import NotAConvoStore, SchemaMissing, SchemaTooNew, SchemaTooOld
+from convo.store.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +26,9 @@ REVISIONS = ("convo_0001", "convo_0002", "convo_0003", "convo_0004", "convo_0005
 """Every revision that this convo knows, oldest first; the last is the one that it needs."""
 LOCK = 7_236_911_004
 """The key of PostgreSQL's advisory lock under which upgraders take turns."""
+LOCK_WAIT = 0.15
+"""Seconds for which an upgrade waits for tables that others use, all together: so long do readers queue behind it on PostgreSQL.
+Then it lets them pass, with nothing changed (`StoreBusy`), and comes again."""
 
 
 def revision(connection: Connection) -> str | None:
@@ -66,13 +71,14 @@ def _check_empty(connection: Connection, place: str) -> None:
 def upgrade(connection: Connection, place: str = "") -> str | None:
     """Bring the tables up to date in the transaction of `connection`; upgraders that come at once take turns.
 
-    Gives the revision that was found, None for no tables.
+    Gives the revision that was found, None for no tables. On PostgreSQL no lock is waited for longer than `LOCK_WAIT`:
+    whoever calls this comes again after a `StoreBusy`.
 
     Raises `SchemaTooNew` when a newer convo made the tables, `NotAConvoStore` for a SQLite file of something else.
     """
     schema = connection.get_execution_options().get("convo_schema")
     take_turns(connection)
-    with changed(connection, lock_timeout="2s"):
+    with changed(connection, lock_timeout=_milliseconds(LOCK_WAIT)):
         found = revision(connection)
         if found == REVISIONS[-1]:
             return found
@@ -125,6 +131,29 @@ def _set(connection: Connection, settings: Mapping[str, str]) -> None:
         connection.execute(sa.select(sa.func.set_config(name, value, True)))  # noqa: FBT003 - SQL's is_local
 
 
+def _milliseconds(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1_000))}ms"
+
+
+def _lock(connection: Connection, schema: str | None) -> None:
+    """Get hold of all tables before the first change, within `LOCK_WAIT` in total, those that readers wait for at the end.
+
+    Tables that lack a column will be altered, and nobody may read them meanwhile; the others go on being read.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    there = {name: columns for (_, name), columns in sa.inspect(connection).get_multi_columns(schema=schema).items()}
+    known = [table for table in metadata.sorted_tables if table.name in there]
+    altered = [table for table in known if set(table.columns.keys()) - {column["name"] for column in there[table.name]}]
+    quoted = connection.dialect.identifier_preparer
+    deadline = time.monotonic() + LOCK_WAIT
+    for mode, locked in (("SHARE ROW EXCLUSIVE", known), ("ACCESS EXCLUSIVE", altered)):
+        for table in locked:
+            _set(connection, {"lock_timeout": _milliseconds(deadline - time.monotonic())})
+            connection.exec_driver_sql(f"LOCK TABLE {quoted.quote(table.name)} IN {mode} MODE")
+    _set(connection, {"lock_timeout": _milliseconds(LOCK_WAIT)})
+
+
 def _run_missing(connection: Connection, schema: str | None) -> None:
     """Run the revisions that are missing.
 
@@ -139,6 +168,8 @@ def _run_missing(connection: Connection, schema: str | None) -> None:
 
     def steps(found: Any, context: MigrationContext) -> Iterator[MigrationStep]:
         missing = list(directory.iterate_revisions("head", found, implicit_base=True))
+        if found:
+            _lock(connection, schema)
         for script in reversed(missing):
             vars(script.module)["op"] = Operations(context)
             yield MigrationStep.upgrade_from_script(directory.revision_map, script)

@@ -16,6 +16,7 @@ from convo.steps import stores as store_steps
 from convo.steps import streaming
 from convo.steps.calling import called
 from convo.steps.effects import Call, Finish, Invoke, Pause, Together, Told, Upgrade, Work
+from convo.steps.upgrading import upgraded
 from convo.steps.watched import recorded
 from convo.store import engine as engines
 from convo.store import exchanges
@@ -60,10 +61,11 @@ class Driver:
         self.runner.check_there()
         return self._perform_all(steps)
 
-    def upgrade(self) -> None:
-        """Make or upgrade the tables."""
-        self.runner.upgrade()
+    def upgrade(self) -> str | None:
+        """Make or upgrade the tables; give the revision that was found."""
+        found = self._perform_all(upgraded())
         self.checked = True
+        return found
 
     def _perform_all(self, steps: Steps[T]) -> T:
         result: Any = None

@@ -19,6 +19,7 @@ from convo.sync_api.conversation import Conversation
 from convo.sync_api.driver import Driver
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL, Connection, Engine
 
+    from convo.backups import Backup
     from convo.blobs import BlobStore
     from convo.budget import Budget
     from convo.findings import Finding
@@ -123,10 +125,16 @@ class Store:
         """Close the connections; a second time does nothing. Other views of the same store are closed with it."""
         self._driver.close()
 
-    def upgrade(self) -> None:
-        """Make the tables, or bring them up to date. Safe when others do it at the same time."""
+    def upgrade(self) -> str | None:
+        """Make the tables, or bring them up to date; give the revision that was found, None where there were no tables.
+
+        Safe when others do it at the same time, and while others read and write. It happens whole or not at all. On
+        PostgreSQL it never makes a reader wait longer than 0.15 s and the time of the change itself: where a long query or
+        transaction has a table, it steps back, and tries again for 30 s. Raises `StoreBusy` then, and `SchemaTooNew`,
+        `NotAConvoStore`, `ReadOnlyView`.
+        """
         self._driver.tools.check_writable()
-        self._driver.upgrade()
+        return self._driver.upgrade()
 
     def create(
         self,
@@ -341,6 +349,30 @@ class Store:
 
         steps = letting_steps.pruned(self._driver.tools, self._owner, progress=progress, dry_run=dry_run, keep=keep_audio)
         return self._driver.do(steps)
+
+    def backup(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        verify: bool = True,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Backup:
+        """Copy the SQLite database, with all owners' data, to a file that is not there yet, while others read and write.
+
+        It holds what was there at one moment: all that was acknowledged before the call, and no half turn. It is copied under
+        another name, looked through as `doctor` does (without `verify` not all of it), flushed to the disk and then renamed;
+        where anything fails, nothing is at `path`. `progress` is called with how many pages are copied and how many there are.
+        It is not `prune`d, erased or upgraded with the store. Bytes in blob stores are not in it: copy those after it.
+
+        To restore, open it: `Store(f"sqlite:///{path}")`; or, while nothing runs, put it in place of the database, whose -wal
+        and -shm must be gone first. What came after the backup is unknown then: positions are given again, to other messages.
+
+        Raises `BackupUnsupported` on PostgreSQL, with the commands that do it there; `BackupFailed`, `StorageFull`;
+        `CorruptStore` when the database is damaged; `HeldTransaction`, `InputError`.
+        """
+        from convo.steps.backups import backed_up
+
+        return self._driver.do(backed_up(self._driver.tools, path, progress=progress, verify=verify))
 
     def reprice(
         self,

@@ -60,6 +60,7 @@ def test_the_command_line_is_a_module_too() -> None:
 def test_every_command_says_what_it_does() -> None:
     shown = [command for command in main.commands.values() if not command.hidden]
     assert sorted(command.name or "" for command in shown) == [
+        "backup",
         "blobs",
         "demo",
         "doctor",

@@ -50,6 +50,13 @@ def test_a_summary_of_a_model_stands_for_all_turns_but_the_last(store: Any, clie
     assert len(sent(chat, client, policy=convo.Policy(summaries=False))) == 21
 
 
+def test_the_doctor_knows_what_is_derived_of_a_summary(store: Any, client: Any) -> None:
+    chat = store.create(messages=[{"role": "user", "content": "One?"}, {"role": "assistant", "content": "One."}])
+    chat.add("Two?")
+    chat.compact(summarize=lambda *_: "They counted.", keep=1)
+    assert [one.kind for one in store.doctor() if one.conversation == chat.id] == []
+
+
 def test_summaries_chain(store: Any, client: Any) -> None:
     chat = long(store, 4)
     seen: list[Any] = []

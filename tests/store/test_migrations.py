@@ -373,7 +373,7 @@ def statements(fail_at: int | None = None) -> Iterator[list[str]]:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
-def failed_everywhere(upgrade: Callable[[], None]) -> Iterator[int]:
+def failed_everywhere(upgrade: Callable[[], object]) -> Iterator[int]:
     """Let the upgrade fail at its first statement, then at its second, until it gets through."""
     for number in itertools.count(1):
         with statements(fail_at=number):

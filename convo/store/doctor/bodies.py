@@ -13,6 +13,7 @@ from convo.findings import Finding
 from convo.messages import Media, text_of
 from convo.store import tables
 from convo.store.doctor.page import execute, following, last_key, rows
+from convo.summary import summary_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ class _Row(NamedTuple):
     hash: bytes
     text: Any
     pieces: int
+    kind: str
     conversation: UUID | None
 
 
@@ -61,7 +63,7 @@ def _select(connection: Connection) -> sa.Select[Any]:
     plain = connection.dialect.name != "sqlite"
     body, text = (column if plain else sa.cast(column, sa.LargeBinary) for column in (_M.body, _M.text))
     joined = tables.message.outerjoin(tables.branch, (_B.owner == _M.owner) & (_B.id == _M.branch))
-    return sa.select(*_KEYS, body, _M.hash, text, _M.pieces, _B.conversation).select_from(joined)
+    return sa.select(*_KEYS, body, _M.hash, text, _M.pieces, _M.kind, _B.conversation).select_from(joined)
 
 
 def _findings(connection: Connection, found: Sequence[_Row]) -> list[Finding]:
@@ -102,14 +104,15 @@ def _finding(row: _Row, media: tuple[Media, ...]) -> Finding | None:
         return _at(
             row, "attachment_missing", "error", "the message refers to bytes of which nothing is known; restore from a backup"
         )
-    if row.pieces != len(media) or _read(row.text) != _text(body, media):
+    if row.pieces != len(media) or _read(row.text) != _text(body, media, row.kind):
         return _at(row, "derived_wrong", "warning", "what is derived of the message, to search and to count, does not match it; "
                    "a repair derives it again", repairable=True)  # fmt: skip
     return None
 
 
-def _text(body: str, media: tuple[Media, ...]) -> str:
-    return printable(text_of(decode(body), media), TEXT_COLUMN)
+def _text(body: str, media: tuple[Media, ...], kind: str) -> str:
+    text = text_of(decode(body), media)
+    return printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN)
 
 
 def _at(row: _Row, kind: str, severity: Any, message: str, **more: Any) -> Finding:
@@ -131,5 +134,5 @@ def derive(connection: Connection, finding: Finding, now: int) -> None:
         known = media.get((row.owner, row.branch, row.position), ())
         again = _finding(row, known)
         if again is not None and attrs.evolve(again, conversation=finding.conversation) == finding:
-            values = {"pieces": len(known), "text": _text(_read(row.body), known)}
+            values = {"pieces": len(known), "text": _text(_read(row.body), known, row.kind)}
             execute(connection, sa.update(tables.message).where(*_of(finding)).values(values))
