@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from convo.servers import Server
 
 _DATED = re.compile(r"(.+)-\d{4}-\d{2}-\d{2}")
+_CURRENCY = re.compile(r"[A-Za-z][\w-]{0,15}", re.ASCII)
+"""ISO 4217 has three letters; a gateway's own credits may have more. It is stored beside every cost."""
 SOON = 60
 """Days before a shutdown from which a model counts as one that ends soon."""
 _DECIMALS = 6
@@ -50,6 +52,12 @@ def _rate(value: Decimal | int | str | None) -> Decimal | None:
     if not found.is_finite() or not 0 <= found < _MOST or 10**_DECIMALS % found.as_integer_ratio()[1]:
         raise InvalidContent(f"{value} is no price", f"pass a number, zero or more, with at most {_DECIMALS} decimals")
     return found
+
+
+def _currency(value: object) -> str:
+    if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
+        raise InvalidContent(f"{value!r} is no currency", "write a code such as USD")
+    return value
 
 
 def _multiple(value: Decimal | int | None) -> Decimal | None:
@@ -93,7 +101,7 @@ class Prices:
     cached_image_in: Decimal | None = attrs.field(default=None, converter=_rate)
     input_up_to: int | None = None
     """Tokens of input for which the prices hold; what a longer request costs is unknown. None: any number."""
-    currency: str = "USD"
+    currency: str = attrs.field(default="USD", converter=_currency)
     source: str = ""
     """Where the prices were read."""
     date: dt.date | None = None

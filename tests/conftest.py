@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import convo
 from convo.testing import CountedIds, FakeAPI, FixedClock
 from tests.support.both import Blocking
 from tests.support.bucket import KEYS, make_bucket, s3_server
+from tests.support.overheard import Overheard
 from tests.support.postgres import server
 from tests.support.validate import validate_received, validate_sessions
 
@@ -27,6 +29,27 @@ settings.register_profile("convo", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("convo")
 
 _owners = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def _hearing() -> Iterator[Overheard]:
+    """All that is logged in this run, down to DEBUG."""
+    overheard, logger = Overheard(), logging.getLogger("convo")
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logging.getLogger().addHandler(overheard)
+    yield overheard
+    logging.getLogger().removeHandler(overheard)
+    logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def overheard(_hearing: Overheard) -> Iterator[Overheard]:
+    """What this test logs. When it is over, no record may have held content, a key, or anything else without a place there."""
+    _hearing.taken()
+    yield _hearing
+    wrong = _hearing.taken()
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.fixture(scope="session")

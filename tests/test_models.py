@@ -9,6 +9,7 @@ import pickle
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import openai.types
@@ -389,6 +390,8 @@ def test_own_prices_are_completed_by_the_rates_of_the_cache(tmp_path: Path) -> N
         ("[models.x.prices]\ntext_in = -0.1", "-0.1 is no price"),
         ("[models.x.prices]\ntext_in = 1e400", "no price"),
         ("[models.x.prices]\ntext_in = 0.0000001", "at most 6 decimals"),
+        ('[models.x.prices]\ncurrency = "US\\u0000"', "is no currency; write a code such as USD"),
+        ('[models.x.prices]\ncurrency = "US dollars"', "'US dollars' is no currency"),
     ],
 )
 def test_files_of_another_shape(tmp_path: Path, text: str, words: str, extend: bool) -> None:
@@ -415,6 +418,13 @@ def test_prices_are_exact() -> None:
         Prices(text_in=0.1)  # type: ignore[arg-type]
     with pytest.raises(InvalidContent, match="'a lot' is no price"):
         Prices(text_in="a lot")
+
+
+@pytest.mark.parametrize("currency", ["", "\0", "\ud800", "$", "x" * 17, 978, None], ids=repr)
+def test_a_currency_is_a_code_that_every_database_stores(currency: Any) -> None:
+    """It is written when a call has been billed: what no column takes would lose the answer."""
+    with pytest.raises(InvalidContent, match="is no currency"):
+        Prices(currency=currency)
 
 
 def test_cached_tokens_of_audio_models_have_no_discount() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from convo.canonical import printable
 from convo.checks import check_type
 from convo.content import message_drafts
 from convo.errors import ConflictError, InputError, StoreError
@@ -135,6 +136,9 @@ def report(
     keys = checked_keys(by)
     for name, value in (("model", model), ("api", api)):
         check_type(value, (str, type(None)), name, "a text")
+        if value is not None and printable(value, len(value)) != value:
+            reason = f"{name}={value!r} holds what no database stores, NUL or a lone surrogate; pass the name as calls have it"
+            raise InputError(reason)
     asked = reports.Asked(
         owner=owner, model=model, api=api,
         since=None if since is None else to_micros(since, "since"),

@@ -51,18 +51,26 @@ def sums(connection: Connection, by: Sequence[By], asked: Asked) -> tuple[list[s
     """Give the names of the values, and rows of them, for `convo.summing.report_of`."""
     schema = connection.get_execution_options().get("convo_schema")
     options = {"schema_translate_map": {None: schema}} if schema else {}
-    result = connection.execute(statement(by, asked), execution_options=options)
+    result = connection.execute(statement(by, asked, sqlite=connection.dialect.name == "sqlite"), execution_options=options)
     return list(result.keys()), result.all()
 
 
-def statement(by: Sequence[By], asked: Asked) -> sa.Select[Any]:
-    """Give the statement of a report."""
+def statement(by: Sequence[By], asked: Asked, *, sqlite: bool) -> sa.Select[Any]:
+    """Give the statement of a report: the values of each call, and around them their sums.
+
+    SQLite sorts calls by their keys before it sums them, with every column that is named anywhere, the raw answer too. A
+    limit keeps the two levels apart: what is sorted are the values alone.
+    """
     known: dict[str, Any] = {**{key: _X[key] for key in by if key != "day"}, "day": utc_day(_X.started_at)}
     beside: dict[str, Any] = {"currency": _currency(), "voice": _X.voice, "outcome": _outcome()}
     keys: dict[str, Any] = {**{key: known[key] for key in by}, **{name: beside[name] for name in BESIDE if name not in by}}
-    numbers: dict[str, Any] = {"calls": sa.func.count(), "priced": sa.func.count(_X.cost), **_sums(), **_times()}
-    found = sa.select(*(column.label(name) for name, column in {**keys, **numbers}.items()))
-    return found.where(*_conditions(asked)).group_by(*keys.values())
+    values = {**keys, **{name: _X[name] for name in (*_PLAIN, *_COSTS)}, **_derived()}
+    each = sa.select(*(value.label(name) for name, value in values.items())).where(*_conditions(asked))
+    call = (each.limit(-1) if sqlite else each).subquery("call").c
+    numbers: dict[str, Any] = {"calls": sa.func.count(), "priced": sa.func.count(call.cost), **_sums(call), **_times(call)}
+    return sa.select(*(call[key] for key in keys), *(column.label(name) for name, column in numbers.items())).group_by(
+        *(call[key] for key in keys)
+    )
 
 
 def _conditions(asked: Asked) -> list[sa.ColumnElement[bool]]:
@@ -85,25 +93,31 @@ def _outcome() -> Any:
     return sa.case(((_X.status == "failed") & _X.raw.is_not(None), "unread"), else_=_X.status)
 
 
-def _sums() -> dict[str, Any]:
+def _derived() -> dict[str, Any]:
+    """Values of a call that no column has. It took time, unless it was recorded afterwards: that has begun when it ended."""
     compared = _X.estimated_tokens.is_not(None) & _X.input_tokens.is_not(None)
     cached = _X.input_cached.is_not(None) & _X.input_tokens.is_not(None)
-    found: dict[str, Any] = {name: _X[name] for name in _PLAIN} | {
+    return {
         "estimated": sa.case((compared, _X.estimated_tokens)),
         "estimated_of": sa.case((compared, _X.input_tokens)),
         "cached": sa.case((cached, _X.input_cached)),
         "cached_of": sa.case((cached, _X.input_tokens)),
         "unspoken": sa.case((_X.asked_speech & ~_X.spoken, 1), (~_X.asked_speech | (_X.asked_speech & _X.spoken), 0)),
+        "duration": sa.case((_X.finished_at > _X.started_at, _X.finished_at - _X.started_at)),
+        "first_byte": sa.case((_X.first_byte_at > _X.started_at, _X.first_byte_at - _X.started_at)),
     }
-    whole = {name: sa.cast(sa.func.sum(value), sa.BigInteger) for name, value in found.items()}
-    return {**whole, **{name: exact_sum(_X[name]) for name in _COSTS}}
 
 
-def _times() -> dict[str, Any]:
-    """Those of calls that took time: what was recorded afterwards has begun when it ended."""
+def _sums(call: Any) -> dict[str, Any]:
+    plain = (*_PLAIN, "estimated", "estimated_of", "cached", "cached_of", "unspoken")
+    whole = {name: sa.cast(sa.func.sum(call[name]), sa.BigInteger) for name in plain}
+    return {**whole, **{name: exact_sum(call[name]) for name in _COSTS}}
+
+
+def _times(call: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, several, end in (("duration", "durations", _X.finished_at), ("first_byte", "first_bytes", _X.first_byte_at)):
-        took = sa.case((end > _X.started_at, end - _X.started_at))
+    for name, several in (("duration", "durations"), ("first_byte", "first_bytes")):
+        took = call[name]
         found |= {name: micros(sa.func.sum(took)), several: sa.func.count(took), f"{name}_max": micros(sa.func.max(took))}
     return found
 

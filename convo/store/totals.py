@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import sqlalchemy as sa
 
+from convo.canonical import printable
 from convo.store import tables
 from convo.store.statements import exact_sum
 from convo.usage import Cost, Usage
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _X = tables.exchange.c
 _COMPARED = _X.estimated_tokens.is_not(None) & _X.input_tokens.is_not(None)
+_LONGEST = 200
+"""Characters of a price table's name: an application may call it as it likes."""
 USAGE_COLUMNS = tuple(field.name for field in attrs.fields(Usage))
 
 
@@ -96,6 +99,6 @@ def cost_columns(cost: Cost) -> dict[str, Any]:
     return {
         "cost": cost.picos,
         "currency": cost.currency,
-        "price_table": cost.table,
+        "price_table": printable(cost.table, _LONGEST),
         **{f"cost_{kind}": part for kind, part in cost.parts().items()},
     }

@@ -203,3 +203,12 @@ def test_odd_input_is_refused_and_nothing_is_written(store: Any, client: Any, cl
         store.everyone().reprice(dry_run=True)
     assert rows(chat) == was
     assert store.owned_by("nobody").reprice() == convo.Repriced()
+
+
+def test_a_price_table_of_any_name_loses_no_answer(world: World) -> None:
+    prices = Prices(text_in=1, text_out=2)
+    store = world.open(catalogue=priced("mine \0\ud800", gpt_5_5=prices))
+    chat = store.create()
+    assert chat.send(world.client, "Hello", **TEXT).cost.amount is not None
+    assert chat.usage().cost.table == "mine \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
+    assert store.reprice().changed == 0

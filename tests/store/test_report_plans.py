@@ -49,7 +49,7 @@ def explained(store: convo.Store, asked: Asked) -> list[str]:
         schema = connection.get_execution_options().get("convo_schema")
         translation = {"schema_translate_map": {None: schema}, "render_schema_translate": True} if schema else {}
         options = {"compile_kwargs": {"render_postcompile": True}, "dialect": connection.dialect, **translation}
-        compiled = reports.statement(("day", "model"), asked).compile(**options)
+        compiled = reports.statement(("day", "model"), asked, sqlite=not postgresql).compile(**options)
         values = compiled.construct_params()
         converted = {name: compiled._bind_processors.get(name, lambda value: value)(value) for name, value in values.items()}
         parameters = tuple(converted[name] for name in compiled.positiontup or ()) if compiled.positional else converted

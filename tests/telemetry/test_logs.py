@@ -32,12 +32,12 @@ def test_nothing_is_printed_where_logging_is_not_set_up() -> None:
 
 def test_fields_have_names_of_their_own_and_errors_are_their_codes(told: Told) -> None:
     error = convo.StoreFailed("23505")
-    note(logging.getLogger("convo.store"), logging.WARNING, "something", error=error, attempt=2, nothing=None)
+    note(logging.getLogger("convo.store"), logging.WARNING, "an exchange was taken over", error=error, attempt=2, nothing=None)
     record = told.records.all[-1]
     fields = {name: value for name, value in vars(record).items() if name.startswith("convo_")}
     assert fields == {"convo_error": error.code, "convo_attempt": 2}
     assert (record.getMessage(), record.exc_info, record.funcName) == (
-        "something", None, "test_fields_have_names_of_their_own_and_errors_are_their_codes",
+        "an exchange was taken over", None, "test_fields_have_names_of_their_own_and_errors_are_their_codes",
     )  # fmt: skip
 
 
