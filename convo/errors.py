@@ -65,6 +65,8 @@
     └── StoreError (OSError)               the database, or a blob store
         ├── StoreNotFound                  there is no store at this place
         ├── NotAConvoStore                 something else is at this place
+        ├── StoreReplaced                  another file took the place of the database while it was open
+        ├── StoreOnNetwork                 a SQLite file on the disk of another machine
         ├── SchemaMissing                  the database has no convo tables yet
         ├── SchemaTooOld                   the tables need an upgrade
         ├── SchemaTooNew                   a newer convo made the tables
@@ -858,6 +860,29 @@ class NotAConvoStore(StoreError):
         super().__init__(f"{place} is no convo store; it was left as it is: check the path")
 
 
+class StoreReplaced(StoreError):
+    """Another file took the place of the database while it was open. Nothing was written.
+
+    The next call uses the new file, unless the `-wal` of the old one is still beside it: SQLite would write it into the new one.
+    """
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"another file was put at {place} while it was open; see that no -wal and -shm of the old one are left beside it, "
+            "then the next call uses it"
+        )
+
+
+class StoreOnNetwork(StoreError):
+    """A SQLite file on the disk of another machine, where its locks and its write-ahead log cannot be relied on."""
+
+    def __init__(self, place: str, kind: str) -> None:
+        super().__init__(
+            f"{place} is on a network ({kind}), where SQLite loses data; put it on a local disk, or use PostgreSQL (an engine of "
+            "your own is taken as it is)"
+        )
+
+
 class SchemaMissing(StoreError):
     """The database has no convo tables yet."""
 
@@ -988,9 +1013,10 @@ class StoreUnavailable(StoreError, ConnectionError):
 class StoreFailed(StoreError):
     """Any other failure of the database; the driver's error is the cause."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, committed: Committed = "no") -> None:
         super().__init__(f"the database failed ({reason}); the cause is attached")
         self.reason = reason
+        self.committed = committed
 
     @property
     def is_duplicate(self) -> bool:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.async_heartbeat import AsyncHeartbeat
-from convo.errors import ConvoError, StoreError
+from convo.errors import ConvoError, StoreError, StoreNotFound, StoreReplaced
 from convo.logs import Swallowed, note
 from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
@@ -59,7 +59,11 @@ class AsyncDriver:
                     self.checked = True
         if forsaken := [incoming for incoming in self.streams.held() if incoming.forsaken]:
             await self._end_streams(forsaken)
-        return await self._perform_all(steps)
+        try:
+            return await self._perform_all(steps)
+        except (StoreReplaced, StoreNotFound):
+            self.checked = False  # whatever is at the place next may have other tables
+            raise
 
     async def look(self, steps: Steps[T]) -> T:
         """Perform steps on a database as it is: tables may be missing or old, and are left so. Raises `StoreNotFound`."""

@@ -52,12 +52,17 @@ class Shield:
     """Runs coroutines as tasks that outlive a cancelled caller, on one event loop."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._pid = os.getpid()
 
     def check_loop(self) -> None:
-        """Bind to the running loop. Raises `WrongEventLoop` in any other one."""
+        """Bind to the running loop. Raises `WrongEventLoop` in any other one of the same process."""
         loop = asyncio.get_running_loop()
+        self._forked()
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
@@ -68,6 +73,7 @@ class Shield:
 
         So what a caller does because it was cancelled cannot overtake what it had begun before.
         """
+        self._forked()
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -82,8 +88,14 @@ class Shield:
         if not task.cancelled():
             task.exception()
 
+    def _forked(self) -> None:
+        """In a forked process the loop, and what runs on it, are the parent's."""
+        if self._pid != os.getpid():
+            self._begin()
+
     async def settle(self) -> None:
         """Wait for work whose callers were cancelled."""
+        self._forked()
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -107,8 +119,7 @@ class AsyncRunner:
         self._shield.check_loop()
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            for engine in self.engines.both():
-                await engine.dispose(close=False)
+            self.engines.leave()
         return await self._shield.run(self._tried(mode, work, arguments, named))
 
     run_beside = run
@@ -153,7 +164,11 @@ class ThreadRunner:
         self._runner = runner
         self._closed = False
         self._shield = Shield()
+        self._start()
+
+    def _start(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="convo-sqlite")
+        self._pid = os.getpid()
 
     @property
     def place(self) -> str:
@@ -180,6 +195,8 @@ class ThreadRunner:
         return await self._shield.run(asyncio.to_thread(lambda: self._runner.run(work, *arguments, mode=mode, **named)))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._pid != os.getpid():
+            self._start()  # a fork: the thread is the parent's
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def upgrade(self) -> str | None:
@@ -202,7 +219,7 @@ class ThreadRunner:
             return
         self._closed = True
         await self._shield.settle()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._runner.close)
+        await self._in_thread(self._runner.close)
         self._thread.shutdown(wait=False)
 
 
@@ -290,3 +307,7 @@ class AsyncCallersEngine:
     def both(self) -> set[AsyncEngine]:
         """Give the engine."""
         return {self.engine}
+
+    def leave(self) -> None:
+        """See `Engines.leave`."""
+        self.engine.sync_engine.dispose(close=False)

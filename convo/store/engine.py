@@ -7,7 +7,7 @@ import random
 import re
 import select
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -17,7 +17,16 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from convo.checks import check_choice, check_type
-from convo.errors import ConflictingArguments, MissingDependency, StoreClosed, StoreNotFound, TransactionOver, UnsupportedUrl
+from convo.errors import (
+    ConflictingArguments,
+    MissingDependency,
+    StoreBusy,
+    StoreClosed,
+    StoreNotFound,
+    StoreReplaced,
+    TransactionOver,
+    UnsupportedUrl,
+)
 from convo.store import schema
 from convo.store.faults import code_of, may_retry, note_again, typed_errors
 
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from convo.store.files import File
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Engine | AsyncEngine")
@@ -68,6 +79,84 @@ class Engines(Generic[E]):
     def both(self) -> set[E]:
         """Give each engine once."""
         return {self.reading, self.writing}
+
+    def leave(self) -> None:
+        """In a forked process: leave the connections to the parent, open, and make others."""
+        for engine in self.both():
+            _LEFT.append(engine.pool)
+            _sync(engine).dispose(close=False)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        for engine in self.both():
+            _sync(engine).dispose()
+
+
+def _sync(engine: Engine | AsyncEngine) -> Engine:
+    return engine if isinstance(engine, Engine) else engine.sync_engine
+
+
+_LEFT: list[sa.Pool] = []
+"""Connections of parents: what were collected would be closed."""
+
+
+@attrs.frozen
+class FileEngines(Engines[Engine]):
+    """Where units of work run on a SQLite file of ours: writers in turns, and only while the file is still there.
+
+    Both engines share one pool.
+    """
+
+    file: File
+
+    @contextmanager
+    def open(self, mode: Mode) -> Iterator[Connection]:
+        """Give the context in which a unit of work has its connection, and which commits at its end.
+
+        Raises `StoreBusy`, `StoreReplaced` and `StoreNotFound`; the next one opens what is at the path then.
+        """
+        if mode == "read":
+            with self.reading.begin() as connection:
+                self._check(connection)
+                yield connection
+        else:
+            with self.file.gate.held(), self.writing.begin() as connection:
+                self._check(connection)
+                yield connection
+
+    def _check(self, connection: Connection) -> None:
+        raw: Any = connection.connection.driver_connection
+        try:
+            self.file.check(raw)
+        except (StoreReplaced, StoreNotFound):
+            if not self.file.log_is_old():
+                connection.invalidate()
+                self.reading.dispose()
+                self.writing.pool = self.reading.pool
+                self.file.forget()
+            raise
+
+    def leave(self) -> None:
+        """See `Engines.leave`."""
+        _LEFT.append(self.reading.pool)
+        self.reading.dispose(close=False)
+        self.writing.pool = self.reading.pool
+
+    def close(self) -> None:
+        """Close the connections that are not in use, in turn with writers: the last one to be closed writes to the file."""
+        with suppress(StoreBusy), self.file.gate.held():
+            self.reading.dispose()
+        self.reading.dispose()
+        self.writing.pool = self.reading.pool
+        self.file.gate.close()
+
+
+@attrs.frozen
+class MemoryEngines(Engines[Engine]):
+    """Where units of work run on a database in memory, of which a forked process has its own copy."""
+
+    def leave(self) -> None:
+        """Keep it."""
 
 
 def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) -> Engines[Engine]:
@@ -117,6 +206,14 @@ class CallersEngine:
     def both(self) -> set[Engine]:
         """Give the engine."""
         return {self.engine}
+
+    def leave(self) -> None:
+        """See `Engines.leave`."""
+        _LEFT.append(self.engine.pool)
+        self.engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Nothing: the engine is the caller's."""
 
 
 def before_begin(connection: Connection, mode: Mode) -> None:
@@ -178,10 +275,16 @@ def driver_needed(url: URL) -> Iterator[None]:
 
 
 def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]) -> Engines[Engine]:
+    from convo.store.files import File
+
     size = {"pool_size": 1, "max_overflow": 0} if is_memory(url) else {"pool_size": 8, "max_overflow": 24}
+    arguments: dict[str, Any] = {"check_same_thread": False}
+    file = File(url.database or "", BUSY_TIMEOUT / 1_000) if _is_path(url) else None
+    if file is not None:
+        arguments["factory"] = file.connect
     reading = sa.create_engine(
-        url, poolclass=sa.pool.QueuePool, connect_args={"check_same_thread": False}, hide_parameters=True,
-        pool_reset_on_return=None, execution_options=options, **size,
+        url, poolclass=sa.pool.QueuePool, connect_args=arguments, hide_parameters=True, pool_reset_on_return=None,
+        execution_options=options, **size,
     )  # fmt: skip
     writing = sa.create_engine(url, pool=reading.pool, hide_parameters=True, execution_options=options)
     synchronous = "FULL" if durability == "full" else "NORMAL"
@@ -195,7 +298,14 @@ def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]
 
     _begin_with(reading, "BEGIN")
     _begin_with(writing, "BEGIN IMMEDIATE")
-    return Engines(reading, writing, alone=False)
+    if file is not None:
+        return FileEngines(reading, writing, alone=False, file=file)
+    return MemoryEngines(reading, writing, alone=False) if is_memory(url) else Engines(reading, writing, alone=False)
+
+
+def _is_path(url: URL) -> bool:
+    """Say whether a SQLite URL names a file by its path, and not by a URI of SQLite."""
+    return not is_memory(url) and "uri" not in url.query
 
 
 def _begin_with(engine: Engine, statement: str) -> None:
@@ -280,7 +390,8 @@ class Runner:
         if self.creates:
             with typed_errors(self.place):
                 self.run(schema.check_free, self.place)
-                _use_wal(self.engines.writing)
+                with self.engines.file.gate.held() if isinstance(self.engines, FileEngines) else nullcontext():
+                    _use_wal(self.engines.writing)
         return self.run(schema.upgrade, self.place, mode="write")
 
     def _check_ready(self) -> None:
@@ -288,8 +399,7 @@ class Runner:
             raise StoreClosed
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            for engine in self.engines.both():
-                engine.dispose(close=False)
+            self.engines.leave()
 
     @property
     def in_memory(self) -> bool:
@@ -309,8 +419,7 @@ class Runner:
         """Close the connections of an engine that we made; a caller's engine stays open."""
         self._closed = True
         if self._owned:
-            for engine in self.engines.both():
-                engine.dispose()
+            self.engines.close()
 
 
 class Within:
@@ -370,6 +479,8 @@ def runner_for(source: str | URL | Engine, *, schema: str | None, durability: Du
     url = parse_url(source)
     check_dialect(url, options)
     creates = url.get_backend_name() == "sqlite"
+    if creates and _is_path(url):
+        url = url.set(database=place_of(url))  # the process may change its folder
     with driver_needed(url):
         engines = own_engines(url, durability, {**options, "convo_own_file": creates})
     return Runner(engines, place=place_of(url), creates=creates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,12 @@ LOGGER = logging.getLogger("convo.store")
 _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "SQLITE_FULL": StorageFull,
     "SQLITE_READONLY": ReadOnlyStore,
+    "SQLITE_PERM": ReadOnlyStore,
     "SQLITE_BUSY": StoreBusy,
     "SQLITE_LOCKED": StoreBusy,
+    "SQLITE_PROTOCOL": StoreBusy,
+    "SQLITE_SCHEMA": lambda: StoreBusy("the tables were changed again and again meanwhile"),
+    "SQLITE_INTERRUPT": lambda: StoreBusy("the statement was interrupted"),
     "SQLITE_CORRUPT": CorruptStore,
     "SQLITE_CANTOPEN": lambda: StoreNotFound("the path of the database"),
     "SQLITE_NOTADB": lambda: NotAConvoStore("the file"),
@@ -50,16 +55,30 @@ _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "XX001": CorruptStore,
     "XX002": CorruptStore,
 }
-RETRYABLE = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "SQLITE_BUSY"})
+RETRYABLE = frozenset(
+    {
+        "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300",
+        "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_SCHEMA",
+    }
+)  # fmt: skip
 """What a whole unit of work may be tried again after; 08xxx, lost connections, too."""
+
+
+UNSURE = frozenset({"SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_CORRUPT", "SQLITE_CANTOPEN", "SQLITE_INTERNAL", "SQLITE_ERROR"})
+"""After these a COMMIT of SQLite may have reached the disk and be found there later. After all others it was not written."""
 
 
 def code_of(error: BaseException) -> str:
     """Give the SQLSTATE, SQLite's error name without its extension (`SQLITE_BUSY`), or "" where there is none."""
+    return "_".join(_name_of(error).split("_")[:2])
+
+
+def _name_of(error: BaseException) -> str:
+    """Give the SQLSTATE, SQLite's error name with its extension (`SQLITE_IOERR_FSYNC`), or "" where there is none."""
     for cause in _causes(error):
         name = getattr(cause, "sqlite_errorname", None)
         if isinstance(name, str):
-            return "_".join(name.split("_")[:2])
+            return name
         state = getattr(cause, "sqlstate", None)
         if isinstance(state, str):
             return state
@@ -106,12 +125,21 @@ def typed(error: Exception, committed: Committed = "no") -> StoreError:
     code = code_of(error)
     make = _BY_CODE.get(code)
     if make is not None:
-        return make()
+        return _told(make(), error, committed)
     if is_lost(error):
         connected = not (isinstance(error, sqlalchemy.exc.DBAPIError) and _never_connected(error))
         return StoreUnavailable(committed if connected else "no")
     note(LOGGER, logging.WARNING, "the database refused a statement", error=code or type(error).__name__)
-    return StoreFailed(code or type(error).__name__)
+    reason = code if code == "SQLITE_CONSTRAINT" else _name_of(error)
+    return _told(StoreFailed(reason or type(error).__name__), error, committed)
+
+
+def _told(found: StoreError, error: Exception, committed: Committed) -> StoreError:
+    """Say of a COMMIT of SQLite that failed in a way that may have reached the disk that its outcome is not known."""
+    ending = isinstance(error, MemoryError) or (isinstance(error, sqlalchemy.exc.DBAPIError) and error.statement is None)
+    if committed == "unknown" and ending and (isinstance(error, MemoryError) or code_of(error) in UNSURE):
+        found.committed = "unknown"
+    return found
 
 
 @contextmanager
@@ -125,12 +153,18 @@ def typed_errors(place: str = "", committed: Committed = "no") -> Iterator[None]
     except ConvoError:
         raise
     except Exception as error:
-        if isinstance(error, sqlalchemy.exc.SQLAlchemyError | OSError) or code_of(error):
+        if isinstance(error, sqlalchemy.exc.SQLAlchemyError | OSError | MemoryError) or code_of(error):
             raise _placed(typed(error, committed), place) from error
         raise
 
 
 def _placed(error: StoreError, place: str) -> StoreError:
-    if place and isinstance(error, StoreNotFound | NotAConvoStore):
-        return type(error)(place)
-    return StoreUnavailable(error.committed, place) if place and isinstance(error, StoreUnavailable) else error
+    if not place or not isinstance(error, StoreNotFound | NotAConvoStore | StoreUnavailable):
+        return error
+    if isinstance(error, StoreUnavailable):
+        return StoreUnavailable(error.committed, place)
+    placed: StoreError = type(error)(place)
+    if isinstance(error, StoreNotFound) and os.path.exists(place):  # noqa: PTH110 - a plain question
+        placed = StoreFailed("SQLITE_CANTOPEN: the file is there; see to its permissions, its folder's, and the open files")
+    placed.committed = error.committed
+    return placed

@@ -8,7 +8,7 @@ import time
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from convo.errors import ConvoError, StoreError
+from convo.errors import ConvoError, StoreError, StoreNotFound, StoreReplaced
 from convo.heartbeat import Heartbeat
 from convo.logs import Swallowed, note
 from convo.protocol import CHECKPOINT_EVERY, LEASE
@@ -54,7 +54,11 @@ class Driver:
                     self.checked = True
         if forsaken := [incoming for incoming in self.streams.held() if incoming.forsaken]:
             self._end_streams(forsaken)
-        return self._perform_all(steps)
+        try:
+            return self._perform_all(steps)
+        except (StoreReplaced, StoreNotFound):
+            self.checked = False  # whatever is at the place next may have other tables
+            raise
 
     def look(self, steps: Steps[T]) -> T:
         """Perform steps on a database as it is: tables may be missing or old, and are left so. Raises `StoreNotFound`."""

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 import convo
+from convo.store import files
 from convo.store.doctor import settings
 from tests.store.damage import home
 from tests.support.builders import recording
@@ -110,13 +111,15 @@ def test_a_version_with_the_wal_reset_bug_is_told(made: Path, monkeypatch: pytes
 def test_a_file_on_a_network_is_told(made: Path, kind: str, found: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = made.with_name("mounts")
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/x {made.parent} {kind} rw 0 0\ntmpfs /elsewhere tmpfs rw 0 0\nodd\n")
-    monkeypatch.setattr(settings, "MOUNTS", mounts)
-    with convo.Store(f"sqlite:///{made}") as store:
-        assert kinds(store) == found
+    monkeypatch.setattr(files, "MOUNTS", mounts)
+    engine = sa.create_engine(f"sqlite:///{made}")
+    sa.event.listen(engine, "connect", lambda connection, record: connection.execute("PRAGMA foreign_keys=ON"))
+    assert kinds(convo.Store(engine)) == found
+    engine.dispose()
 
 
 def test_where_nothing_tells_of_mounts_nothing_is_said(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "MOUNTS", made.with_name("no-such-file"))
+    monkeypatch.setattr(files, "MOUNTS", made.with_name("no-such-file"))
     with convo.Store(f"sqlite:///{made}") as store:
         assert kinds(store) == set()
 

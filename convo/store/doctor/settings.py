@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from convo.findings import Finding
 from convo.store import tables
+from convo.store.files import REMOTE, file_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +20,8 @@ if TYPE_CHECKING:
 
 FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 """Where SQLite's WAL-reset bug, there since 3.7.0, was fixed: in two older lines, and for good (sqlite.org/wal.html)."""
-REMOTE = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.glusterfs", "lustre", "ncpfs"}
-)
-"""File systems of other machines, as Linux names them: the shared memory of WAL does not work there."""
 SKEW = 5.0
 """Seconds by which clocks may differ: a lease is 30."""
-MOUNTS = Path("/proc/mounts")
 SHOWN = 20
 """Lines of SQLite's own check that are told."""
 
@@ -71,7 +66,7 @@ def _file(file: str, journal: str) -> Iterator[_Told]:
             "warning",
             f"the journal mode is {journal}, and readers and writers wait; run PRAGMA journal_mode=WAL once",
         )
-    if (kind := _file_system(file)) in REMOTE:
+    if (kind := file_system(file)) in REMOTE:
         yield (
             "network_file",
             "warning",
@@ -92,18 +87,6 @@ def has_wal_bug(version: str) -> bool:
     """Say whether a version of SQLite has the WAL-reset bug."""
     found = tuple(int(part) for part in version.split(".")[:3])
     return (3, 7, 0) <= found < FIXED[-1] and not any(fixed[:2] == found[:2] and found >= fixed for fixed in FIXED)
-
-
-def _file_system(file: str) -> str:
-    """Give the kind of the file system that holds a file, as Linux tells; "" where nothing tells."""
-    path = os.path.realpath(file)
-    try:
-        lines = [line.split() for line in MOUNTS.read_text(errors="replace").splitlines()]
-    except OSError:
-        return ""
-    mounts = [(fields[1], fields[2]) for fields in lines if len(fields) > 2 and fields[1].startswith("/")]  # noqa: PLR2004 - place, kind
-    holding = [(point, kind) for point, kind in mounts if os.path.commonpath([path, point]) == point]
-    return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
 
 
 def file_check(connection: Connection) -> list[Finding]:

@@ -1,0 +1,219 @@
+"""SQLite files as the system sees them: which file stands at a path, on what kind of file system, and whose turn it is to write.
+
+A database file is never opened here: closing it would drop the locks that SQLite holds on it for the whole process.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+import weakref
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convo.errors import StoreBusy, StoreNotFound, StoreOnNetwork, StoreReplaced
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REMOTE = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.glusterfs", "lustre", "ncpfs"}
+)
+"""File systems of other machines, as Linux names them: the shared memory of WAL does not work there."""
+REFUSED = REMOTE - {"9p"}
+"""Where no file is opened. Some containers have 9p for the disk of the machine itself: of that the doctor warns."""
+MOUNTS = Path("/proc/mounts")
+SLOWEST, FASTEST, SOONER = 0.006, 0.0003, 0.03
+"""Seconds between two looks at a closed gate: the longer one has waited (seconds) the more often, down to the fastest."""
+_FLAGS = os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+Identity = tuple[int, int]
+"""The device and the number of a file: another file at the same path has another one while the first is open."""
+
+
+def identity(path: str) -> Identity | None:
+    """Say which file stands at a path, None for no file."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - pathlib costs three times as much, on each write
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def file_system(file: str) -> str:
+    """Give the kind of the file system that holds a file, as Linux tells; "" where nothing tells."""
+    path = os.path.realpath(file)
+    try:
+        lines = [line.split() for line in MOUNTS.read_text(errors="replace").splitlines()]
+    except OSError:
+        return ""
+    mounts = [(fields[1], fields[2]) for fields in lines if len(fields) > 2 and fields[1].startswith("/")]  # noqa: PLR2004 - place, kind
+    holding = [(point, kind) for point, kind in mounts if os.path.commonpath([path, point]) == point]
+    return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
+
+
+class FileConnection(sqlite3.Connection):
+    """A connection that knows which file it has open."""
+
+    identity: Identity | None = None
+
+
+class File:
+    """The file of a store: opened, watched, and written in turns. `wait` is how long a writer waits for its turn (seconds)."""
+
+    def __init__(self, path: str, wait: float) -> None:
+        self.path = path
+        self.gate = Gate(path, wait)
+        self._seen: Identity | None = None
+        self._log: Identity | None = None
+
+    def connect(self, database: str, **options: Any) -> FileConnection:
+        """Open the file; made only if this store has never seen it.
+
+        Raises `StoreOnNetwork`, `StoreNotFound` for a file that was there before, `StoreReplaced` where `log_is_old`.
+        """
+        before = identity(self.path)
+        if self._seen is None and (kind := file_system(self.path)) in REFUSED:
+            raise StoreOnNetwork(self.path, kind)
+        if self._seen is not None and before is None:
+            raise StoreNotFound(self.path)
+        if self._seen not in (None, before) and self.log_is_old():
+            raise StoreReplaced(self.path)
+        connection = FileConnection(database, **options)
+        self._seen = connection.identity = before or identity(self.path)
+        return connection
+
+    def check(self, connection: FileConnection) -> None:
+        """Raise `StoreReplaced` or `StoreNotFound` unless the file that a connection has open is the one at the path."""
+        found = identity(self.path)
+        if found != connection.identity:
+            raise StoreNotFound(self.path) if found is None else StoreReplaced(self.path)
+        if self._log is None:
+            self._log = identity(f"{self.path}-wal")
+
+    def log_is_old(self) -> bool:
+        """Say whether the write-ahead log at the path is the one that the file had: SQLite would write it into another file."""
+        return self._log is not None and identity(f"{self.path}-wal") == self._log
+
+    def forget(self) -> None:
+        """Take whatever is at the path as the file, from now on."""
+        self._log = None
+
+
+class Gate:
+    """Where writers of one file wait for their turn: threads at a lock, processes at a lock of the system on a file beside it.
+
+    SQLite's own waiting is unfair: who waits longest looks least often. The system opens the gate when its holder dies. Where
+    there can be no such file, or no such lock, SQLite's waiting is all there is.
+    """
+
+    def __init__(self, path: str, wait: float) -> None:
+        self._database = path
+        self._wait = wait
+        self._turn = threading.Lock()
+        self._file: int | None = None
+        _GATES.add(self)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the gate. Raises `StoreBusy` when it stays closed for too long."""
+        began = time.monotonic()
+        if not self._turn.acquire(timeout=self._wait):
+            raise StoreBusy
+        try:
+            file = self._passed(began)
+            try:
+                yield
+            finally:
+                if file is not None:
+                    _unlock(file)
+        finally:
+            self._turn.release()
+
+    def _passed(self, began: float) -> int | None:
+        """Wait for other processes; give the file that is locked now, None where there can be none."""
+        file = self._opened()
+        if file is None:
+            return None
+        with suppress(_NoLocks):
+            while not _locked(file):
+                waited = time.monotonic() - began
+                if waited > self._wait:
+                    raise StoreBusy
+                time.sleep(max(FASTEST, SLOWEST - SOONER * waited) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+            return file
+        return None
+
+    def _opened(self) -> int | None:
+        if self._file is None:
+            with suppress(OSError):
+                mode = os.stat(self._database).st_mode & 0o666  # noqa: PTH116 - as above
+                self._file = os.open(f"{self._database}-gate", _FLAGS, mode)
+        return self._file
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def leave(self) -> None:
+        """In a forked process: leave the lock to the parent, whose thread may hold it."""
+        self._turn = threading.Lock()
+        self.close()
+
+    __del__ = close
+
+
+class _NoLocks(Exception):  # noqa: N818 - never leaves this module
+    """The file system has no locks."""
+
+
+def _locked(file: int) -> bool:
+    """Take the lock if it is free."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            _windows().locking(file, _windows().LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError as error:
+        raise _NoLocks from error
+    return True
+
+
+def _unlock(file: int) -> None:
+    with suppress(OSError):
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_UN)
+        else:
+            _windows().locking(file, _windows().LK_UNLCK, 1)
+
+
+def _windows() -> Any:
+    import msvcrt
+
+    return msvcrt
+
+
+_GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
+
+
+def _leave_all() -> None:
+    """A copy of the parent's lock would keep the gate closed after the parent was killed."""
+    for gate in list(_GATES):
+        gate.leave()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all)
