@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import importlib
 
-HARNESSES: dict[str, tuple[str, int]] = {}
+HARNESSES: dict[str, tuple[str, int]] = {
+    "owners": ("owners call everything with each other's ids, keys and titles: does anybody see what is not theirs?", 1_000_000),
+}
 """What each harness does, and how often when nobody says."""
 
 
