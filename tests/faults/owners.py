@@ -101,7 +101,8 @@ def _parts(value: object) -> Iterable[object]:
         case convo.Request():
             parts = (value.arguments, value.explain())
         case _ if attrs.has(type(value)):
-            parts = [getattr(value, field.name, None) for field in attrs.fields(type(value))]
+            fields: Iterable[Any] = attrs.fields(type(value))  # type: ignore[arg-type]
+            parts = [getattr(value, field.name, None) for field in fields]
         case _:
             parts = (repr(value),)
     return parts
@@ -364,13 +365,13 @@ class Game:
         """Annotate a message."""
         return one.chat.annotate(self.random.randint(1, max(1, one.chat.head)), note=one.canary)
 
-    def own_redact(self, owner: str, one: Kept) -> object:
+    def own_redact(self, owner: str, one: Kept) -> None:
         """Redact a message."""
-        return one.chat.redact(self.random.randint(1, max(1, one.chat.head)))
+        one.chat.redact(self.random.randint(1, max(1, one.chat.head)))
 
-    def own_transcript(self, owner: str, one: Kept) -> object:
+    def own_transcript(self, owner: str, one: Kept) -> None:
         """Set the transcript of a recording, or fail to."""
-        return one.chat.set_transcript(self.random.randint(1, max(1, one.chat.head)), f"heard {one.canary}")
+        one.chat.set_transcript(self.random.randint(1, max(1, one.chat.head)), f"heard {one.canary}")
 
     def own_sums(self, owner: str, one: Kept) -> object:
         """Sum what was used, all in all, by conversation and by owner."""
@@ -386,7 +387,8 @@ class Game:
         view, name = self.views[owner], self.random.choice(KEYS)
         if name in self.presets[owner] and self.random.random() < 0.5:
             self.presets[owner].discard(name)
-            return view.delete_preset(name)
+            view.delete_preset(name)
+            return view.presets()
         self.presets[owner].add(name)
         self.canaries[owner].add(voice := f"canary-{next(_numbers)}-end")
         view.save_preset(convo.Preset(name, voice={"id": voice}))
@@ -425,9 +427,9 @@ class Game:
         self._own_now(owner, "get", found.owner)
         return found
 
-    def alien_delete(self, owner: str, other: Kept, one: Kept) -> object:
+    def alien_delete(self, owner: str, other: Kept, one: Kept) -> None:
         """Delete it: nothing happens, as the census sees."""
-        return self.views[owner].delete(other.chat.id)
+        self.views[owner].delete(other.chat.id)
 
     def alien_page(self, owner: str, other: Kept, one: Kept) -> object:
         """Go on behind it, by its id and by its cursor."""
@@ -442,11 +444,15 @@ class Game:
         """Show its branch."""
         if not other.branches or set(other.branches) & set(one.branches):
             return NotImplemented
-        raise Leak(str(one.chat.switch(other.branches[0])))
+        one.chat.switch(other.branches[0])
+        raise Leak(f"{owner!r} shows a branch of {other.chat.owner!r}")
 
     def alien_abandon(self, owner: str, other: Kept, one: Kept) -> object:
         """Give up its exchange."""
-        return one.chat.abandon(self.random.choice(other.exchanges)) if other.exchanges else NotImplemented
+        if not other.exchanges:
+            return NotImplemented
+        one.chat.abandon(self.random.choice(other.exchanges))
+        raise Leak(f"{owner!r} gave up an exchange of {other.chat.owner!r}")
 
     def alien_tool(self, owner: str, other: Kept, one: Kept) -> object:
         """Answer its call."""
