@@ -65,6 +65,8 @@ class Kept:
     branches: list[UUID] = attrs.field(factory=list)
     exchanges: list[UUID] = attrs.field(factory=list)
     calls: list[str] = attrs.field(factory=list)
+    former: set[str] = attrs.field(factory=set)
+    """Who had it before: bytes that they stored themselves are theirs until a collection takes them."""
 
 
 def shown(value: object) -> str:
@@ -402,6 +404,7 @@ class Game:
         one.chat.move_to(to)
         self.kept[owner].remove(one)
         self.kept[to].append(one)
+        one.former.add(owner)
         self.canaries[owner].discard(one.canary)
         self.canaries[to].add(one.canary)
         return None
@@ -462,7 +465,7 @@ class Game:
 
     def alien_load(self, owner: str, other: Kept, one: Kept) -> object:
         """Load its recording."""
-        if not other.audio:
+        if not other.audio or owner in other.former:
             return NotImplemented
         raise Leak(str(one.chat.load(self.random.choice(other.audio))))
 
