@@ -82,6 +82,7 @@ from convo.errors import (
     StoreFailed,
     StoreNotFound,
     StoreUnavailable,
+    TooDeep,
     TooLarge,
     ToolCallNotFound,
     ToolOutputMissing,
@@ -104,6 +105,7 @@ from convo.events import AudioDelta, ReasoningDelta, RefusalDelta, TextDelta, To
 from convo.history import History
 from convo.intake import ChatFold
 from convo.keeping import BlobTotals, MovedBlobs, Pruned
+from convo.limits import Limits
 from convo.media import File, Image
 from convo.memory import Memory
 from convo.messages import Media, Message, ToolCall
@@ -187,6 +189,7 @@ __all__ = [
     "KeyMismatch",
     "KeyTaken",
     "Levels",
+    "Limits",
     "Listener",
     "ListenerClosed",
     "Media",
@@ -246,6 +249,7 @@ __all__ = [
     "Stream",
     "Telemetry",
     "TextDelta",
+    "TooDeep",
     "TooLarge",
     "ToolCall",
     "ToolCallDelta",
