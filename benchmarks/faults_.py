@@ -12,6 +12,7 @@ HARNESSES: dict[str, tuple[str, int]] = {
     "upgrades": ("upgrades of stores of each revision, killed at every step and at random moments", 1_000),
     "objects": ("processes killed while they store, move and delete bytes of a folder", 500),
     "restores": ("backups taken while others write, restored and held against what was acknowledged", 100),
+    "owners": ("owners call everything with each other's ids, keys and titles: does anybody see what is not theirs?", 1_000_000),
 }
 """What each harness does, and how often when nobody says."""
 

@@ -87,6 +87,7 @@ from convo.errors import (
     StoreOnNetwork,
     StoreReplaced,
     StoreUnavailable,
+    TooDeep,
     TooLarge,
     ToolCallNotFound,
     ToolOutputMissing,
@@ -109,6 +110,7 @@ from convo.events import AudioDelta, ReasoningDelta, RefusalDelta, TextDelta, To
 from convo.history import History
 from convo.intake import ChatFold
 from convo.keeping import BlobTotals, MovedBlobs, Pruned
+from convo.limits import Limits
 from convo.media import File, Image
 from convo.memory import Memory
 from convo.messages import Media, Message, ToolCall
@@ -195,6 +197,7 @@ __all__ = [
     "KeyMismatch",
     "KeyTaken",
     "Levels",
+    "Limits",
     "Listener",
     "ListenerClosed",
     "Media",
@@ -256,6 +259,7 @@ __all__ = [
     "Stream",
     "Telemetry",
     "TextDelta",
+    "TooDeep",
     "TooLarge",
     "ToolCall",
     "ToolCallDelta",

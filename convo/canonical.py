@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from convo.errors import InvalidContent, InvalidText
+from convo.errors import InvalidContent, InvalidText, TooDeep, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_DEPTH = 200
 """Nesting that every JSON reader on the way takes: SQLite stops at 1,000, Python's at about as many."""
+
+MAX_VALUES = 1_000_000
+"""Numbers, texts, lists and objects in one message."""
 
 _ONLY_EXACTLY = re.compile(r"\\ud[89a-f]|[:,\[]-?\d{19}|NaN|Infinity")
 
@@ -62,14 +65,19 @@ def check_text(text: str, what: str) -> str:
 def check_value(value: object, what: str) -> None:
     """Raise unless `value` is JSON of valid text, finite numbers and at most `MAX_DEPTH` levels.
 
-    Raises `InvalidText` for a lone surrogate and `InvalidContent` for everything else.
+    Raises `InvalidText` for a lone surrogate, `TooDeep`, `TooLarge` for more than `MAX_VALUES` values, which a list that holds
+    itself twice soon has, and `InvalidContent` for everything else.
     """
     level = [value]
+    seen = 0
     for _ in range(MAX_DEPTH):
         level = [child for item in level for child in _children(item, what)]
+        seen += len(level)
+        if seen > MAX_VALUES:
+            raise TooLarge(what, seen, MAX_VALUES, "values")
         if not level:
             return
-    raise InvalidContent(f"{what} is nested more than {MAX_DEPTH} levels deep", "flatten it")
+    raise TooDeep(what, MAX_DEPTH)
 
 
 def _children(item: object, what: str) -> list[object]:

@@ -4,6 +4,7 @@
     ├── InputError (ValueError)            what the caller passed cannot be used; nothing was stored
     │   ├── EmptyContent                   a message without content
     │   ├── InvalidContent                 a content part or message that no API accepts
+    │   │   └── TooDeep                    JSON nested deeper than every reader on the way takes
     │   ├── InvalidText                    text that is not valid Unicode
     │   ├── InvalidMetadata                metadata that the store does not take
     │   ├── TooLarge                       past a documented limit
@@ -150,6 +151,14 @@ class InvalidContent(InputError):
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(f"{reason}; {remedy}")
+
+
+class TooDeep(InvalidContent):
+    """JSON that is nested more than `limit` levels deep."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(f"{what} is nested more than {limit} levels deep", "flatten it")
+        self.limit = limit
 
 
 class InvalidText(InputError):

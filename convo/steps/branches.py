@@ -59,7 +59,7 @@ def edit(place: Place, position: int, content: Sequence[object], *, key: str | N
         start = yield from read(lines.before_edit, place.owner, place.found.id, position, _own(key))
         if start.known is None and expected_head is not None and start.branch != place.found.branch:
             raise StaleHead(expected_head, (yield from read(branches.shown, place.owner, place.found.id))[1])
-        draft = _edited(start.message, content)
+        (draft,) = place.tools.limits.checked([_edited(start.message, content)])
         (draft,) = yield from put_media(place, (yield from measured([draft])), now)
         press = _press(place, key, ["edit", position, draft.body], start.branch, expected_head)
         done = yield from write(lines.edit, press, position, draft)

@@ -35,7 +35,7 @@ def answered_calls(place: Place, begun: Begun, calls: Sequence[ToolCall], functi
 def _answered(place: Place, begun: Begun, asked: ToolCall, functions: Functions) -> Steps[None]:
     outcome = yield from _outcome(asked, functions)
     output = well_formed(outcome.output) if isinstance(outcome.output, str) else outcome.output
-    draft = tool_draft(asked.id, output, error=outcome.error)
+    (draft,) = place.tools.limits.checked([tool_draft(asked.id, output, error=outcome.error)])
     entry = Entry(
         place.owner, begun.branch, place.tools.now(), (draft,), exchange_id=begun.id, attempt=begun.attempt
     )  # fmt: skip

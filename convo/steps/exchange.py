@@ -156,7 +156,7 @@ def checked(place: Place, content: Sequence[object], key: str | None, expected_h
     place.tools.check_may_wait(call)
     check_key(key)
     check_head(expected_head)
-    return [message_draft(content)] if content else []
+    return place.tools.limits.checked([message_draft(content)]) if content else []
 
 
 def goes_on(turn: Turn, reply: Reply, rounds: int) -> bool:

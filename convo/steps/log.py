@@ -46,13 +46,13 @@ def add(
     """Store one message; with a key, once."""
     created = None if created_at is None else to_micros(created_at, "created_at")
     draft = message_draft(content, role=role, name=name, pinned=pinned, metadata=metadata, created=created)
-    (draft,) = yield from measured([draft])
+    (draft,) = yield from measured(place.tools.limits.checked([draft]))
     return (yield from _add(place, draft, key, expected_head))
 
 
 def tool_output(place: Place, call_id: str, output: object, *, error: bool, key: str | None) -> Steps[Message]:
     """Store the result of a tool call. Raises `ToolCallNotFound` for a call that the log does not hold."""
-    draft = tool_draft(call_id, output, error=error)
+    (draft,) = place.tools.limits.checked([tool_draft(call_id, output, error=error)])
     for last in (RECENT, None):
         history = yield from read(load_shown, place.owner, place.found.id, last=last, media="user")
         if any(call.id == call_id for message in history if message.role == "assistant" for call in message.tool_calls):
@@ -180,8 +180,8 @@ def update(place: Place, title: str | None, metadata: Mapping[str, Any] | None, 
         changes["title"] = check_title(title)
     if metadata is not UNSET:
         changes["metadata"] = encode_metadata(metadata)
-    draft = None if instructions is UNSET else instructions_draft(instructions or "")
-    event = None if draft is None else Entry(place.owner, place.found.branch, place.tools.now(), (draft,))
+    drafts = () if instructions is UNSET else place.tools.limits.checked((instructions_draft(instructions or ""),))
+    event = Entry(place.owner, place.found.branch, place.tools.now(), drafts) if drafts else None
     place.now_found((yield from write(conversations.update, place.owner, place.found.id, changes, event)))
 
 

@@ -8,6 +8,7 @@ import attrs
 
 from convo.blobs.places import Places
 from convo.errors import HeldTransaction, ReadOnlyView
+from convo.limits import Limits
 from convo.times import from_micros, to_micros
 from convo.tokens import rough_tokens
 from convo.watching import Watch
@@ -30,7 +31,8 @@ class Tools:
 
     `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
     matter, and what to say of it; it says that once. `budgets` bind every call of a model. `blobs` are
-    the blob stores, `keep` says which audio is kept. `watch` is told what begins and ends.
+    the blob stores, `keep` says which audio is kept. `watch` is told what begins and ends. `limits` say how
+    large what callers store may be.
     """
 
     clock: Callable[[], datetime]
@@ -44,6 +46,7 @@ class Tools:
     blobs: Places = attrs.field(factory=Places)
     keep: Keep = "all"
     watch: Watch = attrs.field(factory=Watch)
+    limits: Limits = attrs.field(factory=Limits)
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""

@@ -91,8 +91,7 @@ def _moved_one(tools: Tools, owner: str, target: BlobStore | None, was: Held) ->
 
 def owners(owner: str | None) -> Steps[list[str]]:
     """List everyone who has anything; of one owner's view that owner alone."""
-    found = yield from read(relocating.owners)
-    return [one for one in found if owner is None or one == owner]
+    return (yield from read(relocating.owners, owner))
 
 
 def totals(owner: str | None) -> Steps[list[BlobTotals]]:

@@ -135,7 +135,7 @@ def _said(place: Place, client: Any, text: str, said: Said, key: str | None, exp
     check_head(expected)
     if not text.strip():
         raise EmptyContent("the text to speak")
-    draft = message_draft([text], role="assistant")
+    (draft,) = place.tools.limits.checked([message_draft([text], role="assistant")])
     known = yield from _said_before(place, draft, key)
     if known is not None:
         return known

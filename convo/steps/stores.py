@@ -54,9 +54,9 @@ def create(
     """Make a conversation; where the key is taken, give the one that has it."""
     tools.check_writable()
     check_key(key)
-    drafts = [*([] if instructions is None else [instructions_draft(instructions)]), *message_drafts(messages)]
+    given = [*([] if instructions is None else [instructions_draft(instructions)]), *message_drafts(messages)]
     labels, name, now = encode_metadata(metadata), check_title(title), tools.now()
-    drafts = [as_kept(draft, tools.keep, now) for draft in drafts]
+    drafts = [as_kept(draft, tools.keep, now) for draft in tools.limits.checked(given)]
     pieces = {piece.digest: piece.data or b"" for draft in drafts for piece in draft.media if piece.dropped is None}
     lacking: Iterable[str] = pieces
     for _ in range(TRIES):

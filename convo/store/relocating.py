@@ -72,6 +72,12 @@ _owners = Statement(
     "the owners of anything",
     lambda: sa.union(sa.select(_C.owner), sa.select(_L.owner)).order_by(sa.literal_column("1")),
 )
+_has_anything = Statement(
+    "say whether an owner has anything",
+    lambda: sa.select(sa.literal_column("1")).where(
+        sa.exists().where(_C.owner == sa.bindparam("owner")) | sa.exists().where(_L.owner == sa.bindparam("owner"))
+    ),
+)
 
 
 def elsewhere(connection: Connection, owner: str, place: str | None, after: str) -> Sequence[Held]:
@@ -118,6 +124,8 @@ def home(connection: Connection) -> str:
     return prefix
 
 
-def owners(connection: Connection) -> list[str]:
-    """Give the owners of conversations and of bytes, in order."""
+def owners(connection: Connection, owner: str | None) -> list[str]:
+    """Give the owners of conversations and of bytes, in order; of one owner that one, or nobody."""
+    if owner is not None:
+        return [] if _has_anything.one(connection, owner=owner) is None else [owner]
     return [row[0] for row in _owners.rows(connection)]

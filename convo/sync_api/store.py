@@ -10,6 +10,7 @@ from convo.blobs.places import Places
 from convo.checks import check_type
 from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, place_of, system_clock, watch_for
 from convo.keeping import check_keep
+from convo.limits import Limits, limits_of
 from convo.models import Catalogue
 from convo.policy import budgets_of
 from convo.steps import stores as store_steps
@@ -59,6 +60,7 @@ class Store:
     finds it older. Of audio that was let go its transcript stays, and is sent for it.
     `telemetry` says whether spans and metrics are made of its work: True, with OpenTelemetry's providers as the application has
     set them, or a `Telemetry` of yours; see `convo.telemetry`. It needs the extra `telemetry`, and raises nothing later.
+    `limits` says how large a message may be, and all that one call stores: `TooLarge` is raised before anything is stored.
     A store may be used by any number of threads, and after a fork.
     """
 
@@ -77,6 +79,7 @@ class Store:
         blobs: BlobStore | Sequence[BlobStore] | None = None,
         keep_audio: Keep = "all",
         telemetry: Telemetry | bool = False,
+        limits: Limits | None = None,
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
         tools = Tools(
@@ -89,6 +92,7 @@ class Store:
             blobs=Places.of(blobs),
             keep=check_keep(keep_audio),
             watch=watch_for(telemetry),
+            limits=limits_of(limits),
         )
         self._schema = schema
         self._driver = Driver(engines.runner_for(url_or_engine, schema=schema, durability=durability), tools)

@@ -12,7 +12,7 @@ from convo.content import TEXT_COLUMN
 from convo.findings import Finding
 from convo.messages import Media, text_of
 from convo.store import tables
-from convo.store.doctor.page import execute, following, last_key, rows
+from convo.store.doctor.page import Scope, execute, following, last_key, rows
 from convo.summary import summary_in
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.store.doctor.page import After, Found, Scope
+    from convo.store.doctor.page import After, Found
 
 _M, _A, _B = tables.message.c, tables.attachment.c, tables.branch.c
 _KEYS = (_M.owner, _M.branch, _M.position)
@@ -45,16 +45,16 @@ def bodies(connection: Connection, scope: Scope, after: After) -> Found:
     """Find bodies that do not match their hashes, and derived columns that do not match their bodies."""
     page = following(_select(connection).where(scope.of(tables.message)), _KEYS, after)
     found = [_Row(*row) for row in rows(connection, page)]
-    findings = _findings(connection, found)
+    findings = _findings(connection, scope, found)
     if findings:
-        findings = _still(connection, findings)
+        findings = _still(connection, scope, findings)
     return findings, last_key(found, len(_KEYS))
 
 
-def _still(connection: Connection, findings: Sequence[Finding]) -> list[Finding]:
+def _still(connection: Connection, scope: Scope, findings: Sequence[Finding]) -> list[Finding]:
     """Look again: the media come by a statement of their own, and a transcript may have come between the two."""
     again = [_Row(*row) for finding in findings for row in rows(connection, _select(connection).where(*_of(finding)))]
-    found = _findings(connection, again)
+    found = _findings(connection, scope, again)
     return [finding for finding in findings if finding in found]
 
 
@@ -66,13 +66,13 @@ def _select(connection: Connection) -> sa.Select[Any]:
     return sa.select(*_KEYS, body, _M.hash, text, _M.pieces, _M.kind, _B.conversation).select_from(joined)
 
 
-def _findings(connection: Connection, found: Sequence[_Row]) -> list[Finding]:
-    media = _media(connection, found)
+def _findings(connection: Connection, scope: Scope, found: Sequence[_Row]) -> list[Finding]:
+    media = _media(connection, scope, found)
     checked = (_finding(row, media.get((row.owner, row.branch, row.position), ())) for row in found)
     return [finding for finding in checked if finding is not None]
 
 
-def _media(connection: Connection, found: Sequence[_Row]) -> dict[tuple[Any, ...], tuple[Media, ...]]:
+def _media(connection: Connection, scope: Scope, found: Sequence[_Row]) -> dict[tuple[Any, ...], tuple[Media, ...]]:
     """Give what is known of the media of messages, as far as their texts need it."""
     if not found:
         return {}
@@ -84,7 +84,7 @@ def _media(connection: Connection, found: Sequence[_Row]) -> dict[tuple[Any, ...
     between = (sa.tuple_(*keys) >= sa.tuple_(*first), sa.tuple_(*keys) <= sa.tuple_(*last))
     known: dict[tuple[Any, ...], tuple[Media, ...]] = {}
     for owner, branch, position, part, digest_, transcript in rows(
-        connection, sa.select(*keys, _A.part, _A.digest, said).where(*between)
+        connection, sa.select(*keys, _A.part, _A.digest, said).where(scope.of(tables.attachment), *between)
     ):
         piece = Media(part, "audio", None, digest_, 0, transcript=transcript if transcript is None else _read(transcript))
         known[owner, branch, position] = (*known.get((owner, branch, position), ()), piece)
@@ -126,10 +126,10 @@ def _of(finding: Finding) -> tuple[sa.ColumnElement[bool], ...]:
 
 def derive(connection: Connection, finding: Finding, now: int) -> None:
     """Derive the text of a message and the number of its media again."""
-    del now
+    scope = Scope(finding.owner, now)
     execute(connection, sa.update(tables.message).where(*_of(finding)).values(pieces=_M.pieces))
     found = [_Row(*row) for row in rows(connection, _select(connection).where(*_of(finding)))]
-    media = _media(connection, found)
+    media = _media(connection, scope, found)
     for row in found:
         known = media.get((row.owner, row.branch, row.position), ())
         again = _finding(row, known)
