@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
-import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from convo.checks import check_choice, check_type
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from convo.errors import Committed
     from convo.store.engine import Durability, Mode, Runner
 
 T = TypeVar("T")
@@ -113,17 +113,19 @@ class AsyncRunner:
 
     async def _tried(self, mode: Mode, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
         started = time.monotonic()
-        with typed_errors(self.place, "no" if mode == "read" else "unknown"):
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    async with self.engines.open(mode) as connection:
-                        result: T = await connection.run_sync(work, *arguments, **named)
-                        return result
-                except sa.exc.DBAPIError as error:
-                    if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
+        for attempt in range(1, ATTEMPTS + 1):
+            committed: Committed = "no"
+            try:
+                async with self.engines.open(mode) as connection:
+                    committed = "no" if mode == "read" else "unknown"
+                    result: T = await connection.run_sync(work, *arguments, **named)
+                    return result
+            except Exception as error:
+                if attempt == ATTEMPTS or not may_retry(error, committed) or time.monotonic() - started > PATIENCE:
+                    with typed_errors(self.place, committed):
                         raise
-                    note_again(error, attempt)
-                    await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
+                note_again(error, attempt)
+                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     async def upgrade(self) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from convo.errors import Committed
+
 T = TypeVar("T")
 E = TypeVar("E", bound="Engine | AsyncEngine")
 Durability = Literal["full", "relaxed"]
@@ -259,16 +261,18 @@ class Runner:
         """Run one unit of work; raises errors of convo only, after at most `ATTEMPTS` tries where that is safe."""
         self._check_ready()
         started = time.monotonic()
-        with typed_errors(self.place, "no" if mode == "read" else "unknown"):
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    with self.engines.open(mode) as connection:
-                        return work(connection, *arguments, **named)
-                except sa.exc.DBAPIError as error:
-                    if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
+        for attempt in range(1, ATTEMPTS + 1):
+            committed: Committed = "no"
+            try:
+                with self.engines.open(mode) as connection:
+                    committed = "no" if mode == "read" else "unknown"
+                    return work(connection, *arguments, **named)
+            except Exception as error:
+                if attempt == ATTEMPTS or not may_retry(error, committed) or time.monotonic() - started > PATIENCE:
+                    with typed_errors(self.place, committed):
                         raise
-                    note_again(error, attempt)
-                    time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
+                note_again(error, attempt)
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def upgrade(self) -> str | None:

@@ -44,12 +44,12 @@ _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "55P03": StoreBusy,
     "57014": lambda: StoreBusy("the database cancelled a statement that took too long"),
     "53300": lambda: StoreUnavailable("no"),
-    "57P01": lambda: StoreUnavailable("unknown"),
-    "57P02": lambda: StoreUnavailable("unknown"),
     "57P03": lambda: StoreUnavailable("no"),
     "XX001": CorruptStore,
     "XX002": CorruptStore,
 }
+_ENDED = ("57P01", "57P02")
+"""The server ended the connection."""
 RETRYABLE = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "SQLITE_BUSY"})
 """What a whole unit of work may be tried again after; 08xxx, lost connections, too."""
 
@@ -78,7 +78,8 @@ def is_lost(error: BaseException) -> bool:
     """Say whether the connection is gone, or was never there."""
     if isinstance(error, sqlalchemy.exc.DBAPIError) and (error.connection_invalidated or _never_connected(error)):
         return True
-    return code_of(error).startswith("08") or any(isinstance(cause, OSError) for cause in _causes(error))
+    code = code_of(error)
+    return code.startswith("08") or code in _ENDED or any(isinstance(cause, OSError) for cause in _causes(error))
 
 
 def _never_connected(error: sqlalchemy.exc.DBAPIError) -> bool:
@@ -86,9 +87,12 @@ def _never_connected(error: sqlalchemy.exc.DBAPIError) -> bool:
     return isinstance(error, sqlalchemy.exc.OperationalError) and getattr(error.orig, "sqlstate", "") is None
 
 
-def may_retry(error: BaseException) -> bool:
-    """Say whether the same unit of work may be tried again: it did not commit, and next time it may."""
-    return code_of(error) in RETRYABLE
+def may_retry(error: BaseException, committed: Committed = "unknown") -> bool:
+    """Say whether the same unit of work may be tried again: it did not commit, and next time it may.
+
+    `committed` is what is known of the work should the connection be lost: "no" where none was made, or nothing written.
+    """
+    return code_of(error) in RETRYABLE or (committed == "no" and not isinstance(error, ConvoError) and is_lost(error))
 
 
 def note_again(error: BaseException, attempt: int) -> None:
@@ -108,8 +112,7 @@ def typed(error: Exception, committed: Committed = "no") -> StoreError:
     if make is not None:
         return make()
     if is_lost(error):
-        connected = not (isinstance(error, sqlalchemy.exc.DBAPIError) and _never_connected(error))
-        return StoreUnavailable(committed if connected else "no")
+        return StoreUnavailable(committed)
     note(LOGGER, logging.WARNING, "the database refused a statement", error=code or type(error).__name__)
     return StoreFailed(code or type(error).__name__)
 
