@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import importlib
 
-HARNESSES: dict[str, tuple[str, int]] = {}
+HARNESSES: dict[str, tuple[str, int]] = {
+    "proxy": ("PostgreSQL's reply to a commit is lost, and connections break after every 7th byte of a turn", 10_000),
+}
 """What each harness does, and how often when nobody says."""
 
 

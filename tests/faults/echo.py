@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-MODEL = "gpt-4.1"
+MODEL = "gpt-5.5"
 
 
 def answer_to(question: str) -> str:
@@ -44,6 +44,13 @@ class Echo:
 
 class AsyncEcho(Echo):
     """The same, awaited."""
+
+    async def __aenter__(self) -> AsyncEcho:
+        """Open nothing: it is how an async client is known."""
+        return self
+
+    async def __aexit__(self, *details: object) -> None:
+        """Close nothing."""
 
     async def create(self, **request: Any) -> Any:  # type: ignore[override]  # as the async client has it
         """Answer the last question."""
