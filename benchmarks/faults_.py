@@ -9,6 +9,7 @@ import argparse
 import importlib
 
 HARNESSES: dict[str, tuple[str, int]] = {
+    "cancels": ("Turns are cancelled at random awaits, over each async driver", 10_000),
     "proxy": ("PostgreSQL's reply to a commit is lost, and connections break after every 7th byte of a turn", 10_000),
 }
 """What each harness does, and how often when nobody says."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Self
 
 MODEL = "gpt-5.5"
 
@@ -45,7 +46,7 @@ class Echo:
 class AsyncEcho(Echo):
     """The same, awaited."""
 
-    async def __aenter__(self) -> AsyncEcho:
+    async def __aenter__(self) -> Self:
         """Open nothing: it is how an async client is known."""
         return self
 
@@ -53,7 +54,8 @@ class AsyncEcho(Echo):
         """Close nothing."""
 
     async def create(self, **request: Any) -> Any:  # type: ignore[override]  # as the async client has it
-        """Answer the last question."""
+        """Answer the last question, after a turn of the loop."""
+        await asyncio.sleep(0)
         return Echo.create(self, **request)
 
 

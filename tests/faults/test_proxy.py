@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import convo
+from tests.faults.echo import MODEL, answer_to
 from tests.faults.edge import DRIVERS, driver_url, opened
 from tests.faults.proxy import careless, cuts_at_bytes, lost_replies
 from tests.support.wire import Cut, wire
@@ -91,3 +92,17 @@ def test_a_connection_that_breaks_while_reading_is_not_noticed(url: str, driver:
             line.arm(Cut("down", at))
             assert len(chat.history()) == 1
         assert line.made == 3
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_turn_that_broke_with_the_server_blocks_nobody_once_it_is_back(url: str, driver: str) -> None:
+    with wire(driver_url(url, driver)) as line, opened(line.url(driver_url(url, driver)), driver) as (store, client):
+        chat = store.create()
+        line.arm(Cut("reply", 1))
+        line.down = True
+        with pytest.raises(convo.StoreUnavailable) as caught:
+            chat.send(client, "Hello", model=MODEL, key="k")
+        assert caught.value.committed == "unknown"
+        line.down = False
+        assert chat.send(client, "Hello", model=MODEL, key="k").text == answer_to("Hello"), "no lease was waited for"
+        assert len(chat.history()) == 2

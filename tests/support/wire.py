@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import struct
 import threading
-import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+Way = Literal["up", "down"]
 WRITES = (b"INSERT INTO", b"UPDATE ", b"DELETE FROM")
 _STARTUP = 8
 """Bytes that a first message has at least: its length and its code."""
@@ -54,7 +53,7 @@ class Wire:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="wire", daemon=True)
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._ready.wait()
         return self
@@ -102,11 +101,10 @@ class Wire:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        for writer in list(self._open):
-            _abort(writer)
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -120,20 +118,19 @@ class Wire:
             return
         talk = _Talk()
         self._open |= {writer, to_server}
+        pumps = [self._pump("up", reader, to_server, talk), self._pump("down", above, writer, talk)]
         try:
-            await asyncio.wait(
-                [
-                    asyncio.ensure_future(self._pump("up", reader, to_server, talk)),
-                    asyncio.ensure_future(self._pump("down", above, writer, talk)),
-                ],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait([asyncio.ensure_future(pump) for pump in pumps], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # the thread ends; streams would print it
+            return
         finally:
             for end in (writer, to_server):
                 _abort(end)
             self._open -= {writer, to_server}
 
-    async def _pump(self, way: Literal["up", "down"], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talk: _Talk) -> None:
+    async def _pump(
+        self, way: Literal["up", "down"], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talk: _Talk
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
                 if self.delay:
@@ -147,7 +144,7 @@ class Wire:
                         await asyncio.sleep(0.001)
                     return
 
-    def _take(self, way: Literal["up", "down"], data: bytes, talk: _Talk) -> int | None:
+    def _take(self, way: Way, data: bytes, talk: _Talk) -> int | None:
         """Count what passes; give how many bytes still pass where the wire is cut in them, else None."""
         before = self._passed[way]
         self._passed[way] += len(data)
