@@ -60,8 +60,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOGGER = logging.getLogger("convo.exchange")
-PAUSES = (0.05, 0.1, 0.2, 0.5, 1, 1, 2, 2, 4)
-"""Seconds between tries to store an answer: eleven in all."""
+PAUSES = (0.05, 0.1, 0.2, *(0.5,) * 21)
+"""Seconds between tries to store an answer: eleven in all, and never so long that a database that is back is kept waiting."""
 BUSY = 2
 """Tries when the database was busy, each of which has waited for its turn already: within a lease together."""
 

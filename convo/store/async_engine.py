@@ -31,6 +31,7 @@ from convo.store.engine import (
     before_begin,
     check_dialect,
     driver_needed,
+    mind_the_server,
     parse_url,
     place_of,
     runner_for,
@@ -99,6 +100,17 @@ class AsyncRunner:
         self._pid = os.getpid()
         self._closed = False
         self._shield = Shield()
+        self._looking = asyncio.Lock()
+        self._looked = not (owned and isinstance(engines, Engines) and engines.reading.dialect.driver == "asyncpg")
+
+    async def _look(self) -> None:
+        """See once whether a pooler stands before the server: asyncpg's prepared statements are none of its."""
+        if self._looked:
+            return
+        async with self._looking:
+            if not self._looked and await _is_pooled(self.engines.reading):
+                self.engines = _engines_for_pooler(self.engines.reading)
+            self._looked = True
 
     async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
         """Run one unit of work; raises errors of convo only. A cancelled caller does not interrupt it."""
@@ -116,6 +128,7 @@ class AsyncRunner:
         for attempt in range(1, ATTEMPTS + 1):
             committed: Committed = "no"
             try:
+                await self._look()
                 async with self.engines.open(mode) as connection:
                     committed = "no" if mode == "read" else "unknown"
                     result: T = await connection.run_sync(work, *arguments, **named)
@@ -260,7 +273,39 @@ def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
 
     with driver_needed(url):
         engine = create_async_engine(url, execution_options=options, **ALONE)
+    mind_the_server(engine.sync_engine)
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
+
+
+_OF_SQLALCHEMY = ("prepared_statement_cache_size", "prepared_statement_name_func", "async_creator_fn", "async_fallback")
+
+
+async def _is_pooled(engine: AsyncEngine) -> bool:
+    """Say whether the server's process is another one than the one that we were told of when we connected."""
+    import asyncpg
+
+    _, arguments = engine.dialect.create_connect_args(engine.url)
+    kept = {name: value for name, value in arguments.items() if name not in _OF_SQLALCHEMY}
+    connection = await asyncpg.connect(**{**kept, "statement_cache_size": 0})
+    try:
+        async with connection.transaction():
+            found = await connection.fetchval("SELECT pg_backend_pid()")
+        return bool(found != connection.get_server_pid())
+    finally:
+        await connection.close()
+
+
+def _engines_for_pooler(direct: AsyncEngine) -> Engines[AsyncEngine]:
+    """Give an engine that has every statement in a transaction: between preparing and running one a pooler may change servers."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    unnamed = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
+    engine = create_async_engine(
+        direct.url, execution_options=direct.get_execution_options(), hide_parameters=True, isolation_level=WHOLE,
+        pool_pre_ping=True, connect_args=unnamed,
+    )  # fmt: skip
+    mind_the_server(engine.sync_engine)
+    return Engines(engine, engine, alone=False)
 
 
 @attrs.frozen

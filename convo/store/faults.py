@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("convo.store")
 
+READ_ONLY = "25006"
+"""SQLSTATE: the server, or the transaction, takes no writes."""
 _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "SQLITE_FULL": StorageFull,
     "SQLITE_READONLY": ReadOnlyStore,
@@ -38,7 +40,7 @@ _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "SQLITE_CANTOPEN": lambda: StoreNotFound("the path of the database"),
     "SQLITE_NOTADB": lambda: NotAConvoStore("the file"),
     "53100": StorageFull,
-    "25006": ReadOnlyStore,
+    READ_ONLY: ReadOnlyStore,
     "40001": StoreBusy,
     "40P01": StoreBusy,
     "55P03": StoreBusy,
@@ -50,8 +52,8 @@ _BY_CODE: dict[str, Callable[[], StoreError]] = {
 }
 _ENDED = ("57P01", "57P02")
 """The server ended the connection."""
-RETRYABLE = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "SQLITE_BUSY"})
-"""What a whole unit of work may be tried again after; 08xxx, lost connections, too."""
+RETRYABLE = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "26000", "42P05", "SQLITE_BUSY"})
+"""What a whole unit of work may be tried again after; 26000 and 42P05 are what poolers make of prepared statements."""
 
 
 def code_of(error: BaseException) -> str:
@@ -92,7 +94,12 @@ def may_retry(error: BaseException, committed: Committed = "unknown") -> bool:
 
     `committed` is what is known of the work should the connection be lost: "no" where none was made, or nothing written.
     """
-    return code_of(error) in RETRYABLE or (committed == "no" and not isinstance(error, ConvoError) and is_lost(error))
+    code = code_of(error)
+    if isinstance(error, ConvoError):
+        return False
+    if code == READ_ONLY:  # of several hosts another one takes writes
+        return isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
+    return code in RETRYABLE or (committed == "no" and is_lost(error))
 
 
 def note_again(error: BaseException, attempt: int) -> None:

@@ -118,12 +118,17 @@ class Wire:
             return
         talk = _Talk()
         self._open |= {writer, to_server}
-        pumps = [self._pump("up", reader, to_server, talk), self._pump("down", above, writer, talk)]
+        pumps = [
+            asyncio.ensure_future(pump)
+            for pump in (self._pump("up", reader, to_server, talk), self._pump("down", above, writer, talk))
+        ]
         try:
-            await asyncio.wait([asyncio.ensure_future(pump) for pump in pumps], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:  # the thread ends; streams would print it
             return
         finally:
+            for pump in pumps:
+                pump.cancel()
             for end in (writer, to_server):
                 _abort(end)
             self._open -= {writer, to_server}
