@@ -204,8 +204,7 @@ def _started(
     place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None, before: Reply | None
 ) -> Steps[Open | Reply]:  # fmt: skip
     turn = attrs.evolve(turn, target=moved_on(place.tools, turn.target, turn.policy))
-    if place.tools.unended:
-        yield from end_unended(place)
+    yield from end_unended(place)
     start = yield from opened(place, turn.target, turn.policy, key)
     now = place.tools.now()
     step = step_for(start.known, hash_of(drafts), now)
@@ -422,8 +421,7 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     place.tools.check_may_wait("exchange()")
     check_type(request, Request, "exchange()", "the request that chat.request() gave")
     now, ready = place.tools.now(), request.plan.counted()
-    if place.tools.unended:
-        yield from end_unended(place)
+    yield from end_unended(place)
     history = ready.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)

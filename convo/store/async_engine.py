@@ -101,16 +101,18 @@ class AsyncRunner:
         self._closed = False
         self._shield = Shield()
         self._looking = asyncio.Lock()
-        self._looked = not (owned and isinstance(engines, Engines) and engines.reading.dialect.driver == "asyncpg")
+        mine = owned and isinstance(engines, Engines)
+        self._unseen = next((engine for engine in engines.both() if mine and engine.dialect.driver == "asyncpg"), None)
 
     async def _look(self) -> None:
         """See once whether a pooler stands before the server: asyncpg's prepared statements are none of its."""
-        if self._looked:
+        direct = self._unseen
+        if direct is None:
             return
         async with self._looking:
-            if not self._looked and await _is_pooled(self.engines.reading):
-                self.engines = _engines_for_pooler(self.engines.reading)
-            self._looked = True
+            if self._unseen is direct and await _is_pooled(direct):
+                self.engines = _engines_for_pooler(direct)
+            self._unseen = None
 
     async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
         """Run one unit of work; raises errors of convo only. A cancelled caller does not interrupt it."""
@@ -282,7 +284,7 @@ _OF_SQLALCHEMY = ("prepared_statement_cache_size", "prepared_statement_name_func
 
 async def _is_pooled(engine: AsyncEngine) -> bool:
     """Say whether the server's process is another one than the one that we were told of when we connected."""
-    import asyncpg
+    import asyncpg  # type: ignore[import-untyped]  # it has no types
 
     _, arguments = engine.dialect.create_connect_args(engine.url)
     kept = {name: value for name, value in arguments.items() if name not in _OF_SQLALCHEMY}

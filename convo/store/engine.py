@@ -54,7 +54,7 @@ def parse_url(url: str | URL) -> URL:
 
 
 def _hosts_apart(url: str) -> str:
-    """Write several hosts as SQLAlchemy has them, `@/db?host=a:1&host=b:2`, where they are written as libpq has them, `@a:1,b:2/db`."""
+    """Write several hosts as SQLAlchemy has them, `@/db?host=a:1&host=b:2`, where libpq's way is taken: `@a:1,b:2/db`."""
     found = _HOSTS.fullmatch(url)
     if found is None:
         return url

@@ -19,7 +19,7 @@ from tests.faults.writer import start
 from tests.support.postgres import rig
 
 if TYPE_CHECKING:
-    from tests.support.postgres import Rig, Server
+    from tests.support.postgres import Rig
 
 SETTINGS = (
     "max_connections=100", "fsync=on", "log_min_messages=panic", "wal_level=replica", "max_wal_senders=10", "hot_standby=on",

@@ -110,7 +110,7 @@ def cuts_at_bytes(url: str, driver: str, step: int) -> Bench:
     """Break the connection after every `step`-th byte of a turn, in either direction."""
     with wire(driver_url(url, driver)) as line:
         sizes = _sizes(line, url, driver)
-    cuts = [Cut(way, at) for way in ("up", "down") for at in range(0, sizes[way], step)]  # type: ignore[arg-type]
+    cuts = [Cut(way, at) for way in ("up", "down") for at in range(0, sizes[way], step)]
     return _broken(url, driver, cuts)
 
 

@@ -56,7 +56,7 @@ def _terminate(server: Server, which: str) -> None:
 
     with psycopg.connect(server.url, autocommit=True) as connection:
         query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {which} AND pid <> pg_backend_pid()"  # noqa: S608
-        connection.execute(query + " AND backend_type = 'client backend'")  # type: ignore[arg-type]
+        connection.execute(query + " AND backend_type = 'client backend'")
 
 
 FAULTS: tuple[Callable[[Server], None], ...] = (immediate_stop, fast_restart, end_working, end_idle)

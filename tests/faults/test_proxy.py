@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 import convo
@@ -12,12 +10,9 @@ from tests.faults.edge import DRIVERS, driver_url, opened
 from tests.faults.proxy import careless, cuts_at_bytes, lost_replies
 from tests.support.wire import Cut, wire
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 @pytest.fixture(scope="module")
-def url(postgres_url: str) -> Iterator[str]:
+def url(postgres_url: str) -> str:
     """A server's database with the tables of convo."""
     with convo.Store(postgres_url) as store:
         store.upgrade()

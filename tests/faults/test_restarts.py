@@ -1,4 +1,4 @@
-"""A server that is crashed, restarted and loses its connections, briefly; the long form is `python -m benchmarks faults restarts`."""
+"""A server crashes, restarts and loses its connections; the long form is `python -m benchmarks faults restarts`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A writer in a process of its own: turns with keys, one after the other, in a conversation of its own; what it was told it writes down.
+"""A writer in a process of its own: turns with keys, in a conversation of its own; what it was told it writes down.
 
 When a turn fails, the same turn is sent again, as the error says it may be. The store object stays the same all the while.
 """
@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-import convo
 from tests.faults.checker import Acknowledged, Diary, acknowledged_in, check, entries
 from tests.faults.echo import MODEL, answer_to
 from tests.faults.edge import DRIVERS, driver_url, opened
@@ -21,6 +19,9 @@ from tests.faults.edge import DRIVERS, driver_url, opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.synchronize import Event
+    from pathlib import Path
+
+    import convo
 
 PAUSE = 0.005
 """Seconds between two tries of a turn."""

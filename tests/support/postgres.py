@@ -67,7 +67,7 @@ class Rig:
         return self._started(Server(self, data, free_port(), settings))
 
     def standby(self, primary: Server, port: int | None = None) -> Server:
-        """Make a standby that streams from a server, and start it; it replicates asynchronously until the primary waits for it."""
+        """Make a standby that streams from a server, and start it; until the primary waits for it, asynchronously."""
         data = self.root / f"data-{len(self.servers)}"
         self.run(
             "pg_basebackup", "-h", "127.0.0.1", "-p", primary.port, "-U", "convo", "-D", data, "-R", "-X", "stream",
