@@ -13,6 +13,11 @@ HARNESSES: dict[str, tuple[str, int]] = {
     "objects": ("processes killed while they store, move and delete bytes of a folder", 500),
     "restores": ("backups taken while others write, restored and held against what was acknowledged", 100),
     "owners": ("owners call everything with each other's ids, keys and titles: does anybody see what is not theirs?", 1_000_000),
+    "cancels": ("Turns are cancelled at random awaits, over each async driver", 10_000),
+    "failover": ("A primary is killed and its standby promoted under writing processes", 50),
+    "pooler": ("Turns through PgBouncer in transaction mode", 320),
+    "restarts": ("PostgreSQL crashes, restarts and loses its connections under writing processes", 200),
+    "proxy": ("PostgreSQL's reply to a commit is lost, and connections break after every 7th byte of a turn", 10_000),
 }
 """What each harness does, and how often when nobody says."""
 

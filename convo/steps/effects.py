@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
-from convo.errors import StoreFailed, StoreUnavailable
+from convo.errors import StoreError, StoreFailed, StoreUnavailable
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -128,6 +128,26 @@ class Pause:
     """Wait before another try."""
 
     seconds: float
+
+
+class Doubt:
+    """What is not known of a call while its steps go on: a write whose commit was not confirmed.
+
+    When what comes next fails, too, and so nobody could look, the error says that it is not known.
+    """
+
+    def __init__(self) -> None:
+        self._unknown = False
+
+    def noted(self, error: BaseException) -> BaseException:
+        """Take what an effect raised, and give it."""
+        self._unknown |= isinstance(error, StoreError) and error.committed == "unknown"
+        return error
+
+    def tell(self, error: StoreError) -> None:
+        """Say in an error that ends the call what is known of the whole of it."""
+        if self._unknown and error.committed == "no":
+            error.committed = "unknown"
 
 
 Effect = Work | Ask | Invoke | Upgrade | Finish | Call | Together | Pause

@@ -60,8 +60,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOGGER = logging.getLogger("convo.exchange")
-PAUSES = (0.05, 0.1, 0.2, 0.5, 1, 1, 2, 2, 4)
-"""Seconds between tries to store an answer: eleven in all."""
+PAUSES = (0.05, 0.1, 0.2, *(0.5,) * 21)
+"""Seconds between tries to store an answer: eleven in all, and never so long that a database that is back is kept waiting."""
 BUSY = 2
 """Tries when the database was busy, each of which has waited for its turn already: within a lease together."""
 
@@ -233,10 +233,29 @@ def withdrawn(place: Place, begun: Begun, error: BaseException) -> Steps[None]:
 
 
 def _ended(place: Place, begun: Begun, columns: Mapping[str, Any], memory: Mapping[str, Any] | None) -> Steps[None]:
-    """A database that cannot be reached is no second error: the lease runs out."""
-    now = place.tools.now()
-    with Swallowed(LOGGER, "the end of an exchange could not be stored; its lease runs out", ConvoError, exchange=begun.id):
-        yield from write(exchanges.fail, place.owner, begun.branch, begun.id, begun.attempt, now, columns, memory)
+    """A database that cannot be reached is no second error: the next turn ends it, or its lease runs out."""
+    end = (place.owner, begun.branch, begun.id, begun.attempt, place.tools.now(), columns, memory)
+    stored = False
+    with Swallowed(LOGGER, "the end of an exchange could not be stored yet", ConvoError, exchange=begun.id):
+        yield from write(exchanges.fail, *end)
+        stored = True
+    if not stored:
+        place.tools.unended.append(end)
+
+
+def end_unended(place: Place) -> Steps[None]:
+    """End what could not be ended while the database was away, so that nobody waits for a lease that nobody holds."""
+    ends = place.tools.unended
+    for _ in range(len(ends)):
+        try:
+            end = ends.popleft()
+        except IndexError:  # another thread took it
+            return
+        try:
+            yield from write(exchanges.fail, *end)
+        except BaseException:
+            ends.appendleft(end)
+            raise
 
 
 def abandon(place: Place, exchange: Any) -> Steps[None]:

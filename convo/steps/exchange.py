@@ -26,7 +26,7 @@ from convo.steps.calling import answered_calls
 from convo.steps.columns import retries_of
 from convo.steps.converting import converted_first, remembered
 from convo.steps.effects import ask, finish, read, unless_taken, write
-from convo.steps.ending import Open, ended, failed, replay, withdrawn
+from convo.steps.ending import Open, end_unended, ended, failed, replay, withdrawn
 from convo.steps.log import check_head, must_follow, put_media, shown_branch
 from convo.steps.measuring import measured
 from convo.steps.requests import check_no_speed, filled, opened, planned, target_of
@@ -204,6 +204,7 @@ def _started(
     place: Place, turn: Turn, drafts: Sequence[Draft], key: str | None, expected: int | None, before: Reply | None
 ) -> Steps[Open | Reply]:  # fmt: skip
     turn = attrs.evolve(turn, target=moved_on(place.tools, turn.target, turn.policy))
+    yield from end_unended(place)
     start = yield from opened(place, turn.target, turn.policy, key)
     now = place.tools.now()
     step = step_for(start.known, hash_of(drafts), now)
@@ -420,6 +421,7 @@ def begin(place: Place, request: Request) -> Steps[Open]:
     place.tools.check_may_wait("exchange()")
     check_type(request, Request, "exchange()", "the request that chat.request() gave")
     now, ready = place.tools.now(), request.plan.counted()
+    yield from end_unended(place)
     history = ready.history
     if history.branch is not None and history.branch != (yield from shown_branch(place)):
         raise StaleHead(history.head, place.head)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from convo.store.conversations import Found
     from convo.tokens import Counter
 
+UNENDED = 1_000
+"""Ends of exchanges that a store keeps to itself while the database is away; of older ones the leases run out."""
+
 
 @attrs.frozen
 class Tools:
@@ -32,7 +36,8 @@ class Tools:
     `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
     matter, and what to say of it; it says that once. `budgets` bind every call of a model. `blobs` are
     the blob stores, `keep` says which audio is kept. `watch` is told what begins and ends. `limits` say how
-    large what callers store may be.
+    large what callers store may be. `unended` holds the ends of exchanges that could not be stored: the next turn of the store
+    stores them.
     """
 
     clock: Callable[[], datetime]
@@ -47,6 +52,7 @@ class Tools:
     keep: Keep = "all"
     watch: Watch = attrs.field(factory=Watch)
     limits: Limits = attrs.field(factory=Limits)
+    unended: deque[tuple[Any, ...]] = attrs.field(factory=lambda: deque(maxlen=UNENDED))
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""

@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
-import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from convo.checks import check_choice, check_type
@@ -32,6 +31,7 @@ from convo.store.engine import (
     before_begin,
     check_dialect,
     driver_needed,
+    mind_the_server,
     parse_url,
     place_of,
     runner_for,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from convo.errors import Committed
     from convo.store.engine import Durability, Mode, Runner
 
 T = TypeVar("T")
@@ -111,6 +112,19 @@ class AsyncRunner:
         self._pid = os.getpid()
         self._closed = False
         self._shield = Shield()
+        self._looking = asyncio.Lock()
+        mine = owned and isinstance(engines, Engines)
+        self._unseen = next((engine for engine in engines.both() if mine and engine.dialect.driver == "asyncpg"), None)
+
+    async def _look(self) -> None:
+        """See once whether a pooler stands before the server: asyncpg's prepared statements are none of its."""
+        direct = self._unseen
+        if direct is None:
+            return
+        async with self._looking:
+            if self._unseen is direct and await _is_pooled(direct):
+                self.engines = _engines_for_pooler(direct)
+            self._unseen = None
 
     async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
         """Run one unit of work; raises errors of convo only. A cancelled caller does not interrupt it."""
@@ -126,17 +140,20 @@ class AsyncRunner:
 
     async def _tried(self, mode: Mode, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
         started = time.monotonic()
-        with typed_errors(self.place, "no" if mode == "read" else "unknown"):
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    async with self.engines.open(mode) as connection:
-                        result: T = await connection.run_sync(work, *arguments, **named)
-                        return result
-                except sa.exc.DBAPIError as error:
-                    if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
+        for attempt in range(1, ATTEMPTS + 1):
+            committed: Committed = "no"
+            try:
+                await self._look()
+                async with self.engines.open(mode) as connection:
+                    committed = "no" if mode == "read" else "unknown"
+                    result: T = await connection.run_sync(work, *arguments, **named)
+                    return result
+            except Exception as error:
+                if attempt == ATTEMPTS or not may_retry(error, committed) or time.monotonic() - started > PATIENCE:
+                    with typed_errors(self.place, committed):
                         raise
-                    note_again(error, attempt)
-                    await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
+                note_again(error, attempt)
+                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     async def upgrade(self) -> str | None:
@@ -286,7 +303,39 @@ def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
 
     with driver_needed(url):
         engine = create_async_engine(url, execution_options=options, **ALONE)
+    mind_the_server(engine.sync_engine)
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
+
+
+_OF_SQLALCHEMY = ("prepared_statement_cache_size", "prepared_statement_name_func", "async_creator_fn", "async_fallback")
+
+
+async def _is_pooled(engine: AsyncEngine) -> bool:
+    """Say whether the server's process is another one than the one that we were told of when we connected."""
+    import asyncpg  # type: ignore[import-untyped]  # it has no types
+
+    _, arguments = engine.dialect.create_connect_args(engine.url)
+    kept = {name: value for name, value in arguments.items() if name not in _OF_SQLALCHEMY}
+    connection = await asyncpg.connect(**{**kept, "statement_cache_size": 0})
+    try:
+        async with connection.transaction():
+            found = await connection.fetchval("SELECT pg_backend_pid()")
+        return bool(found != connection.get_server_pid())
+    finally:
+        await connection.close()
+
+
+def _engines_for_pooler(direct: AsyncEngine) -> Engines[AsyncEngine]:
+    """Give an engine that has every statement in a transaction: between preparing and running one a pooler may change servers."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    unnamed = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
+    engine = create_async_engine(
+        direct.url, execution_options=direct.get_execution_options(), hide_parameters=True, isolation_level=WHOLE,
+        pool_pre_ping=True, connect_args=unnamed,
+    )  # fmt: skip
+    mind_the_server(engine.sync_engine)
+    return Engines(engine, engine, alone=False)
 
 
 @attrs.frozen

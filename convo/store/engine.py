@@ -28,7 +28,7 @@ from convo.errors import (
     UnsupportedUrl,
 )
 from convo.store import schema
-from convo.store.faults import code_of, may_retry, note_again, typed_errors
+from convo.store.faults import READ_ONLY, code_of, may_retry, note_again, typed_errors
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from convo.errors import Committed
     from convo.store.files import File
 
 T = TypeVar("T")
@@ -56,10 +57,23 @@ def parse_url(url: str | URL) -> URL:
     """Give the URL of a database that convo speaks. Raises `UnsupportedUrl`."""
     check_type(url, (str, URL), "a store", "the URL of a database or a SQLAlchemy engine")
     try:
-        parsed = make_url(url)
+        parsed = make_url(_hosts_apart(url) if isinstance(url, str) else url)
     except (sa.exc.ArgumentError, ValueError) as error:
         raise UnsupportedUrl(_REDACTED.sub("://***@", str(url))) from error
     return parsed.set(drivername="sqlite") if parsed.drivername == "sqlite+aiosqlite" else parsed
+
+
+def _hosts_apart(url: str) -> str:
+    """Write several hosts as SQLAlchemy has them, `@/db?host=a:1&host=b:2`, where libpq's way is taken: `@a:1,b:2/db`."""
+    found = _HOSTS.fullmatch(url)
+    if found is None:
+        return url
+    start, hosts, rest, query = found.groups("")
+    several = "&".join(f"host={host}" for host in hosts.split(","))
+    return f"{start}{rest or '/'}?{several}{query and '&'}{query}"
+
+
+_HOSTS = re.compile(r"(postgres[^:/]*://(?:[^@/?]*@)?)([^@/?,]+(?:,[^@/?,]+)+)(/[^?]*)?(?:\?(.*))?")
 
 
 @attrs.frozen
@@ -169,6 +183,7 @@ def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) ->
             url.render_as_string(hide_password=True), "sync stores use postgresql+psycopg, AsyncStore this driver"
         )
     _ping_without_asking(engine)
+    mind_the_server(engine)
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
 
 
@@ -259,6 +274,28 @@ def _ping_without_asking(engine: Engine) -> None:
 
     if engine.dialect.driver == "psycopg" and hasattr(select, "poll"):
         engine.dialect.do_ping = do_ping  # type: ignore[method-assign, assignment]  # each engine has its own
+
+
+def mind_the_server(engine: Engine) -> None:
+    """See behind each new connection of psycopg whether a pooler stands there, and leave a server that became a standby."""
+
+    def connected(connection: Any, record: object) -> None:
+        del record
+        raw = getattr(connection, "driver_connection", connection)
+        cursor = connection.cursor()
+        cursor.execute("SELECT pg_backend_pid()")
+        if cursor.fetchone()[0] != raw.info.backend_pid:
+            raw.prepare_threshold = None
+        cursor.close()
+
+    def failed(context: Any) -> None:
+        if code_of(context.original_exception) == READ_ONLY:
+            context.is_disconnect = True
+
+    if engine.dialect.driver.startswith("psycopg"):
+        event.listen(engine, "connect", connected)
+    if isinstance(engine.url.query.get("host"), tuple):
+        event.listen(engine, "handle_error", failed)
 
 
 @contextmanager
@@ -369,16 +406,18 @@ class Runner:
         """Run one unit of work; raises errors of convo only, after at most `ATTEMPTS` tries where that is safe."""
         self._check_ready()
         started = time.monotonic()
-        with typed_errors(self.place, "no" if mode == "read" else "unknown"):
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    with self.engines.open(mode) as connection:
-                        return work(connection, *arguments, **named)
-                except sa.exc.DBAPIError as error:
-                    if attempt == ATTEMPTS or not may_retry(error) or time.monotonic() - started > PATIENCE:
+        for attempt in range(1, ATTEMPTS + 1):
+            committed: Committed = "no"
+            try:
+                with self.engines.open(mode) as connection:
+                    committed = "no" if mode == "read" else "unknown"
+                    return work(connection, *arguments, **named)
+            except Exception as error:
+                if attempt == ATTEMPTS or not may_retry(error, committed) or time.monotonic() - started > PATIENCE:
+                    with typed_errors(self.place, committed):
                         raise
-                    note_again(error, attempt)
-                    time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
+                note_again(error, attempt)
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def upgrade(self) -> str | None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("convo.store")
 
+READ_ONLY = "25006"
+"""SQLSTATE: the server, or the transaction, takes no writes."""
 _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "SQLITE_FULL": StorageFull,
     "SQLITE_READONLY": ReadOnlyStore,
@@ -43,25 +45,26 @@ _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "SQLITE_CANTOPEN": lambda: StoreNotFound("the path of the database"),
     "SQLITE_NOTADB": lambda: NotAConvoStore("the file"),
     "53100": StorageFull,
-    "25006": ReadOnlyStore,
+    READ_ONLY: ReadOnlyStore,
     "40001": StoreBusy,
     "40P01": StoreBusy,
     "55P03": StoreBusy,
     "57014": lambda: StoreBusy("the database cancelled a statement that took too long"),
     "53300": lambda: StoreUnavailable("no"),
-    "57P01": lambda: StoreUnavailable("unknown"),
-    "57P02": lambda: StoreUnavailable("unknown"),
     "57P03": lambda: StoreUnavailable("no"),
     "XX001": CorruptStore,
     "XX002": CorruptStore,
 }
+_ENDED = ("57P01", "57P02")
+"""The server ended the connection."""
 RETRYABLE = frozenset(
     {
-        "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300",
+        "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "26000", "42P05",
         "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_SCHEMA",
     }
 )  # fmt: skip
-"""What a whole unit of work may be tried again after; 08xxx, lost connections, too."""
+"""What a whole unit of work may be tried again after; 26000 and 42P05 are what poolers make of prepared statements. 08xxx,
+lost connections, too."""
 
 
 UNSURE = frozenset({"SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_CORRUPT", "SQLITE_CANTOPEN", "SQLITE_INTERNAL", "SQLITE_ERROR"})
@@ -97,7 +100,8 @@ def is_lost(error: BaseException) -> bool:
     """Say whether the connection is gone, or was never there."""
     if isinstance(error, sqlalchemy.exc.DBAPIError) and (error.connection_invalidated or _never_connected(error)):
         return True
-    return code_of(error).startswith("08") or any(isinstance(cause, OSError) for cause in _causes(error))
+    code = code_of(error)
+    return code.startswith("08") or code in _ENDED or any(isinstance(cause, OSError) for cause in _causes(error))
 
 
 def _never_connected(error: sqlalchemy.exc.DBAPIError) -> bool:
@@ -105,9 +109,17 @@ def _never_connected(error: sqlalchemy.exc.DBAPIError) -> bool:
     return isinstance(error, sqlalchemy.exc.OperationalError) and getattr(error.orig, "sqlstate", "") is None
 
 
-def may_retry(error: BaseException) -> bool:
-    """Say whether the same unit of work may be tried again: it did not commit, and next time it may."""
-    return code_of(error) in RETRYABLE
+def may_retry(error: BaseException, committed: Committed = "unknown") -> bool:
+    """Say whether the same unit of work may be tried again: it did not commit, and next time it may.
+
+    `committed` is what is known of the work should the connection be lost: "no" where none was made, or nothing written.
+    """
+    code = code_of(error)
+    if isinstance(error, ConvoError):
+        return False
+    if code == READ_ONLY:  # of several hosts another one takes writes
+        return isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
+    return code in RETRYABLE or (committed == "no" and is_lost(error))
 
 
 def note_again(error: BaseException, attempt: int) -> None:
@@ -127,8 +139,7 @@ def typed(error: Exception, committed: Committed = "no") -> StoreError:
     if make is not None:
         return _told(make(), error, committed)
     if is_lost(error):
-        connected = not (isinstance(error, sqlalchemy.exc.DBAPIError) and _never_connected(error))
-        return StoreUnavailable(committed if connected else "no")
+        return StoreUnavailable(committed)
     note(LOGGER, logging.WARNING, "the database refused a statement", error=code or type(error).__name__)
     reason = code if code == "SQLITE_CONSTRAINT" else _name_of(error)
     return _told(StoreFailed(reason or type(error).__name__), error, committed)

@@ -15,7 +15,7 @@ from convo.protocol import CHECKPOINT_EVERY, LEASE
 from convo.steps import stores as store_steps
 from convo.steps import streaming
 from convo.steps.calling import called
-from convo.steps.effects import Call, Finish, Invoke, Pause, Together, Told, Upgrade, Work
+from convo.steps.effects import Call, Doubt, Finish, Invoke, Pause, Together, Told, Upgrade, Work
 from convo.steps.upgrading import upgraded
 from convo.steps.watched import recorded
 from convo.store import engine as engines
@@ -74,16 +74,20 @@ class Driver:
     def _perform_all(self, steps: Steps[T]) -> T:
         result: Any = None
         error: BaseException | None = None
+        doubt = Doubt()
         while True:
             try:
                 effect = steps.send(result) if error is None else steps.throw(error)
             except StopIteration as end:
                 value: T = end.value
                 return value
+            except StoreError as raised:
+                doubt.tell(raised)
+                raise
             try:
                 result, error = self._perform(effect), None
             except BaseException as raised:  # noqa: BLE001 - handed to the steps, which raise it again
-                error = raised
+                error = doubt.noted(raised)
 
     def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Work):

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -30,22 +31,100 @@ def binaries() -> Path:
 @contextlib.contextmanager
 def server(settings: tuple[str, ...] = SETTINGS) -> Iterator[str]:
     """Run a server of its own in a temporary folder; give the URL of its database."""
+    with rig() as place:
+        made = place.primary(settings)
+        yield made.url
+
+
+@contextlib.contextmanager
+def rig() -> Iterator[Rig]:
+    """Give a temporary folder for servers that are stopped, killed and promoted; all are stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="convo-pg-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
-        install = _for_nobody(root) if os.geteuid() == 0 else binaries()
-        user = "nobody" if os.geteuid() == 0 else None
-        data = root / "data"
-        _run(user, install / "bin/initdb", "-D", data, "-U", "convo", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
-        port = _free_port()
+        place = Rig(root, _for_nobody(root) if os.geteuid() == 0 else binaries(), "nobody" if os.geteuid() == 0 else None)
+        try:
+            yield place
+        finally:
+            for made in place.servers:
+                made.stop("immediate")
+
+
+class Rig:
+    """A folder with the binaries, and the servers in it."""
+
+    def __init__(self, root: Path, install: Path, user: str | None) -> None:
+        self.root, self.install, self.user = root, install, user
+        self.servers: list[Server] = []
+
+    def run(self, program: str, *arguments: object) -> None:
+        """Run one of PostgreSQL's programs to its end."""
+        _run(self.user, self.install / "bin" / program, *arguments)
+
+    def primary(self, settings: tuple[str, ...]) -> Server:
+        """Make a server and start it."""
+        data = self.root / f"data-{len(self.servers)}"
+        self.run("initdb", "-D", data, "-U", "convo", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        return self._started(Server(self, data, free_port(), settings))
+
+    def standby(self, primary: Server, port: int | None = None) -> Server:
+        """Make a standby that streams from a server, and start it; until the primary waits for it, asynchronously."""
+        data = self.root / f"data-{len(self.servers)}"
+        self.run(
+            "pg_basebackup", "-h", "127.0.0.1", "-p", primary.port, "-U", "convo", "-D", data, "-R", "-X", "stream",
+            "-c", "fast", "--no-sync",
+        )  # fmt: skip
+        with (data / "postgresql.auto.conf").open("a") as file:
+            file.write("synchronous_standby_names = ''\n")
+        return self._started(Server(self, data, port or free_port(), primary.settings))
+
+    def _started(self, made: Server) -> Server:
+        self.servers.append(made)
+        made.start()
+        return made
+
+
+class Server:
+    """One server: `url` is that of its database."""
+
+    def __init__(self, place: Rig, data: Path, port: int, settings: tuple[str, ...]) -> None:
+        self.place, self.data, self.port, self.settings = place, data, port, settings
+        self.url = f"postgresql://convo@127.0.0.1:{port}/postgres"
+
+    def start(self) -> None:
+        """Start it, and wait until it can be connected to."""
         options = " ".join(
             f"-c {setting}"
-            for setting in (*settings, f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={root}")
-        )
-        _run(user, install / "bin/pg_ctl", "-D", data, "-w", "-l", root / "log", "-o", options, "start")
-        try:
-            yield f"postgresql://convo@127.0.0.1:{port}/postgres"
-        finally:
-            _run(user, install / "bin/pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+            for setting in (
+                *self.settings, f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.place.root}",
+            )
+        )  # fmt: skip
+        self.place.run("pg_ctl", "-D", self.data, "-w", "-l", self.place.root / "log", "-o", options, "start")
+
+    def stop(self, mode: str) -> None:
+        """Stop it: "smart", "fast", or "immediate", which is a crash. One that does not run is left alone."""
+        if self.pid is not None:
+            self.place.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
+
+    def promote(self) -> None:
+        """Make a standby the primary, and wait until it is."""
+        self.place.run("pg_ctl", "-D", self.data, "-w", "promote")
+
+    def kill(self) -> None:
+        """Kill every process of it at once, as when its machine goes away."""
+        if self.pid is None:
+            return
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        victims = [self.pid, *map(int, children.read_text().split())]
+        for victim in victims:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The process that was started, None when it was stopped or killed."""
+        path = self.data / "postmaster.pid"
+        return int(path.read_text().splitlines()[0]) if path.exists() else None
 
 
 def _for_nobody(root: Path) -> Path:
@@ -72,6 +151,7 @@ def _run(user: str | None, *command: object) -> None:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -114,7 +114,21 @@ def _postgresql(connection: Connection) -> Iterator[_Told]:
         yield "server_encoding", "warning", f"the database is in {encoding} and cannot hold every text; make it in UTF8"
     if _setting(connection, "data_checksums") == "off":
         yield "data_checksums", "note", "data_checksums is off: the server does not notice a failing disk; see pg_checksums"
+    if _replicated(connection) and (
+        not _setting(connection, "synchronous_standby_names") or _setting(connection, "synchronous_commit") == "local"
+    ):
+        yield "replication", "warning", (
+            "a standby follows this server, and commits do not wait for it: a failover loses the last turns; set "
+            "synchronous_standby_names, and synchronous_commit to on"
+        )  # fmt: skip
     yield from _writing(connection)
+
+
+def _replicated(connection: Connection) -> bool:
+    return bool(connection.execute(sa.select(sa.func.count()).select_from(_REPLICATION)).scalar())
+
+
+_REPLICATION = sa.table("pg_stat_replication", schema="pg_catalog")
 
 
 def _writing(connection: Connection) -> Iterator[_Told]:
