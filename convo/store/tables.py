@@ -33,6 +33,7 @@ conversation = sa.Table(
     sa.Column("title", sa.Text),
     sa.Column("metadata", sa.Text, comment="canonical JSON"),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("hold", sa.Text, comment="why it must not be deleted; null: it may be"),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.Index("uq_convo_conversation_owner_key", "owner", "key", unique=True),
     sa.Index("ix_convo_conversation_owner_created_at_id", "owner", "created_at", "id"),
