@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, timedelta
     from decimal import Decimal
+    from uuid import UUID
 
 Committed = Literal["yes", "no", "unknown"]
 

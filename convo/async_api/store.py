@@ -20,7 +20,7 @@ from convo.store import async_engine as engines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from types import TracebackType
     from uuid import UUID
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from convo.blobs import BlobStore
     from convo.budget import Budget
+    from convo.erasure import Erasure
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
@@ -210,7 +211,8 @@ class AsyncStore:
         """Delete a conversation with its messages and exchanges. Forks keep what they share with it.
 
         The bytes of its audio, images and files stay until `prune` finds that nothing refers to them, or a repair of
-        `doctor`. Raises `ConversationNotFound`.
+        `doctor`, and its words stay in the full-text index until the next search, `prune` or `erase`. Raises
+        `ConversationNotFound`, and `OnHold` for one that must not be deleted.
         """
         await self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
 
@@ -324,10 +326,17 @@ class AsyncStore:
         self,
         *,
         keep_audio: Keep | None = None,
+        messages: timedelta | None = None,
+        conversations: timedelta | None = None,
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Pruned:
         """Let audio go that the store is not to keep, then delete bytes that nothing has referred to for an hour.
+
+        With `conversations`, delete those in which nothing has happened for that time: no message, branch or call. With
+        `messages`, take out of those that are older what they said, as `redact` does: positions stay 1, 2, 3 ..., and so do
+        instructions that are in force and tool calls that wait for a result. A conversation that waits for a reply, by a
+        worker that is alive, is passed over; so is one on hold (`Pruned.held` counts those), with all that it shows.
 
         What a recording was converted to goes with it; `dry_run` does not count that. Objects in blob stores that no row names
         are deleted once they are a day old, such as those of a redaction inside a transaction of the caller's.
@@ -341,7 +350,48 @@ class AsyncStore:
         """
         from convo.steps import letting as letting_steps
 
-        steps = letting_steps.pruned(self._driver.tools, self._owner, progress=progress, dry_run=dry_run, keep=keep_audio)
+        steps = letting_steps.pruned(
+            self._driver.tools,
+            self._owner,
+            progress=progress,
+            dry_run=dry_run,
+            keep=keep_audio,
+            messages=messages,
+            conversations=conversations,
+        )
+        return await self._driver.do(steps)
+
+    async def erase(
+        self,
+        owner: str,
+        *,
+        dry_run: bool = False,
+        vacuum: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Erasure:
+        """Delete all that an owner has, rows and bytes, and give a receipt: what went, and what was looked for afterwards.
+
+        Its conversations are out of sight at once: whoever is in the middle of a turn gets `ConversationNotFound` or
+        `ExchangeLost`, and nobody sees half of one. Then go, in short transactions, all rows of all tables, objects in blob
+        stores, those too that no row names, and the words of the full-text index. Others may work meanwhile. It ends when it
+        finds nothing any more; stop those who write for this owner first, for what they write after that stays. An error
+        or a kill does no harm: the same call goes on. Without anything to erase, all counts are 0. With `dry_run` nothing is
+        written, and what would go is counted. `progress` is called with how many rows are done and how many there were.
+
+        On SQLite what is deleted is overwritten, and the write-ahead log emptied; where others read all the time it cannot
+        be, and the receipt says so. A full disk stops an erasure: SQLite needs room to delete. On PostgreSQL deleted rows
+        stay in the server's files until they are overwritten: `vacuum` has all tables of convo written anew (VACUUM FULL),
+        and locks each for that time. Backups, archived logs, and blob stores that this store was not given are yours.
+
+        The store of the default owner erases anyone, that of another owner only itself. Raises `OnHold`, naming them, while
+        conversations are on hold, `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob
+        stores raise.
+        """
+        from convo.steps import erasing as erasing_steps
+
+        steps = erasing_steps.erased(
+            self._driver.tools, self._owner, check_owner(owner), progress=progress, dry_run=dry_run, vacuum=vacuum
+        )
         return await self._driver.do(steps)
 
     async def reprice(

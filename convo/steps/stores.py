@@ -19,6 +19,7 @@ from convo.steps.log import AGAIN, instructions_draft
 from convo.steps.place import Place
 from convo.steps.settling import settled_if_left
 from convo.store import conversations, schema, totals
+from convo.store.wiping import checkpoint
 from convo.times import to_micros
 
 if TYPE_CHECKING:
@@ -115,6 +116,9 @@ def delete(tools: Tools, owner: str, identifier: UUID | str) -> Steps[None]:
 
     tools.check_writable()
     yield from write(deletion.delete, owner, as_uuid(identifier))
+    if not tools.held:
+        with Swallowed(LOGGER, "the write-ahead log was not emptied", StoreError):
+            yield from read(checkpoint)
 
 
 def usage(owner: str | None, conversation: UUID | None = None) -> Steps[Totals]:

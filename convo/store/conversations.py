@@ -90,7 +90,9 @@ _anyones = Statement("one conversation of anyone", lambda: _select().where(_C.id
 def _insert() -> Any:
     from sqlalchemy.dialects import postgresql
 
-    columns = {column.name: sa.bindparam(column.name, type_=column.type) for column in tables.conversation.c if column.name != "hold"}
+    columns = {
+        column.name: sa.bindparam(column.name, type_=column.type) for column in tables.conversation.c if column.name != "hold"
+    }
     return (
         postgresql.insert(tables.conversation)
         .values(columns)

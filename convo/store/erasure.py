@@ -6,9 +6,9 @@ others first. Where this was interrupted it is done again: what is out of sight 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -16,11 +16,13 @@ from sqlalchemy.ext.compiler import compiles
 from convo.errors import ConversationNotFound, OnHold
 from convo.store import branches, holds, tables, words
 from convo.store.statements import Statement
+from convo.store.tables import NOWHERE
 from convo.store.turns import take_turns
 from convo.store.wiping import wiping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from sqlalchemy.engine import Connection
 
@@ -30,8 +32,6 @@ BYTES = 16_000_000
 """Bytes of text and of data after which a transaction deletes no further row."""
 CONVERSATIONS = 50
 """Conversations that one transaction takes out of sight."""
-NOWHERE = UUID(int=0)
-"""The branch that a conversation shows which is being erased: there is none of this id."""
 
 _C, _B = tables.conversation.c, tables.branch.c
 _owner: Any = sa.bindparam("owner")
@@ -64,7 +64,10 @@ def _nowhere(name: str = "nowhere") -> Any:
 _in_sight = Statement(
     "conversations that are not being erased yet",
     lambda: (
-        sa.select(_C.id).where(_C.owner == _owner, _C.branch != _nowhere()).order_by(_C.id).limit(sa.bindparam("limit", type_=sa.Integer))
+        sa.select(_C.id)
+        .where(_C.owner == _owner, _C.branch != _nowhere())
+        .order_by(_C.id)
+        .limit(sa.bindparam("limit", type_=sa.Integer))
     ),
 )
 _leave = Statement(
@@ -97,10 +100,8 @@ def hide(connection: Connection, owner: str) -> int:
 
 
 def _hide_one(connection: Connection, owner: str, id_: UUID) -> None:
-    try:
+    with suppress(ConversationNotFound):  # it is damaged, and shows no branch
         branches.lock(connection, owner, id_)
-    except ConversationNotFound:  # it is damaged, and shows no branch
-        pass
     _leave(connection, key_owner=owner, key_id=id_)
     if _hide.one(connection, key_owner=owner, key_id=id_, nowhere=NOWHERE) is None:
         raise OnHold([id_])
@@ -213,12 +214,16 @@ def destroy_keys(connection: Connection, owner: str) -> dict[str, int]:
 @cache
 def _count_of(table: sa.Table) -> Statement:
     count = sa.func.count()
-    return Statement(f"how many rows an owner has: {table.name}", lambda: sa.select(count).select_from(table).where(table.c.owner == _owner))
+    return Statement(
+        f"how many rows an owner has: {table.name}", lambda: sa.select(count).select_from(table).where(table.c.owner == _owner)
+    )
 
 
 _volume = Statement(
     "how many bytes of media an owner has",
-    lambda: sa.select(sa.cast(sa.func.coalesce(sa.func.sum(tables.blob.c.size), 0), sa.BigInteger)).where(tables.blob.c.owner == _owner),
+    lambda: sa.select(sa.cast(sa.func.coalesce(sa.func.sum(tables.blob.c.size), 0), sa.BigInteger)).where(
+        tables.blob.c.owner == _owner
+    ),
 )
 
 
@@ -231,6 +236,11 @@ def counts(connection: Connection, owner: str) -> dict[str, int]:
 def volume(connection: Connection, owner: str) -> int:
     """Sum the bytes of an owner's media."""
     return int(_volume.rows(connection, owner=owner)[0][0])
+
+
+def keeps_dead_rows(connection: Connection) -> bool:
+    """Say whether rows that were deleted stay in the files of the database."""
+    return connection.dialect.name == "postgresql"
 
 
 def vacuum(connection: Connection) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import sqlalchemy as sa
 
 from convo.store.types import Id, Instant
@@ -17,6 +19,8 @@ metadata = sa.MetaData(naming_convention=NAMING)
 
 SHOWN, LEFT, KEPT = "shown", "left", "kept"
 """States of a branch: one of a conversation is shown and grows; others were left; of some only the rows are needed."""
+NOWHERE = UUID(int=0)
+"""The branch that a conversation shows which is being erased: there is none of this id."""
 
 
 def _owner() -> sa.Column[str]:

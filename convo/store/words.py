@@ -61,6 +61,11 @@ def is_usable(connection: Connection) -> bool:
     return True
 
 
+def can_rewrite(connection: Connection) -> bool:
+    """Say whether there is an index that has to be rewritten before nothing of what was deleted stands in it."""
+    return connection.dialect.name == "sqlite" and is_usable(connection)
+
+
 def is_out_of_reach(connection: Connection) -> bool:
     """Say whether there is an index that this SQLite cannot change."""
     return (
