@@ -21,7 +21,8 @@ class Erasure:
 
     `left` is what was looked for afterwards, and how often it was found: rows of each kind, "words" of the full-text index,
     and "objects". `checkpointed` says whether what SQLite had in its write-ahead log was emptied, None where there is none.
-    `remarks` are sentences on what remains to be done, or cannot be done from here.
+    `rewritten` says whether the files of the database were written anew, so that unused space in them holds nothing either;
+    None where that was not wanted. `remarks` are sentences on what remains to be done, or cannot be done from here.
     """
 
     owner: str
@@ -31,14 +32,15 @@ class Erasure:
     objects: int = 0
     bytes: int = 0
     left: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    rewritten: bool | None = None
     checkpointed: bool | None = None
     remarks: tuple[str, ...] = ()
     dry_run: bool = False
 
     @property
     def verified(self) -> bool:
-        """Whether all that was looked for is gone, from the write-ahead log too."""
-        return bool(self.left) and not any(self.left.values()) and self.checkpointed is not False
+        """Whether all that was looked for is gone, and all that was wanted could be done."""
+        return bool(self.left) and not any(self.left.values()) and False not in (self.rewritten, self.checkpointed)
 
     def to_json(self) -> str:
         """Give the receipt as JSON, `verified` with it; times in ISO 8601."""

@@ -366,7 +366,7 @@ class AsyncStore:
         owner: str,
         *,
         dry_run: bool = False,
-        vacuum: bool = False,
+        vacuum: bool | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Erasure:
         """Delete all that an owner has, rows and bytes, and give a receipt: what went, and what was looked for afterwards.
@@ -378,10 +378,11 @@ class AsyncStore:
         or a kill does no harm: the same call goes on. Without anything to erase, all counts are 0. With `dry_run` nothing is
         written, and what would go is counted. `progress` is called with how many rows are done and how many there were.
 
-        On SQLite what is deleted is overwritten, and the write-ahead log emptied; where others read all the time it cannot
-        be, and the receipt says so. A full disk stops an erasure: SQLite needs room to delete. On PostgreSQL deleted rows
-        stay in the server's files until they are overwritten: `vacuum` has all tables of convo written anew (VACUUM FULL),
-        and locks each for that time. Backups, archived logs, and blob stores that this store was not given are yours.
+        On SQLite what is deleted is overwritten, then the file is written anew (VACUUM: other writers wait for it, and it needs
+        as much room on the disk again), and the write-ahead log emptied. What could not be done, because others read all the
+        time or the disk is full, the receipt says. On PostgreSQL deleted rows stay in the server's files until they are
+        overwritten; with `vacuum=True` all tables of convo are written anew (VACUUM FULL), each of which is locked for that
+        time. `vacuum=False` does neither. Backups, archived logs, and blob stores that this store was not given are yours.
 
         The store of the default owner erases anyone, that of another owner only itself. Raises `OnHold`, naming them, while
         conversations are on hold, `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob

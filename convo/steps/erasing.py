@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from convo.blobs.protocol import prefix_of
-from convo.checks import check_type
-from convo.edges import check_owner
 from convo.erasure import Erasure
-from convo.errors import HeldTransaction, InputError
+from convo.errors import HeldTransaction, InputError, StoreError
 from convo.steps import objects
 from convo.steps.blobs import home_of
 from convo.steps.effects import call, pause, read, write, write_one
@@ -40,8 +38,10 @@ LOG_KEPT = "the write-ahead log could not be emptied while others read: close wh
 NO_FTS5 = "this SQLite has no FTS5, and cannot change the full-text index: erase again with one that has it"
 DEAD_ROWS = (
     "PostgreSQL keeps deleted rows in its files until they are overwritten, and in its archived log: erase with vacuum=True "
-    "where nobody else needs the tables for that time"
+    "when nobody needs the tables for a while"
 )
+UNUSED_SPACE = "SQLite may have copies of what was deleted in unused space of its pages: erase with vacuum=True"
+NOT_REWRITTEN = "the database could not be written anew; erase again"
 
 
 @attrs.define
@@ -71,7 +71,7 @@ class _Erasing:
 
 
 def erased(
-    tools: Tools, view: str | None, owner: str, *, progress: Progress, dry_run: bool, vacuum: bool
+    tools: Tools, view: str | None, owner: str, *, progress: Progress, dry_run: bool, vacuum: bool | None
 ) -> Steps[Erasure]:  # fmt: skip
     """Erase an owner; see `Store.erase`."""
     _check(tools, view, owner, progress, dry_run=dry_run)
@@ -97,8 +97,6 @@ def erased(
 
 
 def _check(tools: Tools, view: str | None, owner: str, progress: object, *, dry_run: bool) -> None:
-    check_owner(owner)
-    check_type(progress, (type(None), object), "progress", "a function")
     if progress is not None and not callable(progress):
         reason = f"progress= is a {type(progress).__name__}; pass a function"
         raise InputError(reason)
@@ -187,23 +185,41 @@ def _objects(tools: Tools, owner: str) -> Steps[list[tuple[BlobStore, Stored]]]:
 # --- the end ---------------------------------------------------------------------------------------
 
 
-def _receipt(erasing: _Erasing, started: datetime, left: dict[str, int], *, vacuum: bool) -> Steps[Erasure]:
+def _receipt(erasing: _Erasing, started: datetime, left: dict[str, int], *, vacuum: bool | None) -> Steps[Erasure]:
     remarks = [STILL_WRITTEN] if any(left.values()) else []
     if (yield from read(words.is_out_of_reach)):
         remarks.append(NO_FTS5)
         left["words"] += 1
+    written = yield from _rewritten_files(remarks, vacuum=vacuum)
     emptied = yield from log_emptied()
     if emptied is False:
         remarks.append(LOG_KEPT)
-    if (yield from read(erasure.keeps_dead_rows)):
-        if vacuum:
-            yield from write_one(erasure.vacuum)
-        else:
-            remarks.append(DEAD_ROWS)
     return Erasure(
-        owner=erasing.owner, started_at=started, finished_at=from_micros(erasing.tools.now()), counts=erasing.counts,
-        objects=len(erasing.names), bytes=erasing.bytes, left=left, checkpointed=emptied, remarks=tuple(remarks),
-    )  # fmt: skip
+        owner=erasing.owner,
+        started_at=started,
+        finished_at=from_micros(erasing.tools.now()),
+        counts=erasing.counts,
+        objects=len(erasing.names),
+        bytes=erasing.bytes,
+        left=left,
+        rewritten=written,
+        checkpointed=emptied,
+        remarks=tuple(remarks),
+    )
+
+
+def _rewritten_files(remarks: list[str], *, vacuum: bool | None) -> Steps[bool | None]:
+    """Have the files of the database written anew, where that is wanted; False when it could not be done."""
+    postgresql = yield from read(erasure.is_postgresql)
+    if vacuum is False or (vacuum is None and postgresql):
+        remarks.append(DEAD_ROWS if postgresql else UNUSED_SPACE)
+        return None
+    try:
+        yield from write_one(erasure.vacuum) if postgresql else read(erasure.vacuum)
+    except StoreError as error:
+        remarks.append(f"{NOT_REWRITTEN}: {error}")
+        return False
+    return True
 
 
 def log_emptied(tries: int = TRIES) -> Steps[bool | None]:

@@ -238,16 +238,24 @@ def volume(connection: Connection, owner: str) -> int:
     return int(_volume.rows(connection, owner=owner)[0][0])
 
 
-def keeps_dead_rows(connection: Connection) -> bool:
-    """Say whether rows that were deleted stay in the files of the database."""
+def is_postgresql(connection: Connection) -> bool:
+    """Say which of the two databases it is."""
     return connection.dialect.name == "postgresql"
 
 
 def vacuum(connection: Connection) -> None:
-    """Have PostgreSQL write its tables anew, without what was deleted; each is locked while it is written."""
+    """Have the files of the database written anew, without what was deleted.
+
+    SQLite does it with the whole file: what `secure_delete` overwrites may have copies in unused space of pages from which rows
+    were moved to others. PostgreSQL does it table by table, and locks each meanwhile. Neither can inside a transaction.
+    """
+    if not is_postgresql(connection):
+        raw: Any = connection.connection.driver_connection
+        if raw.in_transaction:
+            raw.execute("COMMIT")
+        connection.exec_driver_sql("VACUUM")
+        return
     schema = connection.get_execution_options().get("convo_schema")
-    preparer = connection.dialect.identifier_preparer
-    names = [*(table.name for table in tables.metadata.sorted_tables), "convo_words"]
-    for name in names:
-        place = f"{preparer.quote(schema)}.{preparer.quote(name)}" if schema else preparer.quote(name)
-        connection.exec_driver_sql(f"VACUUM (FULL) {place}")
+    quote = connection.dialect.identifier_preparer.quote
+    for name in (*tables.metadata.tables, "convo_words"):
+        connection.exec_driver_sql(f"VACUUM (FULL) {quote(schema)}.{quote(name)}" if schema else f"VACUUM (FULL) {quote(name)}")
