@@ -64,6 +64,7 @@ from convo.errors import (
     NotEditable,
     NotFound,
     NothingToSend,
+    OnHold,
     PoolExhausted,
     PresetNotFound,
     ReadOnlyStore,
@@ -174,6 +175,7 @@ __all__ = [
     "CorruptStore",
     "Cost",
     "EmptyContent",
+    "Erasure",
     "Estimate",
     "Event",
     "Exchange",
@@ -215,6 +217,7 @@ __all__ = [
     "NotEditable",
     "NotFound",
     "NothingToSend",
+    "OnHold",
     "OneOf",
     "Pending",
     "Policy",
@@ -302,6 +305,7 @@ _LATER = {
     "Between": "filters",
     "OneOf": "filters",
     "Present": "filters",
+    "Erasure": "erasure",
     "Finding": "findings",
     "Hit": "hits",
     "Fetch": "fetch",
@@ -327,6 +331,7 @@ if typing.TYPE_CHECKING:
     from convo.audio.fetch import Fetch
     from convo.audio.growing import GrowingWav
     from convo.budget import Budget, BudgetWarning
+    from convo.erasure import Erasure
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
     from convo.hits import Hit
@@ -349,6 +354,8 @@ else:
                 from convo.async_api import listening as home
             case "budget":
                 from convo import budget as home
+            case "erasure":
+                from convo import erasure as home
             case "filters":
                 from convo import filters as home
             case "findings":

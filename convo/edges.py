@@ -194,6 +194,11 @@ class Seen:
         return self._place.found.title
 
     @property
+    def held(self) -> str | None:
+        """Why the conversation is on hold, None when it is not."""
+        return self._place.found.hold
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """The caller's own notes."""
         return dict(self._place.found.metadata)

@@ -50,6 +50,7 @@
     │   ├── StaleHead                      the log moved past `expected_head`
     │   ├── KeyMismatch                    the key was used before, for other content
     │   ├── KeyTaken                       another conversation of the new owner has the key
+    │   ├── OnHold                         a conversation that must not be deleted
     │   ├── ExchangeLost                   another worker took the exchange over
     │   ├── ListenerClosed                 the listener of a session was closed
     │   └── CallClosed                     the exchange was already recorded, failed or left
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, timedelta
     from decimal import Decimal
+    from uuid import UUID
 
 Committed = Literal["yes", "no", "unknown"]
 
@@ -719,6 +721,16 @@ class KeyMismatch(ConflictError):
     def __init__(self, key: str) -> None:
         super().__init__(f"the key {key!r} was used before with other content; use one key for one turn")
         self.key = key
+
+
+class OnHold(ConflictError):
+    """Conversations are on hold: what they show is neither deleted, redacted nor erased. `conversations` are their ids."""
+
+    def __init__(self, conversations: Sequence[UUID]) -> None:
+        count, first = len(conversations), conversations[0]
+        what = f"the conversation {first} is" if count == 1 else f"{count} conversations of this owner, such as {first}, are"
+        super().__init__(f"{what} on hold: what it shows stays until chat.release()")
+        self.conversations = tuple(conversations)
 
 
 class KeyTaken(ConflictError):

@@ -19,11 +19,17 @@ _NAMES = ("all", "user", "none")
 
 @attrs.frozen
 class Pruned:
-    """What `prune` did: recordings that were let go, blobs that were deleted, and how many bytes those had."""
+    """What `prune` did: recordings that were let go, blobs that were deleted, and how many bytes those had.
+
+    `messages` were redacted, `conversations` deleted. `held` conversations are on hold: whatever they show was passed over.
+    """
 
     recordings: int = 0
     blobs: int = 0
     bytes: int = 0
+    messages: int = 0
+    conversations: int = 0
+    held: int = 0
 
 
 @attrs.frozen
@@ -54,6 +60,14 @@ def check_keep(keep: object) -> Keep:
     if keep == "all" or keep == "user" or keep == "none":  # noqa: PLR1714 - mypy follows it
         return keep
     reason = f"keep_audio={keep!r} is none of {', '.join(map(repr, _NAMES))} and no positive timedelta"
+    raise InputError(reason)
+
+
+def check_age(name: str, age: object) -> timedelta | None:
+    """Give an age back, None for no limit. Raises `InputError`."""
+    if age is None or (isinstance(age, timedelta) and age > timedelta(0)):
+        return age
+    reason = f"{name}={age!r} is no positive timedelta"
     raise InputError(reason)
 
 

@@ -44,6 +44,14 @@ def check_pair(key: object, value: object) -> None:
         raise InvalidMetadata(key, "a value holds no NUL")
 
 
+def check_reason(reason: str) -> str:
+    """Give the reason of a hold back, or raise `InvalidMetadata`."""
+    check_type(reason, str, "hold()", "the reason as text")
+    if not reason.strip() or "\0" in reason or len(reason) > MAX_TITLE:
+        raise InvalidMetadata("the reason of a hold", f"a reason is text of 1 to {MAX_TITLE} characters without NUL")
+    return check_text(reason, "the reason")
+
+
 def check_title(title: str | None) -> str | None:
     """Give a title back, or raise `InvalidMetadata`."""
     if title is None:

@@ -465,12 +465,28 @@ class AsyncConversation(Seen):
         shares it. It is not sent any more, but for a tool's result, which answers its call with "[redacted]". Bytes that
         nothing else refers to are deleted; those that somebody stored anew less than ten minutes ago wait for a
         collection. Inside a transaction of the caller's, objects in blob stores stay until a `prune()` after it finds them:
-        it may be rolled back. A second time does nothing. Raises `MessageNotFound`, and `UnknownBlobStore`, with nothing
-        done, where bytes are that could not be deleted.
+        it may be rolled back. A second time does nothing. Raises `MessageNotFound`, `OnHold` where a conversation on hold
+        shows the message, and `UnknownBlobStore`, with nothing done, where bytes are that could not be deleted.
         """
         from convo.steps import notes as note_steps
 
         await self._driver.do(note_steps.redact(self._place, position))
+
+    async def hold(self, reason: str) -> None:
+        """Put the conversation on hold, and say why: until `release()` nothing that it shows is deleted.
+
+        `delete`, `redact` and `erase` raise `OnHold` then, here and in forks that share its messages, and `prune` passes it
+        over. It may go on, and move to another owner. On hold already, it gets the new reason. Raises `InputError`.
+        """
+        from convo.steps import notes as note_steps
+
+        await self._driver.do(note_steps.hold(self._place, reason))
+
+    async def release(self) -> None:
+        """End the hold; without one nothing happens."""
+        from convo.steps import notes as note_steps
+
+        await self._driver.do(note_steps.release(self._place))
 
     async def move_to(self, owner: str) -> None:
         """Give the conversation to another owner, such as a visitor who has logged in; this object goes on with it there.

@@ -22,7 +22,7 @@ from convo.store import async_engine as engines
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from types import TracebackType
     from uuid import UUID
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from convo.backups import Backup
     from convo.blobs import BlobStore
     from convo.budget import Budget
+    from convo.erasure import Erasure
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
@@ -222,7 +223,8 @@ class AsyncStore:
         """Delete a conversation with its messages and exchanges. Forks keep what they share with it.
 
         The bytes of its audio, images and files stay until `prune` finds that nothing refers to them, or a repair of
-        `doctor`. Raises `ConversationNotFound`.
+        `doctor`, and its words stay in the full-text index until the next search, `prune` or `erase`. Raises
+        `ConversationNotFound`, and `OnHold` for one that must not be deleted.
         """
         await self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
 
@@ -336,10 +338,17 @@ class AsyncStore:
         self,
         *,
         keep_audio: Keep | None = None,
+        messages: timedelta | None = None,
+        conversations: timedelta | None = None,
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Pruned:
         """Let audio go that the store is not to keep, then delete bytes that nothing has referred to for an hour.
+
+        With `conversations`, delete those in which nothing has happened for that time: no message, branch or call. With
+        `messages`, take out of those that are older what they said, as `redact` does: positions stay 1, 2, 3 ..., and so do
+        instructions that are in force and tool calls that wait for a result. A conversation that waits for a reply, by a
+        worker that is alive, is passed over; so is one on hold (`Pruned.held` counts those), with all that it shows.
 
         What a recording was converted to goes with it; `dry_run` does not count that. Objects in blob stores that no row names
         are deleted once they are a day old, such as those of a redaction inside a transaction of the caller's.
@@ -353,7 +362,49 @@ class AsyncStore:
         """
         from convo.steps import letting as letting_steps
 
-        steps = letting_steps.pruned(self._driver.tools, self._owner, progress=progress, dry_run=dry_run, keep=keep_audio)
+        steps = letting_steps.pruned(
+            self._driver.tools,
+            self._owner,
+            progress=progress,
+            dry_run=dry_run,
+            keep=keep_audio,
+            messages=messages,
+            conversations=conversations,
+        )
+        return await self._driver.do(steps)
+
+    async def erase(
+        self,
+        owner: str,
+        *,
+        dry_run: bool = False,
+        vacuum: bool | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Erasure:
+        """Delete all that an owner has, rows and bytes, and give a receipt: what went, and what was looked for afterwards.
+
+        Its conversations are out of sight at once: whoever is in the middle of a turn gets `ConversationNotFound` or
+        `ExchangeLost`, and nobody sees half of one. Then go, in short transactions, all rows of all tables, objects in blob
+        stores, those too that no row names, and the words of the full-text index. Others may work meanwhile. It ends when it
+        finds nothing any more; stop those who write for this owner first, for what they write after that stays. An error
+        or a kill does no harm: the same call goes on. Without anything to erase, all counts are 0. With `dry_run` nothing is
+        written, and what would go is counted. `progress` is called with how many rows are done and how many there were.
+
+        On SQLite what is deleted is overwritten, then the file is written anew (VACUUM: other writers wait for it, and it needs
+        as much room on the disk again), and the write-ahead log emptied. What could not be done, because others read all the
+        time or the disk is full, the receipt says. On PostgreSQL deleted rows stay in the server's files until they are
+        overwritten; with `vacuum=True` all tables of convo are written anew (VACUUM FULL), each of which is locked for that
+        time. `vacuum=False` does neither. Backups, archived logs, and blob stores that this store was not given are yours.
+
+        The store of the default owner erases anyone, that of another owner only itself. Raises `OnHold`, naming them, while
+        conversations are on hold, `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob
+        stores raise.
+        """
+        from convo.steps import erasing as erasing_steps
+
+        steps = erasing_steps.erased(
+            self._driver.tools, self._owner, check_owner(owner), progress=progress, dry_run=dry_run, vacuum=vacuum
+        )
         return await self._driver.do(steps)
 
     async def backup(

@@ -12,6 +12,7 @@ from convo.cli.blobs import blobs, prune
 from convo.cli.child import demo_turn
 from convo.cli.demo import demo
 from convo.cli.doctor import doctor
+from convo.cli.erase import erase
 from convo.cli.faults import Commands
 from convo.cli.place import Place
 from convo.cli.reprice import reprice
@@ -44,5 +45,5 @@ def main(ctx: click.Context, store: str, owner: str) -> None:
     ctx.obj = Place(store, owner)
 
 
-for _command in (backup, blobs, demo, demo_turn, doctor, list_, prune, reprice, search, show, stats, upgrade):
+for _command in (backup, blobs, demo, demo_turn, doctor, erase, list_, prune, reprice, search, show, stats, upgrade):
     main.add_command(_command)

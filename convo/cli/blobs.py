@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import click
@@ -109,35 +110,65 @@ def move(ctx: click.Context, to: str, limit: int | None, stores: tuple[Any, ...]
     ctx.exit(1 if failed else 0)
 
 
+class _Age(click.ParamType[timedelta]):
+    """A time: a number of days, or one with d, w or y (365 days) behind it."""
+
+    name = "age"
+    _DAYS: ClassVar[dict[str, int]] = {"d": 1, "w": 7, "y": 365}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Give the time."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)([dwy]?)", value)
+        age = timedelta(days=float(found[1]) * self._DAYS[found[2] or "d"]) if found else timedelta(0)
+        if age <= timedelta(0):
+            self.fail(f"{line(value)!r} is no age; write 90d, 12w or 1y", param, ctx)
+        return age
+
+
 @click.command()
 @click.option(
     "--keep-audio", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Let go of audio older than that."
 )
+@click.option("--messages", type=_Age(), metavar="AGE", help="Take out what messages said that are older: 90d, 12w, 1y.")
+@click.option("--conversations", type=_Age(), metavar="AGE", help="Delete conversations in which nothing happened for that time.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @blobs_option
 @_everyone
 @_json
 @click.pass_obj
 def prune(
-    place: Place, keep_audio: float | None, stores: tuple[Any, ...], *, dry_run: bool, everyone: bool, as_json: bool
+    place: Place, keep_audio: float | None, messages: timedelta | None, conversations: timedelta | None,
+    stores: tuple[Any, ...], *, dry_run: bool, everyone: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Delete bytes that nothing refers to, and with --keep-audio old audio.
+    """Delete bytes that nothing refers to, and as options say what is old.
 
-    Of audio that is let go its row and its transcript stay. What is said in a recording without a transcript is lost.
+    Of audio that is let go its row and its transcript stay. What is said in a recording without a transcript is lost. What a
+    conversation on hold shows stays.
     """
+    import convo
+
     keep = None if keep_audio is None else _days(keep_audio)
-    done = [
-        store.prune(keep_audio=keep, dry_run=dry_run, progress=None if dry_run else progress_of(owner, "pruned"))
-        for owner, store in each_owner(place, stores, everyone=everyone)
-    ]
+    total = convo.Pruned()
+    for owner, store in each_owner(place, stores, everyone=everyone):
+        tell = None if dry_run else progress_of(owner, "pruned")
+        done = store.prune(keep_audio=keep, messages=messages, conversations=conversations, dry_run=dry_run, progress=tell)
+        total = convo.Pruned(*map(sum, zip(attrs.astuple(total), attrs.astuple(done), strict=True)))
     clear()
-    recordings = sum(one.recordings for one in done)
-    sums = {"blobs": sum(one.blobs for one in done), "bytes": sum(one.bytes for one in done)}
-    if as_json:
-        click.echo(records.written({"recordings": recordings, **sums, "dry_run": dry_run}))
-        return
-    would = "would let go of" if dry_run else "let go of"
-    click.echo(f"{would} {lines.counted(recordings, 'recording')}, and delete{'' if dry_run else 'd'} {amount(**sums)}")
+    click.echo(records.written({**attrs.asdict(total), "dry_run": dry_run}) if as_json else _pruned(total, dry_run=dry_run))
+
+
+def _pruned(total: convo.Pruned, *, dry_run: bool) -> str:
+    ed = "" if dry_run else "d"
+    said = [f"{'would let' if dry_run else 'let'} go of {lines.counted(total.recordings, 'recording')}"]
+    if total.messages:
+        said.append(f"redact{'' if dry_run else 'ed'} {lines.counted(total.messages, 'message')}")
+    if total.conversations:
+        said.append(f"delete{ed} {lines.counted(total.conversations, 'conversation')}")
+    said.append(f"and delete{ed} {amount(total.blobs, total.bytes)}")
+    held = f"; {lines.counted(total.held, 'conversation')} on hold passed over" if total.held else ""
+    return f"{', '.join(said)}{held}"
 
 
 def _days(days: float) -> timedelta:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from convo.errors import ConvoError, HeldTransaction, InputError
-from convo.keeping import Pruned, check_keep
+from convo.keeping import Pruned, check_age, check_keep
 from convo.logs import Swallowed
 from convo.steps.blobs import objects_deleted, within_reach
 from convo.steps.effects import read, write
@@ -55,7 +55,7 @@ def let_answered_go(place: Place, branch: UUID, position: int) -> Steps[None]:
 
 
 @attrs.define
-class _Pruning:
+class Pruning:
     """How far it is, and whom to tell."""
 
     tools: Tools
@@ -69,12 +69,18 @@ class _Pruning:
         """Delete objects, count, and tell."""
         self.count(recordings, (yield from objects_deleted(self.tools, gone)), steps)
 
-    def count(self, recordings: int, gone: Sequence[Held | Stored], steps: int) -> None:
+    def count(
+        self, recordings: int, gone: Sequence[Held | Stored], steps: int, *, messages: int = 0, conversations: int = 0
+    ) -> None:  # fmt: skip
         """Count what is deleted, and tell."""
-        self.result = Pruned(
-            self.result.recordings + recordings,
-            self.result.blobs + len(gone),
-            self.result.bytes + sum(one.size for one in gone),
+        before = self.result
+        self.result = attrs.evolve(
+            before,
+            recordings=before.recordings + recordings,
+            blobs=before.blobs + len(gone),
+            bytes=before.bytes + sum(one.size for one in gone),
+            messages=before.messages + messages,
+            conversations=before.conversations + conversations,
         )
         self.steps += steps
         self.tell()
@@ -86,30 +92,47 @@ class _Pruning:
 
 
 def pruned(
-    tools: Tools, owner: str | None, *, progress: Callable[[int, int], None] | None, dry_run: bool, keep: Keep | None = None
+    tools: Tools, owner: str | None, *, progress: Callable[[int, int], None] | None, dry_run: bool, keep: Keep | None = None,
+    messages: timedelta | None = None, conversations: timedelta | None = None,
 ) -> Steps[Pruned]:  # fmt: skip
-    """Let audio go, and collect; see `Store.prune`."""
-    from convo.store import letting
+    """Delete what is old, let audio go, and collect; see `Store.prune`."""
+    from convo.steps import ageing
+    from convo.store import holds, letting
 
     owner = _checked(tools, owner, progress, dry_run=dry_run)
-    what, cutoff = _due(tools.keep if keep is None else check_keep(keep), tools.now())
+    now = tools.now()
+    ages = ageing.Ages(_before(now, check_age("messages", messages)), _before(now, check_age("conversations", conversations)))
+    what, cutoff = _due(tools.keep if keep is None else check_keep(keep), now)
     for place, _, _ in (yield from read(relocating.totals, owner)):
         if place is not None:
             tools.blobs.named(place)
+    held = len((yield from read(holds.of_owner, owner)))
     due = (yield from read(letting.count_due, owner, what, cutoff)) if what else 0
+    total = due
     if dry_run or progress is not None:
         number, volume = yield from read(letting.count_unused, owner, what, cutoff, tools.now())
+        old = yield from ageing.counted(tools, owner, ages)
+        total += number + old.messages + old.conversations
         if dry_run:
             left: list[Stored] = [one for found in (yield from _left(tools, owner)) for one in found[1]]
-            return Pruned(due, number + len(left), volume + sum(one.size for one in left))
-    pruning = _Pruning(tools, owner, progress, due + (number if progress is not None else 0))
+            return attrs.evolve(
+                old, recordings=due, blobs=number + len(left), bytes=volume + sum(one.size for one in left), held=held
+            )
+    pruning = Pruning(tools, owner, progress, total, result=Pruned(held=held))
     pruning.tell()
+    yield from ageing.swept(pruning, ages)
     work = (within_reach, tools.blobs, letting.let_go, owner, what, cutoff)
     while what and (done := (yield from write(*work, tools.now()))).recordings:
         yield from pruning.took(done.recordings, done.gone, done.recordings)
     yield from _collected(pruning)
     yield from _swept(pruning)
+    if attrs.evolve(pruning.result, held=0) != Pruned():
+        yield from ageing.wiped_out()
     return pruning.result
+
+
+def _before(now: int, age: timedelta | None) -> int | None:
+    return None if age is None else now - age // timedelta(microseconds=1)
 
 
 def _checked(tools: Tools, owner: str | None, progress: object, *, dry_run: bool) -> str:
@@ -127,7 +150,7 @@ def _checked(tools: Tools, owner: str | None, progress: object, *, dry_run: bool
     return owner
 
 
-def _swept(pruning: _Pruning) -> Steps[None]:
+def _swept(pruning: Pruning) -> Steps[None]:
     """Delete objects that no row names."""
     from convo.steps import objects
 
@@ -155,7 +178,7 @@ def _due(keep: Keep, now: int) -> tuple[Due | None, int | None]:
     return {"all": None, "user": "replies", "none": "answered"}[keep], None
 
 
-def _collected(pruning: _Pruning) -> Steps[None]:
+def _collected(pruning: Pruning) -> Steps[None]:
     """Delete what nothing refers to, page by page; what others refer to again meanwhile stays."""
     from convo.store import letting
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from convo.canonical import encode
 from convo.errors import ConflictError, InvalidMetadata
-from convo.metadata import MAX_KEYS, check_pair
+from convo.metadata import MAX_KEYS, check_pair, check_reason
 from convo.steps.blobs import TRIES, get, objects_deleted, put_object, within_reach
 from convo.steps.branches import check_position
 from convo.steps.effects import read, write
@@ -54,6 +56,24 @@ def redact(place: Place, position: int) -> Steps[None]:
     )  # fmt: skip
     place.now_found(found)
     yield from objects_deleted(place.tools, gone)
+
+
+def hold(place: Place, reason: str) -> Steps[None]:
+    """Put the conversation on hold."""
+    yield from _held(place, check_reason(reason))
+
+
+def release(place: Place) -> Steps[None]:
+    """End the hold."""
+    yield from _held(place, None)
+
+
+def _held(place: Place, reason: str | None) -> Steps[None]:
+    from convo.store import holds
+
+    place.tools.check_writable()
+    yield from write(holds.put, place.owner, place.found.id, reason)
+    place.now_found(attrs.evolve(place.found, hold=reason))
 
 
 def move_to(place: Place, owner: str) -> Steps[None]:

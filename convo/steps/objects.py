@@ -119,6 +119,15 @@ def left_of(tools: Tools, store: BlobStore, owner: str) -> Steps[list[Stored]]:
     return [one for one, _ in (yield from _listed(store, prefix, {prefix: owner}, tools.now()))]
 
 
+def under(store: BlobStore, prefix: str) -> Steps[list[Stored]]:
+    """List the objects whose names begin with a prefix, those too that were never finished."""
+    found: list[Stored] = []
+    pages = store.objects(prefix)
+    while page := (yield from call(_next, (pages,), {})):
+        found += [one for one in page if OBJECT.fullmatch(one.name.removesuffix(PART))]
+    return found
+
+
 def _listed(store: BlobStore, prefix: str, known: dict[str, str], now: int) -> Steps[list[tuple[Stored, str | None]]]:
     found: list[tuple[Stored, str | None]] = []
     pages = store.objects(prefix)

@@ -9,6 +9,7 @@ from convo.errors import CorruptStore, InputError, ReadOnlyStore, SearchUnavaila
 from convo.steps.effects import read, write
 from convo.store import search as work
 from convo.store import words
+from convo.store.wiping import wiped
 from convo.words import parse
 
 if TYPE_CHECKING:
@@ -63,8 +64,13 @@ def _catch_up(owner: str) -> Steps[None]:
         while (yield from write(work.index, owner, branches)):
             pass
     if (yield from read(words.has_gone)):
-        while (yield from write(words.remove_gone)):
-            pass
-        more = yield from write(words.rewrite, first=True)
-        while more:
-            more = yield from write(words.rewrite, first=False)
+        yield from rewritten()
+
+
+def rewritten() -> Steps[None]:
+    """Take what is gone out of the index, and rewrite it, so that nothing of it stays; there has to be one on SQLite."""
+    while (yield from write(wiped, words.remove_gone)):
+        pass
+    more = yield from write(wiped, words.rewrite, first=True)
+    while more:
+        more = yield from write(wiped, words.rewrite, first=False)

@@ -21,6 +21,7 @@ from convo.steps.place import Place
 from convo.steps.settling import settled_if_left
 from convo.steps.upgrading import upgraded
 from convo.store import conversations, schema, totals
+from convo.store.wiping import checkpoint
 from convo.times import to_micros
 
 if TYPE_CHECKING:
@@ -117,6 +118,9 @@ def delete(tools: Tools, owner: str, identifier: UUID | str) -> Steps[None]:
 
     tools.check_writable()
     yield from write(deletion.delete, owner, as_uuid(identifier))
+    if not tools.held:
+        with Swallowed(LOGGER, "the write-ahead log was not emptied", StoreError):
+            yield from read(checkpoint)
 
 
 def usage(owner: str | None, conversation: UUID | None = None) -> Steps[Totals]:

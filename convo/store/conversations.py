@@ -45,6 +45,7 @@ class Found:
     created: int
     waits_for: UUID | None = None
     lease_until: int | None = None
+    hold: str | None = None
 
 
 def _select() -> sa.Select[Any]:
@@ -60,6 +61,7 @@ def _select() -> sa.Select[Any]:
         micros(_C.created_at),
         _B.pending,
         micros(_B.lease_until),
+        _C.hold,
     )
     return sa.select(*columns).join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
 
@@ -72,10 +74,10 @@ def _instructions() -> Any:
 
 
 def _found(row: Sequence[Any]) -> Found:
-    owner, id_, branch, key, title, metadata, instructions, head, created, waits_for, lease_until = row
+    owner, id_, branch, key, title, metadata, instructions, head, created, waits_for, lease_until, hold = row
     body = text_of(decode(instructions)) if instructions else None
     return Found(
-        owner, id_, branch, key, title, decode(metadata) if metadata else {}, body, head, created, waits_for, lease_until
+        owner, id_, branch, key, title, decode(metadata) if metadata else {}, body, head, created, waits_for, lease_until, hold
     )
 
 
@@ -88,7 +90,9 @@ _anyones = Statement("one conversation of anyone", lambda: _select().where(_C.id
 def _insert() -> Any:
     from sqlalchemy.dialects import postgresql
 
-    columns = {column.name: sa.bindparam(column.name, type_=column.type) for column in tables.conversation.c}
+    columns = {
+        column.name: sa.bindparam(column.name, type_=column.type) for column in tables.conversation.c if column.name != "hold"
+    }
     return (
         postgresql.insert(tables.conversation)
         .values(columns)

@@ -11,13 +11,14 @@ shown, which they take before they make or show another one.
 from __future__ import annotations
 
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from convo.store import branches, tables
+from convo.store import branches, holds, tables
 from convo.store.statements import Statement
+from convo.store.turns import take_turns
+from convo.store.wiping import wiping
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -31,10 +32,6 @@ _kept: Any = sa.literal_column(f"'{tables.KEPT}'")
 ROWS = (tables.search, tables.annotation, tables.attachment, tables.message)
 """Tables with rows of messages, in the order in which they are emptied."""
 
-_take_turns = Statement(
-    "wait for the other deletions of an owner",
-    lambda: sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("key", type_=sa.BigInteger))),
-)
 _lock_all = Statement("lock the branches of a conversation", lambda: sa.update(tables.branch).where(_mine).values(head=_B.head))
 
 
@@ -43,14 +40,6 @@ def lock_all(connection: Connection, owner: str, id_: UUID) -> None:
     take_turns(connection, owner)
     branches.lock(connection, owner, id_)
     _lock_all(connection, owner=owner, id=id_)
-
-
-def take_turns(connection: Connection, owner: str) -> None:
-    """Wait for what else deletes, moves or redacts rows that the lines of this owner may share."""
-    if connection.dialect.name == "postgresql":
-        schema = connection.get_execution_options().get("convo_schema") or ""
-        hashed = sha256(f"convo deletes\0{schema}\0{owner}".encode()).digest()
-        _take_turns(connection, key=int.from_bytes(hashed[:8], signed=True))
 
 
 # --- handing over ----------------------------------------------------------------------------------
@@ -148,9 +137,16 @@ _delete = Statement(
 def delete(connection: Connection, owner: str, id_: UUID) -> None:
     """Delete a conversation with its branches, messages and exchanges; others keep the messages that they share with it.
 
-    Raises `ConversationNotFound`.
+    Raises `ConversationNotFound` and `OnHold`.
     """
     lock_all(connection, owner, id_)
+    holds.check(connection, owner, id_)
+    with wiping(connection):
+        remove(connection, owner, id_)
+
+
+def remove(connection: Connection, owner: str, id_: UUID) -> None:
+    """Delete a conversation that is locked with all of its branches."""
     _keep_what_others_need(connection, owner, id_)
     if connection.dialect.name == "sqlite":
         for statement in _delete_children:

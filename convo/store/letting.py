@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from convo.store import blobs, deletion, tables
+from convo.store import blobs, holds, tables
 from convo.store.statements import Statement, micros
+from convo.store.turns import take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ class LetGo(NamedTuple):
 
 
 def _is_kept() -> sa.ColumnElement[bool]:
-    return (_A.kind == sa.literal_column("'audio'")) & _A.dropped_at.is_(None)
+    return (_A.kind == sa.literal_column("'audio'")) & _A.dropped_at.is_(None) & ~holds.shows(tables.attachment)
 
 
 def _message_of() -> sa.ColumnElement[bool]:
@@ -143,14 +144,14 @@ _created = Statement(
 
 def answered(connection: Connection, owner: str, branch: UUID, position: int, now: int) -> LetGo:
     """Let the recordings of users go that a branch shows before its reply at `position`, and that were answered."""
-    deletion.take_turns(connection, owner)
+    take_turns(connection, owner)
     rows = _let_answered_go.rows(connection, owner=owner, key_owner=owner, branch=branch, last=position, now=now)
     return _gone(connection, owner, rows, now)
 
 
 def let_go(connection: Connection, owner: str, what: Due, cutoff: int | None, now: int) -> LetGo:
     """Let some of the audio go that is due, at most `BATCH` pieces of it; none: nothing is due any more."""
-    deletion.take_turns(connection, owner)
+    take_turns(connection, owner)
     times: Mapping[str, int | None] = {"cutoff": cutoff} if what == "old" else {}
     rows = _let_go(what).rows(connection, owner=owner, key_owner=owner, limit=BATCH, now=now, **times)
     return _gone(connection, owner, rows, now)
@@ -158,7 +159,7 @@ def let_go(connection: Connection, owner: str, what: Due, cutoff: int | None, no
 
 def collect(connection: Connection, owner: str, digests: Sequence[str], now: int) -> list[Held]:
     """Delete bytes that nothing refers to, in turn with others who delete (see `blobs.collect`)."""
-    deletion.take_turns(connection, owner)
+    take_turns(connection, owner)
     return blobs.collect(connection, owner, digests, now)
 
 

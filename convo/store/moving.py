@@ -66,7 +66,7 @@ def move(
         _write_branch(connection, owner, id_, new_owner, one, moved)
     for one in moved.values():
         _write_rows(connection, owner, new_owner, one, now)
-    deletion.delete(connection, owner, id_)
+    deletion.remove(connection, owner, id_)
     gone = blobs.drop_unused(connection, owner, uses, now)
     return conversations.get(connection, new_owner, id_=id_), gone
 

@@ -15,9 +15,11 @@ from convo.canonical import decode, digest, encode
 from convo.errors import MessageNotFound
 from convo.forms import is_response
 from convo.messages import COVERS
-from convo.store import blobs, branches, checkpoints, conversations, deletion, log, summaries, tables
+from convo.store import blobs, branches, checkpoints, conversations, holds, log, summaries, tables
 from convo.store.rewriting import delete_of_message
 from convo.store.statements import Statement, micros
+from convo.store.turns import take_turns
+from convo.store.wiping import wiping
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -99,9 +101,9 @@ def redact(connection: Connection, owner: str, conversation: UUID, position: int
 
     So are the summaries that were made of it. Bytes that nothing of the owner refers to any more are deleted (see
     `blobs.drop_unused` for those that stay a while).
-    Raises `ConversationNotFound` and `MessageNotFound`.
+    Raises `ConversationNotFound`, `MessageNotFound` and `OnHold`.
     """
-    deletion.take_turns(connection, owner)
+    take_turns(connection, owner)
     shown = branches.lock(connection, owner, conversation)
     source = log.source_of(connection, owner, shown.id, position)
     message = None if source is None else log.one(connection, owner, shown.id, position)
@@ -109,10 +111,18 @@ def redact(connection: Connection, owner: str, conversation: UUID, position: int
         raise MessageNotFound(position)
     gone: list[Held] = []
     if message.status != "redacted":
-        gone += _redacted(connection, owner, source, message, now)
-        for branch, summary in summaries.covering(connection, owner, source, position):
-            gone += _redacted(connection, owner, branch, summary, now)
+        holds.check_row(connection, owner, source, position)
+        with wiping(connection):
+            gone = take_out(connection, owner, source, message, now)
     return conversations.get(connection, owner, id_=conversation), gone
+
+
+def take_out(connection: Connection, owner: str, source: UUID, message: Message, now: int) -> list[Held]:
+    """Redact the message of a branch, and the summaries that were made of it; give the bytes that are gone."""
+    gone = _redacted(connection, owner, source, message, now)
+    for branch, summary in summaries.covering(connection, owner, source, message.position):
+        gone += _redacted(connection, owner, branch, summary, now)
+    return gone
 
 
 def _redacted(connection: Connection, owner: str, source: UUID, message: Message, now: int) -> list[Held]:
@@ -152,11 +162,12 @@ def _forget_answer(connection: Connection, owner: str, exchange: UUID) -> dict[s
     found: dict[str, int] = {}
     for identifier, raw, ended in _answers.rows(connection, owner=owner, exchange=exchange):
         found |= dict.fromkeys(blobs.referred(raw), ended or 0)
-        _set_raw(connection, key_owner=owner, key_id=identifier, raw=encode(_facts(decode(raw))))
+        _set_raw(connection, key_owner=owner, key_id=identifier, raw=encode(facts_of(decode(raw))))
     return found
 
 
-def _facts(answer: Any) -> dict[str, Any]:
+def facts_of(answer: Any) -> dict[str, Any]:
+    """Give of the record of an answer what says nothing of what it said."""
     if not isinstance(answer, dict):
         return {}
     choices = answer.get("choices")

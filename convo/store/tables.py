@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import sqlalchemy as sa
 
 from convo.store.types import Id, Instant
@@ -17,6 +19,8 @@ metadata = sa.MetaData(naming_convention=NAMING)
 
 SHOWN, LEFT, KEPT = "shown", "left", "kept"
 """States of a branch: one of a conversation is shown and grows; others were left; of some only the rows are needed."""
+NOWHERE = UUID(int=0)
+"""The branch that a conversation shows which is being erased: there is none of this id."""
 
 
 def _owner() -> sa.Column[str]:
@@ -33,6 +37,7 @@ conversation = sa.Table(
     sa.Column("title", sa.Text),
     sa.Column("metadata", sa.Text, comment="canonical JSON"),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("hold", sa.Text, comment="why it must not be deleted; null: it may be"),
     sa.PrimaryKeyConstraint("owner", "id"),
     sa.Index("uq_convo_conversation_owner_key", "owner", "key", unique=True),
     sa.Index("ix_convo_conversation_owner_created_at_id", "owner", "created_at", "id"),

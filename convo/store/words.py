@@ -52,6 +52,29 @@ def check(connection: Connection) -> None:
         raise SearchUnavailable("the index is not there", "make it with store.reindex()")
 
 
+def is_usable(connection: Connection) -> bool:
+    """Say whether the index is there, and can be changed."""
+    try:
+        check(connection)
+    except SearchUnavailable:
+        return False
+    return True
+
+
+def can_rewrite(connection: Connection) -> bool:
+    """Say whether there is an index that has to be rewritten before nothing of what was deleted stands in it."""
+    return connection.dialect.name == "sqlite" and is_usable(connection)
+
+
+def is_out_of_reach(connection: Connection) -> bool:
+    """Say whether there is an index that this SQLite cannot change."""
+    return (
+        connection.dialect.name == "sqlite"
+        and not connection.exec_driver_sql(_has_fts5).scalar_one()
+        and bool(connection.exec_driver_sql(_is_there).scalar_one())
+    )
+
+
 def check_fts5(connection: Connection) -> None:
     """Raise `SearchUnavailable` where the SQLite has no FTS5."""
     if not connection.exec_driver_sql(_has_fts5).scalar_one():
@@ -157,6 +180,33 @@ def matching(connection: Connection, owner: str | None, terms: Sequence[Term], c
         query = f"words : ({wanted})" if owner is None else f'owner : "{_mark(owner)}" AND words : ({wanted})'
         rows = _match_sqlite.rows(connection, query=query, count=count)
     return [(int(number), float(rank)) for number, rank in rows]
+
+
+_count_sqlite = Statement(
+    "how many messages of an owner are in the index",
+    lambda: sa.text("SELECT count(*) FROM convo_words WHERE convo_words MATCH :query"),
+)
+
+
+def _count() -> Any:
+    from sqlalchemy.dialects import postgresql
+
+    wanted = sa.cast(sa.bindparam("query", type_=sa.Text), postgresql.TSQUERY)
+    vector = sa.type_coerce(_words.c.words, postgresql.TSVECTOR)
+    return sa.select(sa.func.count()).select_from(_words).where(vector.op("@@")(wanted))
+
+
+_count_postgresql = Statement("how many messages of an owner are in the index", _count)
+
+
+def count(connection: Connection, owner: str) -> int:
+    """Count the messages of an owner that are in the index; where there is none, there are none."""
+    mark = _mark(owner)
+    if connection.dialect.name == "postgresql":
+        return int(_count_postgresql.rows(connection, query=f"'{mark}'")[0][0])
+    if not is_usable(connection):
+        return 0
+    return int(_count_sqlite.rows(connection, query=f'owner : "{mark}"')[0][0])
 
 
 def _fts5(term: Term) -> str:

@@ -64,6 +64,7 @@ def test_every_command_says_what_it_does() -> None:
         "blobs",
         "demo",
         "doctor",
+        "erase",
         "list",
         "prune",
         "reprice",

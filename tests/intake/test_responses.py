@@ -27,7 +27,7 @@ from convo.origin import Origin
 from convo.reply import Reply, reply_of
 from convo.steps.speaking import _is_mute
 from convo.steps.streaming import events_of
-from convo.store.redaction import _facts
+from convo.store.redaction import facts_of
 from convo.usage import Usage
 from tests.intake.test_chat import ODD, completion, same
 from tests.support.responses import (
@@ -379,7 +379,7 @@ def test_a_recorded_response_replays_as_the_pieces_of_a_stream() -> None:
 
 
 def test_what_is_left_of_the_record_of_a_redacted_response_says_nothing() -> None:
-    facts = _facts(response(message("A secret."), function_call('{"a": "secret"}'), instructions="secret", x="secret"))
+    facts = facts_of(response(message("A secret."), function_call('{"a": "secret"}'), instructions="secret", x="secret"))
     assert "secret" not in json.dumps(facts)
     assert (facts["id"], facts["model"], facts["usage"], facts["status"]) == ("resp_1", FRAME["model"], USAGE, "completed")
     assert whole_answer(facts, {"role": "assistant", "content": "[redacted]"})["output"] == []

@@ -10,7 +10,7 @@ from convo.findings import Finding
 from convo.store import tables
 from convo.store.doctor.page import execute, paged, rows
 from convo.store.log import END
-from convo.store.tables import KEPT, LEFT, SHOWN
+from convo.store.tables import KEPT, LEFT, NOWHERE, SHOWN
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -43,6 +43,9 @@ def missing(connection: Connection, scope: Scope, after: After) -> Found:
 
 
 def _missing(owner: str, conversation: Any, branch: Any, others: int) -> Finding:
+    if branch == NOWHERE:
+        message = "the erasure of its owner was interrupted; go on with store.erase(owner), or convo erase"
+        return Finding("erasure_unfinished", "error", message, owner=owner, conversation=conversation)
     remedy = "a repair shows the one that it has" if others == 1 else "restore it from a backup, or delete the conversation"
     return Finding(
         "branch_missing", "error", f"the conversation shows a branch that is not there; {remedy}",
