@@ -142,7 +142,9 @@ def _lock(connection: Connection, schema: str | None) -> None:
     """
     if connection.dialect.name != "postgresql":
         return
-    there = {name: columns for (_, name), columns in sa.inspect(connection).get_multi_columns(schema=schema).items()}
+    names = [table.name for table in metadata.sorted_tables]
+    columns = sa.inspect(connection).get_multi_columns(schema=schema, filter_names=names)
+    there = {name: found for (_, name), found in columns.items()}
     known = [table for table in metadata.sorted_tables if table.name in there]
     altered = [table for table in known if set(table.columns.keys()) - {column["name"] for column in there[table.name]}]
     quoted = connection.dialect.identifier_preparer

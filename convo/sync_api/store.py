@@ -417,10 +417,14 @@ class Store:
         It holds what was there at one moment: all that was acknowledged before the call, and no half turn. It is copied under
         another name, looked through as `doctor` does (without `verify` not all of it), flushed to the disk and then renamed;
         where anything fails, nothing is at `path`. `progress` is called with how many pages are copied and how many there are.
-        It is not `prune`d, erased or upgraded with the store. Bytes in blob stores are not in it: copy those after it.
+        On an engine of yours that is not in WAL mode, writers wait. A backup is not pruned, erased or upgraded with the store.
+
+        Bytes in blob stores are not in it: copy those after it. A copy that is used beside the original needs blob stores of
+        its own, since each deletes the objects that it does not name.
 
         To restore, open it: `Store(f"sqlite:///{path}")`; or, while nothing runs, put it in place of the database, whose -wal
-        and -shm must be gone first. What came after the backup is unknown then: positions are given again, to other messages.
+        and -shm must be gone first. What came after the backup is unknown then, and its positions are given to other messages:
+        `expected_head` refuses a head that is not reached again yet, and cannot tell one that is.
 
         Raises `BackupUnsupported` on PostgreSQL, with the commands that do it there; `BackupFailed`, `StorageFull`;
         `CorruptStore` when the database is damaged; `HeldTransaction`, `InputError`.

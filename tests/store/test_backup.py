@@ -108,9 +108,10 @@ def test_what_others_write_meanwhile_is_not_in_it_and_they_do_not_wait(full: con
         assert store.get(key="before").head == 0
 
 
+@pytest.mark.parametrize("isolation", [{}, {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}])
 @pytest.mark.parametrize("journal", ["wal", "delete"])
-def test_a_callers_engine_is_copied(tmp_path: Path, journal: str) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'theirs.db'}")
+def test_a_callers_engine_is_copied(tmp_path: Path, journal: str, isolation: dict[str, Any]) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'theirs.db'}", **isolation)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"PRAGMA journal_mode={journal}")
         connection.exec_driver_sql("CREATE TABLE customer (name TEXT)")
@@ -118,6 +119,8 @@ def test_a_callers_engine_is_copied(tmp_path: Path, journal: str) -> None:
         store.upgrade()
         store.create(key="a").add("Hello?")
         done = store.backup(tmp_path / "copy.db")
+        with closing(engine.raw_connection()) as raw:
+            assert not raw.driver_connection.in_transaction  # type: ignore[union-attr]
         store.get(key="a").add("goes on")
     engine.dispose()
     with restored(done.path) as copy:

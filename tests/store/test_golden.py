@@ -16,6 +16,7 @@ from convo.testing import FakeAPI
 from tests.conversation.test_together import go_through_everything, sick
 from tests.store.golden.make import HEARS, TOOLS, VOICE, described
 from tests.store.test_migrations import described as shape_of
+from tests.store.test_migrations import run_at_once
 from tests.support import golden
 
 if TYPE_CHECKING:
@@ -106,3 +107,12 @@ def test_bytes_are_whole(old: Golden) -> None:
                         found.add(hashlib.sha256(chat.load(message.audio).data).hexdigest())
         assert found == held
         assert len(held) >= 3
+
+
+def test_upgraders_at_once_lose_nothing(tmp_path: Path, postgres_url: str) -> None:
+    with golden.in_postgresql("convo_0001", postgres_url) as server:
+        for old in (golden.in_sqlite("convo_0001", tmp_path), server):
+            run_at_once([(old.url, old.schema or "", how) for how in ("upgrade", "async upgrade", "upgrade")])
+            with old.store() as store:
+                assert store.upgrade() == schemas.REVISIONS[-1]
+                assert described(store) == old.told["owners"]
