@@ -55,13 +55,10 @@ MATRIX: dict[str, tuple[Modality, ...]] = {
     "chat, text model": (WRITTEN,),
     "chat, unknown model": (WRITTEN, *_HEARD),
     "responses": (WRITTEN,),
-    "transcription": (Modality((AUDIO,), (TEXT,)),),
-    "translation": (Modality((AUDIO,), (TEXT,)),),
-    "speech": (Modality((TEXT,), (AUDIO,)),),
 }
-"""What each API takes and gives; in Chat Completions it depends on the model. A reply is never audio alone: with it comes what
-was said (refused by the API's own words: "Supported values are: ['text'] and ['text', 'audio']"); and a model that speaks
-refuses text to text ("requires that either input content or output modality contain audio").
+"""What each API of turns takes and gives; in Chat Completions it depends on the model. A reply is never audio alone: with it
+comes what was said (refused by the API's own words: "Supported values are: ['text'] and ['text', 'audio']"); and a model that
+speaks refuses text to text ("requires that either input content or output modality contain audio").
 """
 
 

@@ -7,7 +7,6 @@ answers over stdout. Whatever it does, the caller gets an answer or an error, an
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -21,6 +20,7 @@ from typing import IO, Any, NoReturn, cast
 
 import attrs
 
+from convo.audio.extra import folder
 from convo.audio.levels import Levels
 from convo.errors import AudioTooLong, BadAudio, CodecFailed, MissingDependency, TooLarge
 
@@ -166,14 +166,11 @@ def _run(
 
 
 def places(purpose: str) -> list[str]:
-    """Give the folder of this package and the one that holds PyAV, which is not imported here."""
-    try:
-        found = importlib.util.find_spec("av")
-    except (ImportError, ValueError):
-        found = None
-    if found is None or found.origin is None:  # no package, or a folder of that name
+    """Give the folder of this package and the one that holds PyAV."""
+    libraries = folder()
+    if libraries is None:
         raise MissingDependency("av", "audio", purpose)
-    return [str(Path(__file__).parents[1]), str(Path(found.origin).parents[1])]
+    return [str(Path(__file__).parents[1]), libraries]
 
 
 def _started(purpose: str) -> subprocess.Popen[bytes]:

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
-from convo.audio import isolated
+from convo.audio import extra, isolated
 from convo.audio.codec import Form, Limits, convert, decoded
-from convo.errors import BadAudio, CodecFailed
+from convo.errors import BadAudio, CodecFailed, MissingDependency
 from tests.audio.builders import sample
 
 ROOT = Path(__file__).parents[2]
@@ -241,7 +242,7 @@ def test_it_works_where_ended_children_are_not_waited_for() -> None:
 def test_when_the_caller_is_killed_the_process_does_not_stay(tmp_path: Path) -> None:
     """The caller dies while the process still waits for its job."""
     code = f"""
-from convo.audio import isolated
+from convo.audio import extra, isolated
 def never(pipe, header, data):
     open({str(tmp_path / "pid")!r}, 'w').write(open(f'/proc/self/task/{{os.getpid()}}/children').read())
     os.kill(os.getpid(), 9)
@@ -258,7 +259,7 @@ decoded(data, 'webm')
 def test_when_the_caller_is_killed_at_work_the_process_does_not_stay(tmp_path: Path) -> None:
     """The caller dies when it has told the job, an hour of sound that is only measured."""
     code = f"""
-from convo.audio import isolated
+from convo.audio import extra, isolated
 def never(pipe, most):
     open({str(tmp_path / "pid")!r}, 'w').write(open(f'/proc/self/task/{{os.getpid()}}/children').read())
     os.kill(os.getpid(), 9)
@@ -280,3 +281,19 @@ def gone(pid: str) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+@pytest.mark.parametrize("found", [None, ModuleSpec("av", None), ValueError("av.__spec__ is None"), ImportError("av")], ids=str)
+def test_what_is_not_pyav_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
+    """No package, a folder of that name, and what the import system raises."""
+
+    def find(name: str) -> object:
+        assert name == "av"
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr("importlib.util.find_spec", find)
+    assert not extra.can_convert.__wrapped__()
+    with pytest.raises(MissingDependency, match=r"convo\[audio\]"):
+        isolated.places("decoding")
