@@ -13,6 +13,7 @@ from convo.errors import (
     ConvoError,
     CorruptStore,
     NotAConvoStore,
+    NotPermitted,
     PoolExhausted,
     ReadOnlyStore,
     StorageFull,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("convo.store")
 
+_POOLER = "behind a pooler make the engine with prepare_threshold=None, or with asyncpg without its statement caches"
 READ_ONLY = "25006"
 """SQLSTATE: the server, or the transaction, takes no writes."""
 _BY_CODE: dict[str, Callable[[], StoreError]] = {
@@ -45,12 +47,17 @@ _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "40P01": StoreBusy,
     "55P03": StoreBusy,
     "57014": lambda: StoreBusy("the database cancelled a statement that took too long"),
+    "53200": lambda: StoreBusy("the server is out of memory"),
+    "53400": lambda: StoreBusy("a limit of the server was reached"),
+    "26000": lambda: StoreFailed(f"26000: {_POOLER}"),
+    "42P05": lambda: StoreFailed(f"42P05: {_POOLER}"),
+    "42501": NotPermitted,
     "53300": lambda: StoreUnavailable("no"),
     "57P03": lambda: StoreUnavailable("no"),
     "XX001": CorruptStore,
     "XX002": CorruptStore,
 }
-_ENDED = ("57P01", "57P02")
+_ENDED = ("57P01", "57P02", "57P04", "57P05", "25P03")
 """The server ended the connection."""
 RETRYABLE = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "26000", "42P05", "SQLITE_BUSY"})
 """What a whole unit of work may be tried again after; 26000 and 42P05 are what poolers make of prepared statements."""
