@@ -15,6 +15,7 @@ HARNESSES: dict[str, tuple[str, int]] = {
     "owners": ("owners call everything with each other's ids, keys and titles: does anybody see what is not theirs?", 1_000_000),
     "cancels": ("Turns are cancelled at random awaits, over each async driver", 10_000),
     "failover": ("A primary is killed and its standby promoted under writing processes", 50),
+    "hot": ("Processes write to one conversation, against psycopg by hand; 64 writers append", 20_000),
     "pooler": ("Turns through PgBouncer in transaction mode", 320),
     "restarts": ("PostgreSQL crashes, restarts and loses its connections under writing processes", 200),
     "proxy": ("PostgreSQL's reply to a commit is lost, and connections break after every 7th byte of a turn", 10_000),

@@ -79,6 +79,7 @@
         ├── BackupFailed                   a backup's file that cannot be made
         ├── StorageFull                    no space left
         ├── ReadOnlyStore                  the database, or a folder, refuses writes
+        ├── NotPermitted (PermissionError)  the database does not let this role do that
         ├── SearchUnavailable              there is no full-text index to search
         ├── StoreBusy (TimeoutError)       a lock was not granted in time
         │   └── PoolExhausted              no connection was free in time
@@ -996,6 +997,16 @@ class ReadOnlyStore(StoreError):
         super().__init__(f"{place} is read-only; {remedy}")
 
 
+class NotPermitted(StoreError, PermissionError):
+    """The database does not let this role do that: a right that it lacks, or a policy of row-level security."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database does not let this role do that; grant it SELECT, INSERT, UPDATE and DELETE on the tables of convo, see "
+            "to policies of row-level security, and upgrade with a role that may create tables (store.doctor() says what is lacking)"
+        )
+
+
 class SearchUnavailable(StoreError):
     """There is no full-text index to search. Everything else works."""
 
@@ -1016,7 +1027,9 @@ class PoolExhausted(StoreBusy):
     """No connection of the pool was free in time."""
 
     def __init__(self) -> None:
-        super().__init__("no database connection was free in time (the engine's pool_size and pool_timeout)")
+        super().__init__(
+            "no database connection was free in time; pass Store() an engine with a larger pool_size, or a longer pool_timeout"
+        )
 
 
 class StoreUnavailable(StoreError, ConnectionError):

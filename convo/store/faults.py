@@ -14,6 +14,7 @@ from convo.errors import (
     ConvoError,
     CorruptStore,
     NotAConvoStore,
+    NotPermitted,
     PoolExhausted,
     ReadOnlyStore,
     StorageFull,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("convo.store")
 
+_POOLER = "behind a pooler make the engine with prepare_threshold=None, or with asyncpg without its statement caches"
 READ_ONLY = "25006"
 """SQLSTATE: the server, or the transaction, takes no writes."""
 _BY_CODE: dict[str, Callable[[], StoreError]] = {
@@ -50,12 +52,17 @@ _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "40P01": StoreBusy,
     "55P03": StoreBusy,
     "57014": lambda: StoreBusy("the database cancelled a statement that took too long"),
+    "53200": lambda: StoreBusy("the server is out of memory"),
+    "53400": lambda: StoreBusy("a limit of the server was reached"),
+    "26000": lambda: StoreFailed(f"26000: {_POOLER}"),
+    "42P05": lambda: StoreFailed(f"42P05: {_POOLER}"),
+    "42501": NotPermitted,
     "53300": lambda: StoreUnavailable("no"),
     "57P03": lambda: StoreUnavailable("no"),
     "XX001": CorruptStore,
     "XX002": CorruptStore,
 }
-_ENDED = ("57P01", "57P02")
+_ENDED = ("57P01", "57P02", "57P04", "57P05", "25P03")
 """The server ended the connection."""
 RETRYABLE = frozenset(
     {
