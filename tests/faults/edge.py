@@ -30,9 +30,9 @@ def opened(url: str, driver: str, **options: Any) -> Iterator[tuple[Any, Any]]:
             yield store, Echo()
         return
     loop = asyncio.new_event_loop()
-    asynchronous = convo.AsyncStore(url, **options)
+    store = convo.AsyncStore(url, **options)
     try:
-        yield Blocking(asynchronous, loop), AsyncEcho()
+        yield Blocking(store, loop), AsyncEcho()
     finally:
-        loop.run_until_complete(asynchronous.close())
+        loop.run_until_complete(store.close())
         loop.close()

@@ -1,0 +1,211 @@
+"""Power cuts, replayed: what a writer wrote to its SQLite file is recorded, and every cut of it is a disk that is opened and read.
+
+The writer runs with `recorder.c` before its C library. At a cut, what was synced is on the disk; of what was written since, each
+sector may be there or not: all of it, none, or any, in any order. (`-shm` is not kept: SQLite makes it anew.) A turn is
+acknowledged at the moment in which the writer was told so; from then on it must be on every disk.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+import convo
+from tests.faults.checker import Acknowledged, check, entries
+from tests.faults.echo import MODEL, Echo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(__file__).with_name("recorder.c")
+SECTOR = 512
+"""Bytes that a disk writes whole or not at all."""
+TURNS = 40
+"""Turns of one recording: some hundred writes, and checkpoints among them."""
+_HEAD = struct.Struct("<cqqq")
+
+
+def compiler() -> str | None:
+    """Give the C compiler, None where there is none."""
+    return shutil.which("cc") or shutil.which("gcc")
+
+
+def run(times: int) -> str:
+    """Read so many disks as power cuts may leave them. Raises `AssertionError` when an acknowledged turn is lost."""
+    if compiler() is None or not sys.platform.startswith("linux"):
+        return "skipped: it needs Linux and a C compiler"
+    with tempfile.TemporaryDirectory(prefix="convo-power-") as folder:
+        found = cuts(Path(folder), times, "full")
+        relaxed = cuts(Path(folder), times // 20, "relaxed")
+    assert not found.lost, found.problems[:5]
+    assert not found.problems, found.problems[:5]
+    assert not [problem for problem in relaxed.problems if not problem.startswith("lost")], relaxed.problems[:5]
+    return (
+        f"{found.images:,} disks of a store with its default: 0 of {found.due:,} acknowledged turns lost, 0 half, 0 damaged; "
+        f'of {relaxed.images:,} with durability="relaxed" {relaxed.lost:,} had lost their newest turns (up to {relaxed.most}), 0 damaged'
+    )
+
+
+@attrs.define
+class Found:
+    """What was found: disks that were read, acknowledged turns that were due on them, disks that lacked some."""
+
+    images: int = 0
+    due: int = 0
+    lost: int = 0
+    most: int = 0
+    problems: list[str] = attrs.field(factory=list)
+
+
+# --- recording -------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class _Record:
+    kind: str
+    path: str
+    offset: int
+    data: bytes
+
+
+def cuts(folder: Path, images: int, durability: str, *, turns: int = TURNS) -> Found:
+    """Record a writer and read disks that cuts may leave."""
+    place = Path(tempfile.mkdtemp(dir=folder))
+    records = list(_recorded(place, durability, turns))
+    chance, found = random.Random(images), Found()  # noqa: S311 - moments and sectors
+    made = next(number for number, record in enumerate(records) if record.path.endswith("-diary"))
+    for number in range(images):
+        at = made + number % (len(records) - made) + 1
+        _cut(records[:at], place / "image", chance, found)
+    return found
+
+
+def _recorded(place: Path, durability: str, turns: int) -> Iterator[_Record]:
+    library, log = place / "recorder.so", place / "log"
+    subprocess.run([compiler() or "cc", "-O1", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
+    environment = {**os.environ, "LD_PRELOAD": str(library), "RECORDER_PREFIX": str(place / "disk"), "RECORDER_LOG": str(log)}
+    (place / "disk").mkdir()
+    command = [sys.executable, "-m", "tests.faults.power", str(place / "disk"), durability, str(turns)]
+    subprocess.run(command, cwd=Path(__file__).parents[2], env=environment, check=True)
+    whole, at = log.read_bytes(), 0
+    while at < len(whole):
+        kind, name, offset, length = _HEAD.unpack_from(whole, at)
+        at += _HEAD.size
+        path, at = whole[at : at + name].decode(), at + name
+        size = length if kind == b"w" else 0
+        yield _Record(kind.decode(), Path(path).name, offset, whole[at : at + size])
+        at += size
+
+
+# --- a disk after a cut ----------------------------------------------------------------------------
+
+
+def _cut(records: list[_Record], image: Path, chance: random.Random, found: Found) -> None:
+    """Make a disk as a cut after these records may leave it, and read it."""
+    disk, diary = _disk(records, chance)
+    shutil.rmtree(image, ignore_errors=True)
+    image.mkdir()
+    for name, data in disk.items():
+        (image / name).write_bytes(data)
+    told = [Acknowledged(f"key-{n}", f"question {n}", f"answer to question {n}", 2 * n) for n in range(1, diary.count(b"\n") + 1)]
+    found.images += 1
+    found.due += len(told)
+    try:
+        problems = list(_read(image / "chat.db", told))
+    except (convo.ConvoError, sqlite3.Error) as error:
+        problems = [f"damaged: {error!r}"]
+    lost = sum(problem.startswith("lost") for problem in problems)
+    found.lost += bool(lost)
+    found.most = max(found.most, lost)
+    found.problems += problems
+
+
+def _disk(records: list[_Record], chance: random.Random) -> tuple[dict[str, bytearray], bytes]:
+    """Give the files of a disk after a cut: what was synced, and some of what was not. The diary is no part of the disk."""
+    files: dict[str, bytearray] = {}
+    waiting: dict[str, list[_Record]] = {}
+    diary = b""
+    for record in records:
+        if record.path.endswith("-diary"):
+            diary += record.data
+        elif record.path == "chat.db" or record.path.endswith("-wal"):
+            files.setdefault(record.path, bytearray())
+            if record.kind == "s":
+                for one in waiting.pop(record.path, []):
+                    _apply(files[record.path], one)
+            elif record.kind == "u":
+                files.pop(record.path), waiting.pop(record.path, None)
+            elif record.kind in "wt":
+                waiting.setdefault(record.path, []).append(record)
+    how = chance.choice(("all", "none", "some", "some", "sectors", "sectors"))
+    for name, ones in waiting.items():
+        chance.shuffle(ones) if how == "sectors" else None
+        for one in ones:
+            _perhaps(files[name], one, how, chance)
+    return files, diary
+
+
+def _perhaps(file: bytearray, record: _Record, how: str, chance: random.Random) -> None:
+    """Apply a write that was not synced: all, none, some writes, or some sectors of writes."""
+    if how == "none" or (how == "some" and chance.random() < 0.5):  # noqa: PLR2004 - a coin
+        return
+    if how != "sectors" or record.kind == "t":
+        _apply(file, record)
+        return
+    for start in range(0, len(record.data), SECTOR):
+        if chance.random() < 0.5:  # noqa: PLR2004 - a coin
+            _apply(file, attrs.evolve(record, offset=record.offset + start, data=record.data[start : start + SECTOR]))
+
+
+def _apply(file: bytearray, record: _Record) -> None:
+    if record.kind == "t":
+        del file[record.offset :]
+        file.extend(bytes(record.offset - len(file)))
+        return
+    end = record.offset + len(record.data)
+    if end > len(file):
+        file.extend(bytes(end - len(file)))
+    file[record.offset : end] = record.data
+
+
+def _read(path: Path, told: list[Acknowledged]) -> Iterator[str]:
+    with convo.Store.existing(f"sqlite:///{path}") as store:
+        found = store.conversations()
+        log = entries(found[0].history()) if found else []
+        replies = {f"question {n}": f"answer to question {n}" for n in range(1, 2 * TURNS)}
+        yield from check(log, told, replies=replies).problems
+    connection = sqlite3.connect(path)
+    told_by = connection.execute("PRAGMA integrity_check").fetchall()
+    connection.close()
+    if told_by != [("ok",)]:
+        yield f"damaged: {told_by}"
+
+
+# --- the writer ------------------------------------------------------------------------------------
+
+
+def _write(folder: Path, durability: str, turns: int) -> None:
+    """Do turns in a store whose log is checkpointed often, and write down what was acknowledged."""
+    diary = os.open(folder / "chat-diary", os.O_WRONLY | os.O_CREAT, 0o600)
+    with convo.Store(f"sqlite:///{folder}/chat.db", durability=durability) as store:  # type: ignore[arg-type]
+        store.upgrade()
+        store._driver.runner.run(lambda connection: connection.exec_driver_sql("PRAGMA wal_autocheckpoint=50"))
+        chat = store.create()
+        os.write(diary, b"")
+        for number in range(1, turns + 1):
+            chat.send(Echo(), f"question {number}", model=MODEL, key=f"key-{number}")
+            os.write(diary, b"%d\n" % number)
+
+
+if __name__ == "__main__":
+    _write(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
