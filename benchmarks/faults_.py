@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import importlib
 
-HARNESSES: dict[str, tuple[str, int]] = {}
+HARNESSES: dict[str, tuple[str, int]] = {
+    "erasing": ("erasures of an owner that are killed at any moment while others write", 500),
+}
 """What each harness does, and how often when nobody says."""
 
 
