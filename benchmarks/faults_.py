@@ -19,6 +19,7 @@ HARNESSES: dict[str, tuple[str, int]] = {
     "pooler": ("Turns through PgBouncer in transaction mode", 320),
     "restarts": ("PostgreSQL crashes, restarts and loses its connections under writing processes", 200),
     "proxy": ("PostgreSQL's reply to a commit is lost, and connections break after every 7th byte of a turn", 10_000),
+    "erasing": ("erasures of an owner that are killed at any moment while others write", 500),
 }
 """What each harness does, and how often when nobody says."""
 

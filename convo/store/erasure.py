@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from convo.errors import ConversationNotFound, OnHold
+from convo.errors import ConflictError, ConversationNotFound, OnHold
 from convo.store import branches, holds, tables, words
 from convo.store.statements import Statement
 from convo.store.tables import NOWHERE
@@ -100,7 +100,7 @@ def hide(connection: Connection, owner: str) -> int:
 
 
 def _hide_one(connection: Connection, owner: str, id_: UUID) -> None:
-    with suppress(ConversationNotFound):  # it is damaged, and shows no branch
+    with suppress(ConversationNotFound, ConflictError):  # it is damaged, and shows no branch that could grow
         branches.lock(connection, owner, id_)
     _leave(connection, key_owner=owner, key_id=id_)
     if _hide.one(connection, key_owner=owner, key_id=id_, nowhere=NOWHERE) is None:
@@ -189,7 +189,7 @@ def _delete(connection: Connection, owner: str, table: sa.Table, rows: Sequence[
 
 # --- keys ------------------------------------------------------------------------------------------
 
-KEYS = ("convo_key",)
+KEYS = ("convo_owner_key",)
 """Tables of the keys that an owner's data are encrypted with."""
 
 
