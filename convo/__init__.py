@@ -49,6 +49,7 @@ from convo.errors import (
     InvalidText,
     KeyMismatch,
     KeyTaken,
+    KeyUnavailable,
     ListenerClosed,
     MessageNotFound,
     MissingDependency,
@@ -71,6 +72,7 @@ from convo.errors import (
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
+    SealBroken,
     SearchUnavailable,
     SilentAudio,
     SpendingUnknown,
@@ -154,6 +156,7 @@ __all__ = [
     "CallClosed",
     "Catalogue",
     "ChatFold",
+    "Cipher",
     "ClippedAudio",
     "CodecFailed",
     "ConflictError",
@@ -186,6 +189,7 @@ __all__ = [
     "InvalidText",
     "KeyMismatch",
     "KeyTaken",
+    "KeyUnavailable",
     "Levels",
     "Listener",
     "ListenerClosed",
@@ -230,6 +234,7 @@ __all__ = [
     "SchemaMissing",
     "SchemaTooNew",
     "SchemaTooOld",
+    "SealBroken",
     "SearchUnavailable",
     "Seeds",
     "SilentAudio",
@@ -284,6 +289,7 @@ _LATER = {
     "AsyncStream": "async_api",
     "Budget": "budget",
     "BudgetWarning": "budget",
+    "Cipher": "cipher",
     "Absent": "filters",
     "Between": "filters",
     "OneOf": "filters",
@@ -319,6 +325,7 @@ if typing.TYPE_CHECKING:
     from convo.intake.response_stream import ResponseFold
     from convo.presets import Preset
     from convo.report import Report, ReportRow
+    from convo.sealing.cipher import Cipher
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
@@ -335,6 +342,8 @@ else:
                 from convo.async_api import listening as home
             case "budget":
                 from convo import budget as home
+            case "cipher":
+                from convo.sealing import cipher as home
             case "filters":
                 from convo import filters as home
             case "findings":

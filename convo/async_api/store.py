@@ -10,7 +10,7 @@ from convo.async_api.conversation import AsyncConversation
 from convo.async_api.driver import AsyncDriver
 from convo.blobs.places import Places
 from convo.checks import check_type
-from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, place_of, system_clock, watch_for
+from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, keyring_for, place_of, system_clock, watch_for
 from convo.keeping import check_keep
 from convo.models import Catalogue
 from convo.policy import budgets_of
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from convo.presets import Preset
     from convo.report import By, Report
     from convo.repriced import Repriced
+    from convo.sealing.cipher import Cipher
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
     from convo.store.engine import Durability
@@ -57,6 +58,9 @@ class AsyncStore:
     and not the audio of replies (the reply that `send` gives has its bytes all the same); "none", recordings only until a
     reply is recorded whose request held them, in each conversation that shows them; a timedelta, all of it until `prune()`
     finds it older. Of audio that was let go its transcript stays, and is sent for it.
+    `cipher` encrypts what is said, heard and noted, and all bytes, before it reaches the database or a blob store: see `Cipher`
+    and `convo.sealing`, which says what stays in the clear. It needs the extra `crypto`. What was written without it is read as it
+    is, and no text is searched: `search`, and filters of `conversations()` by title or metadata, raise `SearchUnavailable`.
     `telemetry` says whether spans and metrics are made of its work: True, with OpenTelemetry's providers as the application has
     set them, or a `Telemetry` of yours; see `convo.telemetry`. It needs the extra `telemetry`, and raises nothing later.
     A store belongs to the event loop that first used it.
@@ -77,6 +81,7 @@ class AsyncStore:
         blobs: BlobStore | Sequence[BlobStore] | None = None,
         keep_audio: Keep = "all",
         telemetry: Telemetry | bool = False,
+        cipher: Cipher | None = None,
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
         tools = Tools(
@@ -89,9 +94,10 @@ class AsyncStore:
             blobs=Places.of(blobs),
             keep=check_keep(keep_audio),
             watch=watch_for(telemetry),
+            keys=keyring_for(cipher, clock),
         )
         self._schema = schema
-        self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability), tools)
+        self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability, keyring=tools.keys), tools)
         self._owner: str | None = check_owner(owner)
 
     def _like(self, driver: AsyncDriver, owner: str | None) -> Self:
@@ -414,8 +420,8 @@ class AsyncStore:
 
     def within(self, connection: AsyncConnection) -> Self:
         """Give the store inside your own transaction: you commit or roll back. Calls of a model are refused there."""
-        tools = attrs.evolve(self._driver.tools, held=True)
-        runner = engines.AsyncWithin(connection, schema=self._schema)
+        tools = attrs.evolve(self._driver.tools, held=True, keys=self._driver.tools.keys.held())
+        runner = engines.AsyncWithin(connection, schema=self._schema, keyring=tools.keys)
         return self._like(AsyncDriver(runner, tools, checked=self._driver.checked), self._owner)
 
     def _conversation(self, found: Found) -> AsyncConversation:

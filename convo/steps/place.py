@@ -8,6 +8,7 @@ import attrs
 
 from convo.blobs.places import Places
 from convo.errors import HeldTransaction, ReadOnlyView
+from convo.sealing.keyring import PLAIN
 from convo.times import from_micros, to_micros
 from convo.tokens import rough_tokens
 from convo.watching import Watch
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from convo.budget import Budget
     from convo.keeping import Keep
     from convo.models import Catalogue
+    from convo.sealing.keyring import Plain
     from convo.store.conversations import Found
     from convo.tokens import Counter
 
@@ -30,7 +32,7 @@ class Tools:
 
     `held` says that the caller's transaction is around every step, `writable` that steps may write. `warn` is told of a
     matter, and what to say of it; it says that once. `budgets` bind every call of a model. `blobs` are
-    the blob stores, `keep` says which audio is kept. `watch` is told what begins and ends.
+    the blob stores, `keep` says which audio is kept. `watch` is told what begins and ends. `keys` seal and open values.
     """
 
     clock: Callable[[], datetime]
@@ -44,6 +46,7 @@ class Tools:
     blobs: Places = attrs.field(factory=Places)
     keep: Keep = "all"
     watch: Watch = attrs.field(factory=Watch)
+    keys: Plain = PLAIN
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""
