@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from convo.sealing.cipher import Cipher
 
 
+OBJECT = "object"
+"""What objects of blob stores are called where rows have a table and a column."""
+
+
 class KeysWanted(Exception):  # noqa: N818 - no error: it asks for something, and is always answered
     """A value needs a data key that is not at hand: `number` of `owner`, None for one to seal with."""
 
@@ -83,6 +87,20 @@ class Plain:
             "what is stored is encrypted, and this store was given no cipher", "pass cipher= as the store that wrote it has",
             owner=owner,
         )  # fmt: skip
+
+    def seal_object(self, owner: str, digest: str, data: bytes) -> bytes:
+        """Give the content of an object of a blob store that holds bytes of this digest. Raises `KeysWanted`."""
+        del owner, digest
+        return data
+
+    def open_object(self, owner: str, digest: str, size: int, data: bytes) -> bytes:
+        """Give the bytes that an object holds, `size` of them; what is neither them nor sealed is given as it is.
+
+        Raises `KeysWanted`, `KeyUnavailable` and `SealBroken`.
+        """
+        if len(data) != size + form.OVERHEAD or not form.is_sealed_bytes(data):
+            return data
+        return self.open_bytes(OBJECT, owner, (digest,), data)
 
     def digests(self, owner: str, digest: bytes) -> tuple[bytes, ...]:
         """Give what may be stored for the SHA-256 of a text; the first is what is written."""
@@ -181,6 +199,10 @@ class Keyring(Plain):
         beside = form.references_of(value) if column == "convo_exchange.raw" else ""
         bound = associated(column, owner, keys, beside)
         return form.text_of(self._sealed(owner, value.encode("utf-8", "surrogatepass"), bound, beside))
+
+    def seal_object(self, owner: str, digest: str, data: bytes) -> bytes:
+        """Give the content of an object of a blob store that holds bytes of this digest. Raises `KeysWanted`."""
+        return self.seal_bytes(OBJECT, owner, (digest,), data)
 
     def seal_bytes(self, column: str, owner: str, keys: tuple[object, ...], value: bytes) -> bytes:
         """Give what is stored for bytes. Raises `KeysWanted`."""

@@ -89,6 +89,10 @@ class Place:
         """Whose conversation it is."""
         return self.found.owner
 
+    def head_of(self, branch: UUID) -> int | None:
+        """Give how far a branch is known to be, None where nothing is known of it."""
+        return self.head if branch == self.found.branch else None
+
     def moved(self, head: int, branch: UUID | None = None) -> None:
         """Note that the log has grown, unless it was on another branch than the one that is shown."""
         if branch is None or branch == self.found.branch:

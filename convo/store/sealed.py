@@ -57,9 +57,11 @@ class Write(NamedTuple):
 
 def writes_of(statement: Any, names: Collection[str]) -> tuple[Write, ...]:
     """Give the parameters of an INSERT or UPDATE that are sealed."""
-    if not isinstance(statement, sa.Insert | sa.Update):
-        return ()
-    table = str(statement.table.name)  # type: ignore[attr-defined, unused-ignore]
+    return writes_to(statement.table.name, names) if isinstance(statement, sa.Insert | sa.Update) else ()
+
+
+def writes_to(table: str, names: Collection[str]) -> tuple[Write, ...]:
+    """Give the columns of a table that are sealed, of those of these names."""
     columns = {**SEALED.get(table, {}), **dict.fromkeys(DERIVED.get(table, {}), ())}
     return tuple(Write(name, table, keys) for name, keys in columns.items() if name in names)
 
@@ -73,12 +75,14 @@ def seal_values(keyring: Plain, writes: Sequence[Write], values: dict[str, Any])
             values[write.name] = _sealed(keyring, write.table, write.name, write.keys, where)
 
 
-def seal_row(connection: Connection, table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a row as it is stored, its columns by their names. Raises `KeysWanted`."""
-    keyring = keyring_of(connection)
-    values = dict(row)
-    seal_values(keyring, writes_of(sa.insert(table), row), values)
-    return values
+def seal_row(connection: Connection, table: sa.Table, row: Mapping[str, Any], **where: Any) -> dict[str, Any]:
+    """Give a row as it is stored, its columns by their names; `where` has columns that bind and are none of it.
+
+    Raises `KeysWanted`.
+    """
+    values = {**row, **where}
+    seal_values(keyring_of(connection), writes_to(table.name, row), values)
+    return {name: values[name] for name in row}
 
 
 def _sealed(keyring: Plain, table: str, name: str, keys: tuple[str, ...], values: Mapping[str, Any]) -> Any:
