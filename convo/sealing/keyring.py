@@ -107,6 +107,16 @@ class Plain:
         del owner
         return (digest,)
 
+    def cannot_open(self, owner: str, value: str | bytes) -> bool:
+        """Say whether a value is sealed and its key was found to be missing; without a cipher every sealed one is so."""
+        del owner
+        return form.is_sealed_text(value) if isinstance(value, str) else form.is_sealed_bytes(value)
+
+    def lost_count(self, *, anew: bool = False) -> int:
+        """Give how many keys could not be had, since it was last counted `anew`."""
+        del anew
+        return 0
+
     def held(self) -> Plain:
         """Give what seals inside a transaction of the caller's."""
         return self
@@ -148,6 +158,12 @@ class Keyring(Plain):
         return f"<Keyring of {self.cipher!r}>"
 
     # --- which keys there are ----------------------------------------------------------------------
+
+    def lost_count(self, *, anew: bool = False) -> int:
+        """Give how many keys could not be had, since it was last counted `anew`."""
+        if anew:
+            self.lost.clear()
+        return len(self.lost)
 
     def held(self) -> Keyring:
         """Give what seals inside a transaction of the caller's: keys that are learned there may be rolled back with it."""
@@ -207,6 +223,16 @@ class Keyring(Plain):
     def seal_bytes(self, column: str, owner: str, keys: tuple[object, ...], value: bytes) -> bytes:
         """Give what is stored for bytes. Raises `KeysWanted`."""
         return form.bytes_of(self._sealed(owner, value, associated(column, owner, keys)))
+
+    def cannot_open(self, owner: str, value: str | bytes) -> bool:
+        """Say whether a value is sealed by a key that could not be had."""
+        if not super().cannot_open(owner, value):
+            return False
+        try:
+            number = (form.box_of(value) if isinstance(value, str) else form.bytes_box(value)).number
+        except ValueError:
+            return False
+        return (owner, None) in self.lost or (owner, number) in self.lost
 
     def _sealed(self, owner: str, value: bytes, bound: bytes, beside: str = "") -> Box:
         known = self._sealing(owner)

@@ -6,9 +6,7 @@ import inspect
 import secrets
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from convo.errors import ConvoError, InputError, KeyUnavailable
+from convo.errors import ConvoError, HeldTransaction, InputError, KeyUnavailable
 from convo.sealing.cipher import SIZE
 from convo.sealing.keyring import Keyring
 from convo.steps.effects import call, read, write
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 
-MOST_NUMBERS = 1 << 31
 LOST = "its data key is not there any more, so that nothing can open this: it was destroyed, or is of another database"
 
 
@@ -82,3 +79,66 @@ def _asked(function: Callable[..., Any], value: bytes, owner: str, what: str) ->
     if not isinstance(found, bytes | bytearray | memoryview):
         raise KeyUnavailable(f"{what}() gave a {type(found).__name__} and not bytes", f"look at {what}", owner=owner)
     return bytes(found)
+
+
+# --- rotation --------------------------------------------------------------------------------------
+
+
+def rotated(tools: Tools, owner: str | None, *, all_owners: bool, data_keys: bool) -> Steps[int]:
+    """Wrap data keys anew; see `Store.rotate_keys`."""
+    keyring = keyring_to_write(tools, owner, "rotate_keys()")
+    whose = None if all_owners else owner
+    count = yield from _wrapped_anew(keyring, whose)
+    if data_keys:
+        count += yield from _made_anew(keyring, whose)
+    return count
+
+
+def keyring_to_write(tools: Tools, owner: str | None, call_: str) -> Keyring:
+    """Give what seals. Raises `InputError` without a cipher, `ReadOnlyView`, and `HeldTransaction`."""
+    tools.check_writable()
+    if tools.held:
+        raise HeldTransaction(call_, "keys are fetched")
+    if not isinstance(tools.keys, Keyring) or owner is None:
+        reason = f"{call_} needs a store with a cipher; pass cipher="
+        raise InputError(reason)
+    return tools.keys
+
+
+def sealed(tools: Tools, owner: str | None) -> Steps[int]:
+    """Seal what was written before there was a cipher; see `Store.seal`."""
+    keyring_to_write(tools, owner, "seal()")
+    from convo.store import resealing, search
+
+    count = 0
+    for table in resealing.TABLES:
+        while written := (yield from write(resealing.seal, owner or "", table)):
+            count += written
+    yield from write(search.forget, owner)
+    return count
+
+
+def _wrapped_anew(keyring: Keyring, owner: str | None) -> Steps[int]:
+    count, after = 0, None
+    while page := (yield from read(keys.stale, owner, keyring.cipher.name, after)):
+        for one in page:
+            key = yield from _unwrapped(keyring, one)
+            wrapped, name = yield from _wrapped(keyring, one.owner, key)
+            count += yield from write(keys.rewrap, one, wrapped, name)
+            after = one.owner, one.number
+        if owner is not None:
+            break
+    return count
+
+
+def _made_anew(keyring: Keyring, owner: str | None) -> Steps[int]:
+    count, after = 0, None
+    while page := ([owner] if owner is not None else (yield from read(keys.owners, after))):
+        for one in page:
+            known = yield from read(keys.of_owner, one)
+            yield from _made(keyring, one, max((key.number for key in known), default=0) + 1)
+            keyring.forget(one)
+            count, after = count + 1, one
+        if owner is not None:
+            break
+    return count

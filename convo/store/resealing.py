@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.canonical import digest
-from convo.store import blobs, tables
+from convo.sealing.form import MAGIC
+from convo.sealing.form import SEALED as SEALED_TEXT
+from convo.store import blobs, keys, tables
 from convo.store.sealed import SEALED
 from convo.store.statements import Statement
 
@@ -86,6 +88,39 @@ def _parameters(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
     if table is tables.message:
         values |= {"hash": digest(row["body"]), "text": ""}
     return values
+
+
+TABLES = tuple(tables.metadata.tables[name] for name in SEALED)
+"""The tables that hold content."""
+
+
+@cache
+def _plain(table: sa.Table) -> Statement:
+    """Rows of an owner of which anything is not sealed, locked."""
+    sealed = [table.c[name] for name in SEALED[table.name]]
+    columns = list(dict.fromkeys((table.c.owner, *_columns(table))))
+    size = 8 if table is tables.blob_chunk else BATCH
+
+    def build() -> sa.Select[Any]:
+        found = sa.select(*columns).where(table.c.owner == sa.bindparam("owner"), sa.or_(*map(_is_plain, sealed)))
+        return found.order_by(*_keys(table)).limit(sa.literal_column(str(size))).with_for_update()
+
+    return Statement(f"what is not sealed yet: {table.name}", build)
+
+
+def _is_plain(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    mark: Any = MAGIC + b"\1" if isinstance(column.type, sa.LargeBinary) else SEALED_TEXT
+    begins = sa.func.substr(column, 1, len(mark)) == sa.literal(mark, column.type)
+    return column.is_not(None) & ~begins
+
+
+def seal(connection: Connection, owner: str, table: sa.Table) -> int:
+    """Seal a batch of the rows of an owner of which anything is not sealed; give how many there were."""
+    keys.hold(connection, owner)
+    names = [column.name for column in dict.fromkeys((table.c.owner, *_columns(table)))]
+    rows = [dict(zip(names, row, strict=True)) for row in _plain(table).rows(connection, owner=owner)]
+    _update(table).many(connection, [_parameters(table, row) for row in rows])
+    return len(rows)
 
 
 def bytes_copied(connection: Connection, owner: str, new_owner: str, digest_: str) -> None:

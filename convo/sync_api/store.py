@@ -401,6 +401,31 @@ class Store:
 
         return self._driver.do(relocating_steps.totals(self._owner))
 
+    def rotate_keys(self, *, all_owners: bool = False, data_keys: bool = False) -> int:
+        """Wrap the owner's data keys anew by the key that wraps now, those of all owners where it is wished.
+
+        No data is written again. Gives how many keys were written. Each is a short transaction, others may work meanwhile, and
+        a call that was interrupted goes on where it is made again. With `data_keys` each owner gets a new data key, too, with
+        which this store object seals what it writes from then on, and others once they are opened: what is there stays sealed
+        by the older ones. Raises `KeyUnavailable`, `InputError` without `cipher=`, `ReadOnlyView`, `HeldTransaction`.
+        """
+        from convo.steps import keys as key_steps
+
+        steps = key_steps.rotated(self._driver.tools, self._owner, all_owners=all_owners, data_keys=data_keys)
+        return self._driver.do(steps)
+
+    def seal(self) -> int:
+        """Encrypt what was written of the owner before there was a cipher, in short transactions, and drop the index of its words.
+
+        Gives how many rows were written; a call that was interrupted goes on where it is made again. Objects of blob stores stay
+        as they are until `move_blobs` moves them. Backups, and what the database has not written over yet, hold what was there.
+        Raises `KeyUnavailable`, `InputError` without `cipher=`, `ReadOnlyView`, `HeldTransaction`.
+        """
+        from convo.steps import keys as key_steps
+
+        steps = key_steps.sealed(self._driver.tools, self._owner)
+        return self._driver.do(steps)
+
     def owners(self) -> list[str]:
         """List the owners who have a conversation or bytes: `store.everyone().owners()`. One owner's store sees that one."""
         from convo.steps import relocating as relocating_steps
