@@ -108,9 +108,10 @@ class Read(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """A statement as it is run, how many columns it has of its own, and which of them are to be opened."""
+    """A statement as it is run, its columns, how many of them are its own, and which of those are to be opened."""
 
     statement: Any
+    columns: tuple[Any, ...]
     width: int
     reads: tuple[Read, ...]
 
@@ -120,7 +121,9 @@ def opening(statement: Any, keyring: Plain) -> Opening:
     exported = tuple(getattr(statement, "exported_columns", ()))
     found = [(index, *source) for index, column in enumerate(exported) if (source := _source(column)) is not None]
     if not found or not keyring.seals:
-        return Opening(statement, len(exported), tuple(Read(index, name) for index, name, _ in found))
+        return Opening(statement, exported, len(exported), tuple(Read(index, name) for index, name, _ in found))
+    if isinstance(statement, sa.CompoundSelect):
+        return _opening_of_all(statement, keyring)
     more: dict[str, Any] = {}
     reads = []
     for index, name, columns in found:
@@ -128,7 +131,19 @@ def opening(statement: Any, keyring: Plain) -> Opening:
         reads.append(Read(index, name, tuple(bound)))
     added = [column.label(f"bound_{at}") for at, column in more.values()]
     whole = statement.add_columns(*added) if isinstance(statement, sa.Select) else statement.returning(*added)
-    return Opening(whole, len(exported), tuple(reads))
+    return Opening(whole, (*exported, *added), len(exported), tuple(reads))
+
+
+def _opening_of_all(statement: sa.CompoundSelect[Any], keyring: Plain) -> Opening:
+    """Give a UNION ALL of selects with the columns that bind what each selects: from tables, or all of a subquery."""
+    parts = []
+    for part in statement.selects:
+        (source, *_) = part.get_final_froms()  # type: ignore[union-attr]
+        nested = source.element if isinstance(source, sa.Subquery) else part
+        how = opening(nested, keyring)
+        parts.append(how._replace(statement=sa.select(*how.statement.subquery().c)) if nested is not part else how)
+    whole = sa.union_all(*(how.statement for how in parts))
+    return parts[0]._replace(statement=whole)
 
 
 def _source(column: Any) -> tuple[str, list[Any]] | None:

@@ -114,15 +114,14 @@ def _compile(statement: Any, dialect: Dialect, schema: str | None, keyring: Plai
         names=names or (),
         constants={name: bind.value for name, bind in binds.items() if not bind.required},
         conversions=[(name, process) for name, process in processors if process is not None],
-        results=_result_processors(statement, dialect),
+        results=_result_processors(how.columns, dialect),
         writes=writes_of(statement, names or binds),
         how=how,
     )
 
 
-def _result_processors(statement: Any, dialect: Dialect) -> list[tuple[int, Callable[[Any], Any]]]:
-    columns = enumerate(getattr(statement, "exported_columns", ()))
-    own = [(index, column.type) for index, column in columns if isinstance(column.type, sa.types.TypeDecorator)]
+def _result_processors(exported: Sequence[Any], dialect: Dialect) -> list[tuple[int, Callable[[Any], Any]]]:
+    own = [(index, column.type) for index, column in enumerate(exported) if isinstance(column.type, sa.types.TypeDecorator)]
     processors = [(index, type_.dialect_impl(dialect).result_processor(dialect, None)) for index, type_ in own]
     return [(index, process) for index, process in processors if process is not None]
 

@@ -58,7 +58,7 @@ def _still(connection: Connection, findings: Sequence[Finding]) -> list[Finding]
     """Look again: the media come by a statement of their own, and a transcript may have come between the two."""
     again = [_Row(*row) for finding in findings for row in rows(connection, _select(connection).where(*_of(finding)))]
     found = _findings(connection, again)
-    return [finding for finding in findings if finding in found]
+    return [finding for finding in findings if finding.position is None or finding in found]
 
 
 def _select(connection: Connection) -> sa.Select[Any]:
