@@ -59,8 +59,9 @@ class AsyncStore:
     reply is recorded whose request held them, in each conversation that shows them; a timedelta, all of it until `prune()`
     finds it older. Of audio that was let go its transcript stays, and is sent for it.
     `cipher` encrypts what is said, heard and noted, and all bytes, before it reaches the database or a blob store: see `Cipher`
-    and `convo.sealing`, which says what stays in the clear. It needs the extra `crypto`. What was written without it is read as it
-    is, and no text is searched: `search`, and filters of `conversations()` by title or metadata, raise `SearchUnavailable`.
+    and `convo.sealing`, which says what stays in the clear. It needs the extra `crypto`. What was written without it is read as
+    it is. No text can be searched: `search`, and filters of `conversations()` by title or metadata, raise `SearchUnavailable`.
+    Without the key of what is read, calls raise `KeyUnavailable`; for what was changed or moved outside, `SealBroken`.
     `telemetry` says whether spans and metrics are made of its work: True, with OpenTelemetry's providers as the application has
     set them, or a `Telemetry` of yours; see `convo.telemetry`. It needs the extra `telemetry`, and raises nothing later.
     A store belongs to the event loop that first used it.
@@ -97,7 +98,9 @@ class AsyncStore:
             keys=keyring_for(cipher, clock),
         )
         self._schema = schema
-        self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability, keyring=tools.keys), tools)
+        self._driver = AsyncDriver(
+            engines.async_runner_for(url_or_engine, schema=schema, durability=durability, keyring=tools.keys), tools
+        )
         self._owner: str | None = check_owner(owner)
 
     def _like(self, driver: AsyncDriver, owner: str | None) -> Self:
@@ -417,7 +420,7 @@ class AsyncStore:
         return await self._driver.do(steps)
 
     async def seal(self) -> int:
-        """Encrypt what was written of the owner before there was a cipher, in short transactions, and drop the index of its words.
+        """Encrypt what was written of the owner before there was a cipher, in short transactions; drop the index of its words.
 
         Gives how many rows were written; a call that was interrupted goes on where it is made again. Objects of blob stores stay
         as they are until `move_blobs` moves them. Backups, and what the database has not written over yet, hold what was there.

@@ -12,6 +12,6 @@ lengths of audio, names of annotations and presets, and the SHA-256 of media, by
 """
 
 from convo.sealing.cipher import Cipher
-from convo.sealing.keyring import PLAIN, KeysWanted, Keyring, Plain
+from convo.sealing.keyring import PLAIN, Keyring, KeysWanted, Plain
 
 __all__ = ["PLAIN", "Cipher", "Keyring", "KeysWanted", "Plain"]

@@ -42,11 +42,16 @@ class Cipher:
     which wraps now, up to 64 of A-Z, a-z, 0-9, ".", "_" and "-"; it is stored beside what is wrapped, and when it is another,
     `store.rotate_keys()` wraps all anew.
 
+    What was written before there was a cipher is read as it is. Whoever can write to the database could put such rows there:
+    with `only_sealed`, once `store.seal()` has sealed all, what is not sealed raises `SealBroken`. An older row that is put back
+    to where it was is not noticed, nor one that was deleted.
+
     Raises `InputError`, `MissingDependency`.
     """
 
     def __init__(
-        self, *, wrap: Callable[[bytes, str], Any], unwrap: Callable[[bytes, str], Any], name: str = "default"
+        self, *, wrap: Callable[[bytes, str], Any], unwrap: Callable[[bytes, str], Any], name: str = "default",
+        only_sealed: bool = False,
     ) -> None:  # fmt: skip
         for label, function in (("wrap", wrap), ("unwrap", unwrap)):
             if not callable(function):
@@ -54,6 +59,7 @@ class Cipher:
                 raise InputError(reason)
         aead_of(bytes(SIZE))
         self.name = _checked_name(name)
+        self.only_sealed = only_sealed
         self._wrap = wrap
         self._unwrap = unwrap
         self._keys: Mapping[str, Any] = {}
@@ -68,7 +74,7 @@ class Cipher:
         raise TypeError(reason)
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Cipher:
+    def from_file(cls, path: str | os.PathLike[str], *, only_sealed: bool = False) -> Cipher:
         """Take the keys of a file that `new_key_file` made. The last one wraps, all unwrap.
 
         A line is a name, a space, and a key of 32 bytes in base64; empty lines and those that begin with "#" say nothing.
@@ -77,7 +83,7 @@ class Cipher:
         keys = _read(Path(path))
         for key in keys.values():
             aead_of(key)
-        found = cls(wrap=_not_used, unwrap=_not_used, name=list(keys)[-1])
+        found = cls(wrap=_not_used, unwrap=_not_used, name=list(keys)[-1], only_sealed=only_sealed)
         found._keys = {name: aead_of(key) for name, key in keys.items()}  # noqa: SLF001 - of the same class
         return found
 

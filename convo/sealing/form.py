@@ -99,7 +99,7 @@ def verbatim_bytes(value: bytes) -> bytes:
 
 def plain_text(value: str) -> str:
     """Give a text that is not sealed as it was."""
-    return value[len(VERBATIM) :] if value.startswith(VERBATIM) else value
+    return value.removeprefix(VERBATIM)
 
 
 def plain_bytes(value: bytes) -> bytes:

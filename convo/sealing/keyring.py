@@ -242,6 +242,7 @@ class Keyring(Plain):
     def open_text(self, column: str, owner: str | None, keys: tuple[object, ...], value: str) -> str:
         """Give the text that is stored. Raises `KeysWanted`, `SealBroken`."""
         if owner is None or not form.is_sealed_text(value):
+            self._in_the_clear(column, owner, keys)
             return form.plain_text(value)
         try:
             box = form.box_of(value)
@@ -252,6 +253,7 @@ class Keyring(Plain):
     def open_bytes(self, column: str, owner: str | None, keys: tuple[object, ...], value: bytes) -> bytes:
         """Give the bytes that are stored. Raises `KeysWanted`, `SealBroken`."""
         if owner is None or not form.is_sealed_bytes(value):
+            self._in_the_clear(column, owner, keys)
             return form.plain_bytes(value)
         try:
             box = form.bytes_box(value)
@@ -269,6 +271,19 @@ class Keyring(Plain):
         except (self._invalid, ValueError) as error:
             raise SealBroken(column, owner, keys) from error
         return value
+
+    def open_object(self, owner: str, digest: str, size: int, data: bytes) -> bytes:
+        """Give the bytes that an object holds, `size` of them; what is neither them nor sealed is given as it is.
+
+        Raises `KeysWanted` and `SealBroken`.
+        """
+        if len(data) == size and not self.cipher.only_sealed:
+            return data
+        return self.open_bytes(OBJECT, owner, (digest,), data)
+
+    def _in_the_clear(self, column: str, owner: str | None, keys: tuple[object, ...]) -> None:
+        if self.cipher.only_sealed:
+            raise SealBroken(column, owner or "", keys)
 
     def digests(self, owner: str, digest: bytes) -> tuple[bytes, ...]:
         """Give what may be stored for the SHA-256 of a text: an HMAC, so that short texts cannot be guessed; or itself."""

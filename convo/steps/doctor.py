@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 from convo.checks import check_type
-from convo.errors import ConversationNotFound, CorruptStore, InputError, KeyUnavailable, PoolExhausted, StoreBusy, StoreFailed, UnknownBlobStore
+from convo.errors import (
+    ConversationNotFound,
+    CorruptStore,
+    InputError,
+    KeyUnavailable,
+    PoolExhausted,
+    StoreBusy,
+    StoreFailed,
+    UnknownBlobStore,
+)
 from convo.findings import Finding
 from convo.steps import objects
 from convo.steps.blobs import objects_deleted, within_reach
@@ -54,7 +63,9 @@ class _Examination:
     def take(self, findings: Iterable[Finding]) -> Steps[None]:
         """Take what was found, mended where that is possible and wanted."""
         for finding in findings:
-            if finding.kind == "key_unavailable" and any((one.kind, one.owner) == (finding.kind, finding.owner) for one in self.found):
+            if finding.kind == "key_unavailable" and any(
+                (one.kind, one.owner) == (finding.kind, finding.owner) for one in self.found
+            ):
                 continue  # once an owner
             self._count((yield from self._mended(finding)))
 

@@ -28,19 +28,23 @@ def provided(keyring: Keyring, owner: str, number: int | None) -> Steps[None]:
     Raises `KeyUnavailable`, and what is raised by a function of the caller's that has to be awaited.
     """
     try:
-        known = yield from read(keys.of_owner, owner)
-        if not known and number is None:
-            known = yield from _made(keyring, owner, 1)
-        found = {}
-        for one in known:
-            found[one.number] = yield from _unwrapped(keyring, one)
-        keyring.learn(owner, found)
-        if not keyring.has(owner, number):
-            raise KeyUnavailable(LOST, "restore the row of convo_owner_key from a backup", owner=owner)
+        yield from _learned(keyring, owner, number)
     except KeyUnavailable:
         keyring.lost.add((owner, number))
         raise
     keyring.lost.discard((owner, number))
+
+
+def _learned(keyring: Keyring, owner: str, number: int | None) -> Steps[None]:
+    known = yield from read(keys.of_owner, owner)
+    if not known and number is None:
+        known = yield from _made(keyring, owner, 1)
+    found = {}
+    for one in known:
+        found[one.number] = yield from _unwrapped(keyring, one)
+    keyring.learn(owner, found)
+    if not keyring.has(owner, number):
+        raise KeyUnavailable(LOST, "restore the row of convo_owner_key from a backup", owner=owner)
 
 
 def _made(keyring: Keyring, owner: str, number: int) -> Steps[list[Wrapped]]:

@@ -222,7 +222,9 @@ class AsyncWithin:
             raise TransactionOver
         with typed_errors(self.place):
             return await self._connection.run_sync(
-                lambda connection: Within(connection, schema=self._schema, keyring=self._keyring).run(work, *arguments, mode=mode, **named)
+                lambda connection: Within(connection, schema=self._schema, keyring=self._keyring).run(
+                    work, *arguments, mode=mode, **named
+                )
             )
 
     async def upgrade(self) -> None:

@@ -331,7 +331,9 @@ class Within:
             raise TransactionOver
         with typed_errors(self.place):
             _really_begin(self._connection)
-            if self._connection.get_execution_options().get("convo_keys", PLAIN) is not self._keyring:  # two stores, one connection
+            if (
+                self._connection.get_execution_options().get("convo_keys", PLAIN) is not self._keyring
+            ):  # two stores, one connection
                 self._connection.execution_options(convo_keys=self._keyring)
             self._keyring.begins((self._connection.get_transaction(), self._connection.get_nested_transaction()))
             with self._connection.begin_nested():

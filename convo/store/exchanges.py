@@ -340,7 +340,12 @@ _with_answer = Statement(
     "the exchanges that ended with an answer",
     lambda: (
         sa.select(_X.id, _X.seen)
-        .where(_mine, _X.conversation == sa.bindparam("conversation"), _X.status == "done", _X.raw == sa.bindparam("raw", type_=sa.Text))
+        .where(
+            _mine,
+            _X.conversation == sa.bindparam("conversation"),
+            _X.status == "done",
+            _X.raw == sa.bindparam("raw", type_=sa.Text),
+        )
         .order_by(_X.position)
     ),
 )

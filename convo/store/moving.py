@@ -277,7 +277,9 @@ _BYTES, _BYTES_OF_LATE = (
 )
 _digests = Statement(
     "the bytes that messages of a branch have",
-    lambda: sa.select(_A.digest).where(_A.owner == _owner, _A.branch == sa.bindparam("branch"), _A.dropped_at.is_(None)).distinct(),
+    lambda: (
+        sa.select(_A.digest).where(_A.owner == _owner, _A.branch == sa.bindparam("branch"), _A.dropped_at.is_(None)).distinct()
+    ),
 )
 _late = Statement(
     "the answers to a branch that came too late",

@@ -57,7 +57,7 @@ class Write(NamedTuple):
 
 def writes_of(statement: Any, names: Collection[str]) -> tuple[Write, ...]:
     """Give the parameters of an INSERT or UPDATE that are sealed."""
-    return writes_to(statement.table.name, names) if isinstance(statement, sa.Insert | sa.Update) else ()
+    return writes_to(str(getattr(statement.table, "name", "")), names) if isinstance(statement, sa.Insert | sa.Update) else ()
 
 
 def writes_to(table: str, names: Collection[str]) -> tuple[Write, ...]:
@@ -102,7 +102,7 @@ def _sealed(keyring: Plain, table: str, name: str, keys: tuple[str, ...], values
 class Read(NamedTuple):
     """A sealed column of a result: its index, its name with that of its table, and where the owner and its keys are."""
 
-    index: int
+    at: int
     column: str
     bound: tuple[int, ...] = ()
 
@@ -138,7 +138,7 @@ def _opening_of_all(statement: sa.CompoundSelect[Any], keyring: Plain) -> Openin
     """Give a UNION ALL of selects with the columns that bind what each selects: from tables, or all of a subquery."""
     parts = []
     for part in statement.selects:
-        (source, *_) = part.get_final_froms()  # type: ignore[union-attr]
+        (source, *_) = part.get_final_froms() if isinstance(part, sa.Select) else ()
         nested = source.element if isinstance(source, sa.Subquery) else part
         how = opening(nested, keyring)
         parts.append(how._replace(statement=sa.select(*how.statement.subquery().c)) if nested is not part else how)
@@ -158,14 +158,15 @@ def _source(column: Any) -> tuple[str, list[Any]] | None:
     if not isinstance(column, sa.ColumnClause) or column.table is None:
         return None
     base = next((one for one in column.base_columns if isinstance(one, sa.Column)), None)
-    if base is None or base.table is None or base.name not in SEALED.get(base.table.name, {}):
+    table = None if base is None else getattr(base.table, "name", None)
+    if base is None or base.name not in SEALED.get(table or "", {}):
         return None
-    return f"{base.table.name}.{base.name}", [column.table.c[key] for key in ("owner", *SEALED[base.table.name][base.name])]
+    return f"{table}.{base.name}", [column.table.c[key] for key in ("owner", *SEALED[str(table)][base.name])]
 
 
 def open_rows(keyring: Plain, how: Opening, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
     """Give rows as they were before they were sealed, without the columns that bind. Raises `KeysWanted` and `SealBroken`."""
-    if not keyring.seals and not any(_looks_sealed(row[read.index]) for read in how.reads for row in rows):
+    if not keyring.seals and not any(_looks_sealed(row[read.at]) for read in how.reads for row in rows):
         return rows
     return [_opened(keyring, how, row) for row in rows]
 
@@ -179,7 +180,7 @@ def _opened(keyring: Plain, how: Opening, row: Sequence[Any]) -> Sequence[Any]:
     for index, column, bound in how.reads:
         value = row[index]
         if value is not None:
-            owner, *keys = [row[at] for at in bound] or [None]
+            owner, *keys = [row[one] for one in bound] if bound else [None]
             if isinstance(value, str):
                 values[index] = keyring.open_text(column, owner, tuple(keys), value)
             else:

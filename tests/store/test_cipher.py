@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import pathlib
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -14,7 +13,6 @@ import sqlalchemy as sa
 
 import convo
 from convo.store import tables
-from tests.conftest import Database
 from tests.store.test_statements import statements
 from tests.support.both import resolved
 from tests.support.builders import recording, wav
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from convo.testing import FakeAPI, FixedClock
-    from tests.conftest import World
+    from tests.conftest import Database, World
 
 MARK = "canary"
 SOUND, OTHER_SOUND = wav(0.4, pitch=321.0), wav(0.3, pitch=123.0)
@@ -107,7 +105,12 @@ def test_nothing_of_the_whole_main_job_is_readable_outside(
     clock.advance(3_600)
     chat.send(client, "canary-over", model="gpt-4.1")
     with pytest.raises(convo.ExchangeLost):
-        lost.record({**late(), "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "canary-late"}}]})
+        lost.record(
+            {
+                **late(),
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "canary-late"}}],
+            }
+        )
     fork.move_to(f"{owner}-2")
     chat.redact(2)
     store.prune()
@@ -334,6 +337,20 @@ def test_what_was_there_before_the_cipher_is_read_as_it_is_and_can_be_sealed(
     assert [finding for finding in store.doctor() if finding.owner == owner and not finding.healthy] == []
 
 
+def test_where_only_sealed_rows_count_one_in_the_clear_is_noticed(world: World, service: KeyService, owner: str) -> None:
+    plain = world.open(owner=owner, cipher=None).create(title="forged")
+    strict = convo.Cipher(wrap=service.wrap, unwrap=service.unwrap, only_sealed=True)
+    store = world.open(owner=owner, cipher=strict)
+    with pytest.raises(convo.SealBroken):
+        store.get(plain.id)
+    chat = store.create(title="sealed")
+    chat.add("sealed", recording("What?", SOUND), key="k")
+    chat = store.get(chat.id)
+    assert chat.load(chat.history()[0].audio).data == SOUND
+    world.open(owner=owner, cipher=service.cipher()).seal()
+    assert store.get(plain.id).title == "forged"
+
+
 def test_search_and_filters_say_what_they_cannot_do(world: World, service: KeyService, owner: str) -> None:
     store = world.open(owner=owner, cipher=service.cipher())
     chat = store.create(title="x", metadata={"a": 1}, key="k")
@@ -425,7 +442,9 @@ def test_with_its_keys_destroyed_nothing_of_an_owner_can_be_read_and_a_new_start
     assert world.open(owner=owner, cipher=service.cipher()).get(fresh.id).title == "a new start"
 
 
-def test_two_who_begin_an_owner_at_once_have_one_key(database: Database, clock: FixedClock, service: KeyService, owner: str) -> None:
+def test_two_who_begin_an_owner_at_once_have_one_key(
+    database: Database, clock: FixedClock, service: KeyService, owner: str
+) -> None:
     options: Any = {**database.options, "clock": clock, "owner": owner}
     with convo.Store(database.url, **options, cipher=service.cipher()) as late_one:
 
@@ -433,7 +452,9 @@ def test_two_who_begin_an_owner_at_once_have_one_key(database: Database, clock: 
             late_one.create(title="first")
             return service.wrap(key, whose)
 
-        with convo.Store(database.url, **options, cipher=convo.Cipher(wrap=wrap, unwrap=service.unwrap, name=service.name)) as store:
+        with convo.Store(
+            database.url, **options, cipher=convo.Cipher(wrap=wrap, unwrap=service.unwrap, name=service.name)
+        ) as store:
             chat = store.create(title="second")
             assert late_one.get(chat.id).title == "second"
             assert sorted(found.title or "" for found in store.conversations()) == ["first", "second"]
