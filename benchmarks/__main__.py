@@ -17,6 +17,7 @@ QUESTIONS = {
     "convert": "What does it cost to convert a recording, and how much of the sound is left?",
     "report": "What does a report of a million calls cost, against the cheapest sum over the same rows by the raw driver?",
     "telemetry": "What does telemetry cost a send: without any, with the API of OpenTelemetry alone, with its SDK?",
+    "cipher": "What does encryption cost: adding a message, loading 1,000, and a recording of 1 MB?",
     "import": "What does it cost to import convo, against SQLAlchemy?",
 }
 

@@ -52,6 +52,7 @@ from convo.errors import (
     InvalidText,
     KeyMismatch,
     KeyTaken,
+    KeyUnavailable,
     ListenerClosed,
     MessageNotFound,
     MissingDependency,
@@ -61,10 +62,10 @@ from convo.errors import (
     NoReply,
     NotAConvoStore,
     NotAReply,
-    NotPermitted,
     NotEditable,
     NotFound,
     NothingToSend,
+    NotPermitted,
     OnHold,
     PoolExhausted,
     PresetNotFound,
@@ -76,6 +77,7 @@ from convo.errors import (
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
+    SealBroken,
     SearchUnavailable,
     SilentAudio,
     SpendingUnknown,
@@ -166,6 +168,7 @@ __all__ = [
     "CallClosed",
     "Catalogue",
     "ChatFold",
+    "Cipher",
     "ClippedAudio",
     "CodecFailed",
     "ConflictError",
@@ -199,6 +202,7 @@ __all__ = [
     "InvalidText",
     "KeyMismatch",
     "KeyTaken",
+    "KeyUnavailable",
     "Levels",
     "Limits",
     "Listener",
@@ -215,9 +219,9 @@ __all__ = [
     "NoReply",
     "NotAConvoStore",
     "NotAReply",
-    "NotPermitted",
     "NotEditable",
     "NotFound",
+    "NotPermitted",
     "NothingToSend",
     "OnHold",
     "OneOf",
@@ -246,6 +250,7 @@ __all__ = [
     "SchemaMissing",
     "SchemaTooNew",
     "SchemaTooOld",
+    "SealBroken",
     "SearchUnavailable",
     "Seeds",
     "SilentAudio",
@@ -303,6 +308,7 @@ _LATER = {
     "AsyncStream": "async_api",
     "Budget": "budget",
     "BudgetWarning": "budget",
+    "Cipher": "cipher",
     "Absent": "filters",
     "Between": "filters",
     "OneOf": "filters",
@@ -340,6 +346,7 @@ if typing.TYPE_CHECKING:
     from convo.intake.response_stream import ResponseFold
     from convo.presets import Preset
     from convo.report import Report, ReportRow
+    from convo.sealing.cipher import Cipher
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
@@ -356,6 +363,8 @@ else:
                 from convo.async_api import listening as home
             case "budget":
                 from convo import budget as home
+            case "cipher":
+                from convo.sealing import cipher as home
             case "erasure":
                 from convo import erasure as home
             case "filters":

@@ -17,6 +17,7 @@ from convo.errors import ConflictingArguments, InputError, NoReply
 from convo.events import Delta
 from convo.ids import cursor_of, uuid7
 from convo.reply import Reply
+from convo.sealing.keyring import PLAIN
 from convo.steps.exchange import goes_on, key_of_round
 from convo.times import from_micros, to_micros
 from convo.tokens import Remembering
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from convo.messages import Draft
+    from convo.sealing.cipher import Cipher
+    from convo.sealing.keyring import Plain
     from convo.steps.exchange import Turn
     from convo.steps.place import Place
     from convo.steps.streaming import Incoming
@@ -82,6 +85,16 @@ def watch_for(telemetry: Telemetry | bool) -> Watch:  # noqa: FBT001 - the argum
     from convo.telemetry import watch_of
 
     return watch_of(telemetry)
+
+
+def keyring_for(cipher: Cipher | None, clock: Callable[[], datetime]) -> Plain:
+    """Give what seals and opens the values of a store. Raises `InputError` for something that is no cipher."""
+    if cipher is None:
+        return PLAIN
+    from convo.sealing import Cipher, Keyring
+
+    check_type(cipher, Cipher, "cipher", "a convo.Cipher, such as Cipher.from_file(path)")
+    return Keyring(cipher, lambda: to_micros(clock(), "what clock() gives"))
 
 
 class Warner:

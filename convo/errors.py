@@ -74,6 +74,8 @@
         ├── SchemaTooNew                   a newer convo made the tables
         ├── CorruptStore                   the database file is damaged
         ├── IntegrityError                 a stored body is not what was written
+        │   └── SealBroken                 an encrypted value was changed, or stands in another's place
+        ├── KeyUnavailable                 an encrypted value whose key is missing, wrong or gone
         ├── BlobDamaged                    stored bytes are not those that were written
         ├── BlobStoreFailed                a folder or a bucket that does not work
         ├── BackupFailed                   a backup's file that cannot be made
@@ -943,6 +945,29 @@ class IntegrityError(StoreError):
     def __init__(self, position: int) -> None:
         super().__init__(f"the stored body of message {position} does not match its hash; restore it from a backup")
         self.position = position
+
+
+class SealBroken(IntegrityError):
+    """An encrypted value is not the one that was sealed for its place: it was changed, or it is another row's.
+
+    `column` is its table and column, `owner` whose row it is, `position` that of the message, None where it is none.
+    """
+
+    def __init__(self, column: str, owner: str, keys: tuple[object, ...]) -> None:
+        where = " ".join(map(str, keys))
+        what = f"the encrypted {column} of owner {owner!r} ({where}) was changed, or was sealed for another row or owner"
+        StoreError.__init__(self, f"{what}; restore it from a backup")
+        self.column = column
+        self.owner = owner
+        self.position: int | None = next((key for key in keys if isinstance(key, int)), None)  # type: ignore[assignment]
+
+
+class KeyUnavailable(StoreError):
+    """What is encrypted cannot be opened or sealed: the key is missing, wrong or gone. `owner` is whose data key, or None."""
+
+    def __init__(self, reason: str, remedy: str, owner: str | None = None) -> None:
+        super().__init__(f"{reason}; {remedy}" if owner is None else f"of owner {owner!r}: {reason}; {remedy}")
+        self.owner = owner
 
 
 class BlobDamaged(StoreError):

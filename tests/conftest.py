@@ -19,6 +19,7 @@ from tests.support.both import Blocking
 from tests.support.bucket import KEYS, make_bucket, s3_server
 from tests.support.overheard import Overheard
 from tests.support.postgres import server
+from tests.support.sealing import shared_cipher
 from tests.support.validate import validate_received, validate_sessions
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ settings.register_profile("convo", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("convo")
 
 _owners = itertools.count(1)
+CIPHER = shared_cipher() if os.environ.get("CONVO_TEST_CIPHER") else None
+"""Every test of a store does the same with a cipher when `CONVO_TEST_CIPHER` is set: what it is given back may not differ."""
 
 
 @pytest.fixture(scope="session")
@@ -173,7 +176,7 @@ def world(request: pytest.FixtureRequest, database: Database, clock: FixedClock,
 
 
 def _options(database: Database, clock: FixedClock, ids: CountedIds, more: dict[str, Any]) -> dict[str, Any]:
-    return {"clock": clock, "new_id": ids, **database.options, **more}
+    return {"clock": clock, "new_id": ids, "cipher": CIPHER, **database.options, **more}
 
 
 class _Stores:

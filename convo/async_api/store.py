@@ -10,7 +10,7 @@ from convo.async_api.conversation import AsyncConversation
 from convo.async_api.driver import AsyncDriver
 from convo.blobs.places import Places
 from convo.checks import check_type
-from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, place_of, system_clock, watch_for
+from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, keyring_for, place_of, system_clock, watch_for
 from convo.keeping import check_keep
 from convo.limits import Limits, limits_of
 from convo.models import Catalogue
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from convo.presets import Preset
     from convo.report import By, Report
     from convo.repriced import Repriced
+    from convo.sealing.cipher import Cipher
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
     from convo.store.engine import Durability
@@ -61,6 +62,10 @@ class AsyncStore:
     and not the audio of replies (the reply that `send` gives has its bytes all the same); "none", recordings only until a
     reply is recorded whose request held them, in each conversation that shows them; a timedelta, all of it until `prune()`
     finds it older. Of audio that was let go its transcript stays, and is sent for it.
+    `cipher` encrypts what is said, heard and noted, and all bytes, before it reaches the database or a blob store: see `Cipher`
+    and `convo.sealing`, which says what stays in the clear. It needs the extra `crypto`. What was written without it is read as
+    it is. No text can be searched: `search`, and filters of `conversations()` by title or metadata, raise `SearchUnavailable`.
+    Without the key of what is read, calls raise `KeyUnavailable`; for what was changed or moved outside, `SealBroken`.
     `telemetry` says whether spans and metrics are made of its work: True, with OpenTelemetry's providers as the application has
     set them, or a `Telemetry` of yours; see `convo.telemetry`. It needs the extra `telemetry`, and raises nothing later.
     `limits` says how large a message may be, and all that one call stores: `TooLarge` is raised before anything is stored.
@@ -83,6 +88,7 @@ class AsyncStore:
         keep_audio: Keep = "all",
         telemetry: Telemetry | bool = False,
         limits: Limits | None = None,
+        cipher: Cipher | None = None,
     ) -> None:
         check_type(catalogue, (Catalogue, type(None)), "catalogue", "a convo.Catalogue, such as Catalogue.load(path)")
         tools = Tools(
@@ -96,9 +102,12 @@ class AsyncStore:
             keep=check_keep(keep_audio),
             watch=watch_for(telemetry),
             limits=limits_of(limits),
+            keys=keyring_for(cipher, clock),
         )
         self._schema = schema
-        self._driver = AsyncDriver(engines.async_runner_for(url_or_engine, schema=schema, durability=durability), tools)
+        self._driver = AsyncDriver(
+            engines.async_runner_for(url_or_engine, schema=schema, durability=durability, keyring=tools.keys), tools
+        )
         self._owner: str | None = check_owner(owner)
 
     def _like(self, driver: AsyncDriver, owner: str | None) -> Self:
@@ -488,6 +497,31 @@ class AsyncStore:
 
         return await self._driver.do(relocating_steps.totals(self._owner))
 
+    async def rotate_keys(self, *, all_owners: bool = False, data_keys: bool = False) -> int:
+        """Wrap the owner's data keys anew by the key that wraps now, those of all owners where it is wished.
+
+        No data is written again. Gives how many keys were written. Each is a short transaction, others may work meanwhile, and
+        a call that was interrupted goes on where it is made again. With `data_keys` each owner gets a new data key, too, with
+        which this store object seals what it writes from then on, and others once they are opened: what is there stays sealed
+        by the older ones. Raises `KeyUnavailable`, `InputError` without `cipher=`, `ReadOnlyView`, `HeldTransaction`.
+        """
+        from convo.steps import keys as key_steps
+
+        steps = key_steps.rotated(self._driver.tools, self._owner, all_owners=all_owners, data_keys=data_keys)
+        return await self._driver.do(steps)
+
+    async def seal(self) -> int:
+        """Encrypt what was written of the owner before there was a cipher, in short transactions; drop the index of its words.
+
+        Gives how many rows were written; a call that was interrupted goes on where it is made again. Objects of blob stores stay
+        as they are until `move_blobs` moves them. Backups, and what the database has not written over yet, hold what was there.
+        Raises `KeyUnavailable`, `InputError` without `cipher=`, `ReadOnlyView`, `HeldTransaction`.
+        """
+        from convo.steps import keys as key_steps
+
+        steps = key_steps.sealed(self._driver.tools, self._owner)
+        return await self._driver.do(steps)
+
     async def owners(self) -> list[str]:
         """List the owners who have a conversation or bytes: `store.everyone().owners()`. One owner's store sees that one."""
         from convo.steps import relocating as relocating_steps
@@ -505,8 +539,8 @@ class AsyncStore:
 
     def within(self, connection: AsyncConnection) -> Self:
         """Give the store inside your own transaction: you commit or roll back. Calls of a model are refused there."""
-        tools = attrs.evolve(self._driver.tools, held=True)
-        runner = engines.AsyncWithin(connection, schema=self._schema)
+        tools = attrs.evolve(self._driver.tools, held=True, keys=self._driver.tools.keys.held())
+        runner = engines.AsyncWithin(connection, schema=self._schema, keyring=tools.keys)
         return self._like(AsyncDriver(runner, tools, checked=self._driver.checked), self._owner)
 
     def _conversation(self, found: Found) -> AsyncConversation:

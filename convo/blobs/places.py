@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from convo.blobs.protocol import DATABASE, BlobStore, check_name
-from convo.errors import BlobDamaged, BlobNotFound, InputError, UnknownBlobStore
+from convo.errors import BlobDamaged, BlobNotFound, InputError, SealBroken, UnknownBlobStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,12 +21,17 @@ AT_ONCE = 8
 
 
 class Object(NamedTuple):
-    """Bytes in a blob store: their SHA-256 in hex, their size, the store's name and the object's."""
+    """Bytes in a blob store: their SHA-256 in hex, their size, the store's name and the object's.
+
+    `opened` gives the bytes for what the object holds, which is `more` bytes longer where it is sealed.
+    """
 
     digest: str
     size: int
     place: str
     name: str
+    opened: Callable[[bytes], bytes] = bytes
+    more: int = 0
 
 
 class Places:
@@ -96,32 +101,26 @@ class Places:
 
 def fetched(store: BlobStore, one: Object) -> bytes | None:
     """Give the bytes of an object, None where it is not there. Raises `BlobDamaged`."""
-    held, hashed = BytesIO(), sha256()
+    held = BytesIO()
     try:
         for piece in store.read(one.name):
-            hashed.update(piece)
             held.write(piece)
-            if held.tell() > one.size:
+            if held.tell() > one.size + one.more:
                 raise BlobDamaged(one.digest, one.place)
     except BlobNotFound:
         return None
-    if held.tell() != one.size or hashed.hexdigest() != one.digest:
+    data = one.opened(held.getvalue())
+    if len(data) != one.size or sha256(data).hexdigest() != one.digest:
         raise BlobDamaged(one.digest, one.place)
-    return held.getvalue()
+    return data
 
 
 def is_as_written(store: BlobStore, one: Object) -> bool | None:
-    """Whether an object holds what was written, read piece by piece; None where it is not there."""
-    held, hashed = 0, sha256()
+    """Whether an object holds what was written; None where it is not there."""
     try:
-        for piece in store.read(one.name):
-            hashed.update(piece)
-            held += len(piece)
-            if held > one.size:
-                return False
-    except BlobNotFound:
-        return None
-    return held == one.size and hashed.hexdigest() == one.digest
+        return None if fetched(store, one) is None else True
+    except (BlobDamaged, SealBroken):
+        return False
 
 
 def sizes(store: BlobStore, names: Sequence[str]) -> list[int | None]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convo.blobs.places import Object
 from convo.blobs.protocol import object_name
 from convo.errors import AudioDropped, BlobNotFound, StoreError
 from convo.logs import Swallowed
+from convo.sealing.form import OVERHEAD
 from convo.steps.effects import call, read, write, write_one
 from convo.store import blobs, relocating
 from convo.store.blobs import Held, Looked
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from convo.blobs import BlobStore
     from convo.blobs.places import Places
+    from convo.sealing.keyring import Plain
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 
@@ -42,7 +45,7 @@ def put_object(tools: Tools, store: BlobStore, owner: str, digest: str, data: by
     """Store bytes as an object, then the row that says so; the object goes again where another worker was faster."""
     home = yield from home_of(tools)
     held = Held(digest, len(data), store.name, object_name(home, owner, digest, tools.new_id()))
-    yield from call(store.put, (held.name, data), {})
+    yield from sealed_put(tools, store, owner, held, data)
     try:
         ours = yield from write_one(blobs.put_object, owner, held, now)
     except StoreError as error:
@@ -51,6 +54,19 @@ def put_object(tools: Tools, store: BlobStore, owner: str, digest: str, data: by
         raise
     if not ours:
         yield from objects_deleted(tools, [held], at_once=True)
+
+
+def sealed_put(tools: Tools, store: BlobStore, owner: str, held: Held, data: bytes) -> Steps[None]:
+    """Store bytes as an object, sealed where the store has a cipher."""
+    if tools.keys.seals:
+        data = yield from call(tools.keys.seal_object, (owner, held.digest, data), {})
+    yield from call(store.put, (held.name, data), {})
+
+
+def object_of(keyring: Plain, owner: str, held: Held) -> Object:
+    """Give where bytes are, and how what is there is opened."""
+    opened = partial(keyring.open_object, owner, held.digest, held.size)
+    return Object(held.digest, held.size, held.place or "", held.name or "", opened, OVERHEAD)
 
 
 def home_of(tools: Tools) -> Steps[str]:
@@ -82,7 +98,7 @@ def fetched(tools: Tools, owner: str, looked: Looked) -> Steps[dict[str, bytes]]
     for _ in range(TRIES):
         if not away:
             return data
-        objects = [Object(held.digest, held.size, held.place or "", held.name or "") for held in away]
+        objects = [object_of(tools.keys, owner, held) for held in away]
         data |= yield from call(tools.blobs.fetch, (objects,), {})
         gone = [held for held in away if held.digest not in data]
         looked = (yield from read(blobs.look, owner, [held.digest for held in gone])) if gone else Looked({}, [])

@@ -37,7 +37,8 @@ def _answered(place: Place, begun: Begun, asked: ToolCall, functions: Functions)
     output = well_formed(outcome.output) if isinstance(outcome.output, str) else outcome.output
     (draft,) = place.tools.limits.checked([tool_draft(asked.id, output, error=outcome.error)])
     entry = Entry(
-        place.owner, begun.branch, place.tools.now(), (draft,), exchange_id=begun.id, attempt=begun.attempt
+        place.owner, begun.branch, place.tools.now(), (draft,), exchange_id=begun.id, attempt=begun.attempt,
+        head=place.head_of(begun.branch),
     )  # fmt: skip
     head = yield from write_one(append, Guard.DURING, entry)
     if head is None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 from convo.checks import check_type
-from convo.errors import ConversationNotFound, CorruptStore, InputError, PoolExhausted, StoreBusy, StoreFailed, UnknownBlobStore
+from convo.errors import (
+    ConversationNotFound,
+    CorruptStore,
+    InputError,
+    KeyUnavailable,
+    PoolExhausted,
+    StoreBusy,
+    StoreFailed,
+    UnknownBlobStore,
+)
 from convo.findings import Finding
 from convo.steps import objects
 from convo.steps.blobs import objects_deleted, within_reach
@@ -54,6 +63,10 @@ class _Examination:
     def take(self, findings: Iterable[Finding]) -> Steps[None]:
         """Take what was found, mended where that is possible and wanted."""
         for finding in findings:
+            if finding.kind == "key_unavailable" and any(
+                (one.kind, one.owner) == (finding.kind, finding.owner) for one in self.found
+            ):
+                continue  # once an owner
             self._count((yield from self._mended(finding)))
 
     def _mended(self, finding: Finding) -> Steps[Finding]:
@@ -131,6 +144,7 @@ def examined(
             raise InputError(reason)
     if repair is not None:
         tools.check_writable()
+    tools.keys.lost_count(anew=True)
     examination = _Examination(tools, owner, repair, progress)
     revision = yield from _checked("the revision of the tables", schema.revision, place)
     before = tools.now()
@@ -203,11 +217,19 @@ def _pages(examination: _Examination, scope: Scope) -> Steps[Mapping[Check, int]
 
 def _all_pages(examination: _Examination, scope: Scope, check: Check, progress: tuple[int, int]) -> Steps[None]:
     done, total = progress
+    known = examination.tools.keys.lost_count()
     after: After = None
     while True:
         examination.tell(done, total)
         try:
             findings, after = yield from read(check, scope, after)
+        except KeyUnavailable as error:
+            lost = examination.tools.keys.lost_count()
+            if lost == known:
+                findings, after = [_failed(doctor.name_of(check), error)], None
+            else:  # the page again, without what nobody can open
+                known = lost
+                continue
         except (CorruptStore, StoreBusy, StoreFailed) as error:
             findings, after = [_failed(doctor.name_of(check), error)], None
         yield from examination.take(findings)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
-from convo.errors import StoreError, StoreFailed, StoreUnavailable
+from convo.errors import KeyUnavailable, StoreError, StoreFailed, StoreUnavailable
+from convo.sealing.keyring import KeysWanted
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Hearing = Literal["transcriptions", "translations"]
 """What is made of a recording: what is said in it, or the same in English."""
+
+TRIES = 8
+"""How often a unit of work may ask for keys: of one owner, or of two, or of those of a page."""
 
 
 @attrs.frozen
@@ -156,26 +160,40 @@ Steps = Generator[Effect, Any, T]
 
 def read(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
     """Run a unit of work that only reads."""
-    result: T = yield Work(function, arguments, named, "read")
+    result: T = yield from _keyed(Work(function, arguments, named, "read"))
     return result
 
 
 def beside(function: Callable[..., T], *arguments: Any) -> Steps[T]:
     """Run a unit of work that only reads, and that takes long: the store's other work does not wait for it."""
-    result: T = yield Work(function, arguments, {}, "read", beside=True)
+    result: T = yield from _keyed(Work(function, arguments, {}, "read", beside=True))
     return result
 
 
 def write(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
     """Run a unit of work that writes."""
-    result: T = yield Work(function, arguments, named, "write")
+    result: T = yield from _keyed(Work(function, arguments, named, "write"))
     return result
 
 
 def write_one(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
     """Run a unit of work that writes by one statement, where the database can."""
-    result: T = yield Work(function, arguments, named, "single")
+    result: T = yield from _keyed(Work(function, arguments, named, "single"))
     return result
+
+
+def _keyed(effect: Work | Call) -> Steps[Any]:
+    """Perform an effect; where it lacks keys of an owner it is done anew once they are there. Raises `KeyUnavailable`."""
+    for _ in range(TRIES):
+        try:
+            return (yield effect)
+        except KeysWanted as wanted:
+            keyring, owner, number = wanted.keyring, wanted.owner, wanted.number
+        from convo.steps.keys import provided
+
+        yield from provided(keyring, owner, number)
+    reason = "its data keys were changed again and again meanwhile"
+    raise KeyUnavailable(reason, "try once more", owner=owner)
 
 
 def unless_taken(function: Callable[..., T | None], *arguments: Any, whole: bool = False) -> Steps[T | None]:
@@ -208,7 +226,7 @@ def finish(steps: Steps[T], lease: Lease) -> Steps[T]:
 
 def call(function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Steps[Any]:
     """Call a function of the application; what it raises is raised."""
-    return (yield Call(function, arguments, named))
+    return (yield from _keyed(Call(function, arguments, named)))
 
 
 def together(steps: Sequence[Steps[Any]], lease: Lease) -> Steps[None]:

@@ -38,7 +38,7 @@ from convo.steps.columns import (
     whole_raw,
 )
 from convo.steps.converting import remembered
-from convo.steps.effects import Lease, pause, read, unless_taken, write, write_one
+from convo.steps.effects import Lease, call, pause, read, unless_taken, write, write_one
 from convo.steps.letting import let_go_if_answered
 from convo.steps.log import put_media, shown_branch
 from convo.steps.settling import settled
@@ -175,7 +175,7 @@ def _completed(
     row = {**ended_row(current.plan, found, told, current.recovered, place.tools.catalogue, now), **sent}
     entry = Entry(
         place.owner, current.begun.branch, now, (found.draft,), exchange_id=current.begun.id, attempt=current.begun.attempt,
-        exchange=row, memory=memory_row(place, current.plan, told),
+        exchange=row, memory=memory_row(place, current.plan, told), head=place.head_of(current.begun.branch),
     )  # fmt: skip
     head = yield from write_one(exchanges.complete, entry)
     if head is None:
@@ -306,7 +306,10 @@ def _recorded(place: Place, answer: object, request: Request | None) -> Steps[Re
     if request is not None:
         yield from remembered(place, request.converted)
     catalogue = place.tools.catalogue
-    key = f"record:{sha256(encode([found.raw, found.draft.body, seen]).encode()).hexdigest()}"
+    hashed = sha256(encode([found.raw, found.draft.body, seen]).encode()).digest()
+    if place.tools.keys.seals:
+        hashed, _ = yield from call(place.tools.keys.digests, (place.owner, hashed), {})
+    key = f"record:{hashed.hex()}"
     row = {
         "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "attempt": 1, "api": draft.api,
         "model": draft.model or "", "instead_of": name_of(target.instead_of) if target else None,
@@ -319,7 +322,9 @@ def _recorded(place: Place, answer: object, request: Request | None) -> Steps[Re
     }  # fmt: skip
     memory = memory_row(place, request.plan, None) if request is not None else None
     branch = (request.plan.history.branch if request is not None else None) or (yield from shown_branch(place))
-    entry = Entry(place.owner, branch, now, (draft,), exchange_id=place.tools.new_id(), exchange=row, memory=memory)
+    entry = Entry(place.owner, branch, now, (draft,), exchange_id=place.tools.new_id(), exchange=row, memory=memory,
+        head=place.head_of(branch),
+    )  # fmt: skip
     head = yield from unless_taken(exchanges.record, entry)
     if head is None:
         known = yield from read(exchanges.by_key, place.owner, place.found.id, key)

@@ -329,6 +329,7 @@ def _entry(
     return Entry(
         place.owner, place.found.branch, now, drafts, exchange_id=place.tools.new_id(), lease_until=now + LEASE,
         expected=expected, exchange=row if call is None else {**row, **call.columns()}, spending=call,
+        head=place.head,
     )  # fmt: skip
 
 
@@ -347,7 +348,7 @@ def _begun(place: Place, entry: Entry) -> Steps[Begun | Known]:
             if (yield from settled(place, entry.branch)):
                 continue
             yield from must_follow(place, entry.expected)
-            entry = attrs.evolve(entry, branch=place.found.branch)
+            entry = attrs.evolve(entry, branch=place.found.branch, head=place.head)
     except (GeneratorExit, ConflictError, NotFound, RequestError):
         raise
     except BaseException as error:

@@ -66,7 +66,7 @@ def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> S
     check_head(expected)
     now = place.tools.now()
     (draft,) = yield from put_media(place, [draft], now)
-    entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected)
+    entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected, head=place.head)
     if key is not None:
         entry = attrs.evolve(entry, exchange_id=place.tools.new_id(), exchange=_added(place, draft, key, now))
     unexplained = 0
@@ -78,7 +78,7 @@ def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> S
             unexplained += 1  # its line was left for another one, and is shown again by now
             if unexplained == branches.TRIES:
                 raise ConflictError(AGAIN)
-        entry = attrs.evolve(entry, branch=place.found.branch)
+        entry = attrs.evolve(entry, branch=place.found.branch, head=place.head)
     place.moved(head)
     return draft.at(head, now)
 

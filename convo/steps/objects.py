@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from convo.blobs.places import Object, is_as_written, sizes
+from convo.blobs.places import is_as_written, sizes
 from convo.blobs.protocol import OBJECT, prefix_of
-from convo.errors import StoreError
+from convo.errors import KeyUnavailable, StoreError
 from convo.findings import Finding
-from convo.steps.blobs import home_of
+from convo.sealing.form import OVERHEAD
+from convo.steps.blobs import home_of, object_of
 from convo.steps.effects import call, read
 from convo.store import relocating
+from convo.store.blobs import Held
 from convo.store.doctor import blobs as checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from convo.blobs import BlobStore, Stored
+    from convo.sealing.keyring import Plain
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
     from convo.store.doctor.blobs import Row
@@ -47,31 +50,40 @@ def of_rows(tools: Tools, scope: Scope, *, verify: bool) -> Steps[list[Finding]]
                 unknown[place] += len(mine)
             elif place not in failed:
                 try:
-                    found += yield from _wrong(store, mine, verify=verify)
+                    found += yield from _wrong(tools.keys, store, mine, verify=verify)
                 except StoreError as error:
                     failed[place] = error
         if after is None:
             return [*found, *(_unknown(*one) for one in unknown.items()), *(_failed(*one) for one in failed.items())]
 
 
-def _wrong(store: BlobStore, rows: Sequence[Row], *, verify: bool) -> Steps[list[Finding]]:
+def _wrong(keyring: Plain, store: BlobStore, rows: Sequence[Row], *, verify: bool) -> Steps[list[Finding]]:
     found: list[Finding] = []
     held = yield from call(sizes, (store, [row.name for row in rows]), {})
     for row, size in zip(rows, held, strict=True):
-        as_written = size == row.size
+        as_written = size in (row.size, row.size + OVERHEAD)
         if as_written and verify:
-            as_written = yield from call(is_as_written, (store, Object(row.digest, row.size, row.place, row.name)), {})
+            as_written = yield from _as_written(keyring, store, row)
         if as_written or not (yield from read(checks.still, row)):  # moved or deleted meanwhile
             continue
         found.append(_finding(row, size))
     return found
 
 
+def _as_written(keyring: Plain, store: BlobStore, row: Row) -> Steps[bool]:
+    """Whether an object holds what was written. What nobody can open now is told of elsewhere, once."""
+    one = object_of(keyring, row.owner, Held(row.digest, row.size, row.place, row.name))
+    try:
+        return (yield from call(is_as_written, (store, one), {})) is True
+    except KeyUnavailable:
+        return True
+
+
 def _finding(row: Row, size: int | None) -> Finding:
     what = f"of the object {row.name} in the blob store {row.place!r}"
     if size is None:
         kind, message = "blob_missing", f"{what} nothing is there; restore it from a backup"
-    elif size != row.size:
+    elif size not in (row.size, row.size + OVERHEAD):
         kind, message = "blob_incomplete", f"{what} {size:,} bytes are there and not {row.size:,}; restore it from a backup"
     else:
         kind, message = "blob_changed", f"{what} the bytes are not those that were written; restore it from a backup"

@@ -10,6 +10,7 @@ import attrs
 from convo.blobs.places import Places
 from convo.errors import HeldTransaction, ReadOnlyView
 from convo.limits import Limits
+from convo.sealing.keyring import PLAIN
 from convo.times import from_micros, to_micros
 from convo.tokens import rough_tokens
 from convo.watching import Watch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from convo.budget import Budget
     from convo.keeping import Keep
     from convo.models import Catalogue
+    from convo.sealing.keyring import Plain
     from convo.store.conversations import Found
     from convo.tokens import Counter
 
@@ -37,7 +39,7 @@ class Tools:
     matter, and what to say of it; it says that once. `budgets` bind every call of a model. `blobs` are
     the blob stores, `keep` says which audio is kept. `watch` is told what begins and ends. `limits` say how
     large what callers store may be. `unended` holds the ends of exchanges that could not be stored: the next turn of the store
-    stores them.
+    stores them. `keys` seal and open values.
     """
 
     clock: Callable[[], datetime]
@@ -53,6 +55,7 @@ class Tools:
     watch: Watch = attrs.field(factory=Watch)
     limits: Limits = attrs.field(factory=Limits)
     unended: deque[tuple[Any, ...]] = attrs.field(factory=lambda: deque(maxlen=UNENDED))
+    keys: Plain = PLAIN
 
     def now(self) -> int:
         """Give the time in microseconds. Raises `NaiveTime` when the clock gives a time without a zone."""
@@ -94,6 +97,10 @@ class Place:
     def owner(self) -> str:
         """Whose conversation it is."""
         return self.found.owner
+
+    def head_of(self, branch: UUID) -> int | None:
+        """Give how far a branch is known to be, None where nothing is known of it."""
+        return self.head if branch == self.found.branch else None
 
     def moved(self, head: int, branch: UUID | None = None) -> None:
         """Note that the log has grown, unless it was on another branch than the one that is shown."""

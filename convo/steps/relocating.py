@@ -12,8 +12,8 @@ from convo.checks import check_type
 from convo.errors import BlobDamaged, BlobNotFound, HeldTransaction, InputError, StoreError
 from convo.keeping import BlobTotals, MovedBlobs
 from convo.logs import note
-from convo.steps.blobs import fetched, home_of, objects_deleted
-from convo.steps.effects import call, read, write
+from convo.steps.blobs import fetched, home_of, objects_deleted, sealed_put
+from convo.steps.effects import read, write
 from convo.store import blobs, relocating
 from convo.store.blobs import Held
 
@@ -78,7 +78,7 @@ def _moved_one(tools: Tools, owner: str, target: BlobStore | None, was: Held) ->
     if target is not None:
         home = yield from home_of(tools)
         now = Held(was.digest, was.size, target.name, object_name(home, owner, was.digest, tools.new_id()))
-        yield from call(target.put, (now.name, data), {})
+        yield from sealed_put(tools, target, owner, now, data)
     try:
         switched = yield from write(relocating.switch, owner, was, now, data)
     except StoreError as error:

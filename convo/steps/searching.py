@@ -30,6 +30,7 @@ def search(tools: Tools, owner: str | None, text: str, limit: int) -> Steps[list
     if not 0 < limit <= MAX_HITS:
         reason = f"limit={limit} is not between 1 and {MAX_HITS}"
         raise InputError(reason)
+    _check_readable(tools)
     terms = parse(text)
     if not terms:
         return []
@@ -41,9 +42,17 @@ def search(tools: Tools, owner: str | None, text: str, limit: int) -> Steps[list
         raise SearchUnavailable(BROKEN, REMEDY) from error
 
 
+def _check_readable(tools: Tools) -> None:
+    """Raise `SearchUnavailable` where what was said is encrypted: an index would hold it in the clear."""
+    if tools.keys.seals:
+        reason = "they are encrypted, and an index would hold their words in the clear"
+        raise SearchUnavailable(reason, "look through the history() of the conversations that key=, id or time lead to")
+
+
 def reindex(tools: Tools, owner: str | None) -> Steps[None]:
     """Drop the index and make it anew."""
     tools.check_writable()
+    _check_readable(tools)
     yield from write(work.forget, owner)
     yield from _catch_up(owner or "")
 

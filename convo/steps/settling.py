@@ -49,7 +49,8 @@ def settled(place: Place, branch: UUID) -> Steps[bool]:
         return True
     (draft,) = yield from put_media(place, [found.draft], now)
     entry = Entry(
-        place.owner, branch, now, (draft,), exchange_id=left.begun.id, attempt=left.begun.attempt, exchange=row
+        place.owner, branch, now, (draft,), exchange_id=left.begun.id, attempt=left.begun.attempt, exchange=row,
+        head=left.begun.head,
     )  # fmt: skip
     head = yield from write_one(exchanges.complete, entry)
     if head is not None:

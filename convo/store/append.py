@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from convo.canonical import digest
 from convo.store import memories, tables
-from convo.store.log import END
+from convo.store.log import END, head_of
+from convo.store.sealed import keyring_of, seal_row
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -59,13 +60,17 @@ class Entry:
     memory: Mapping[str, Any] | None = None
     expected: int | None = None
     spending: Spending | None = None
+    head: int | None = None
+    """How far the log is known to be: where content is sealed, that is done for the positions behind it."""
 
 
 def append(connection: Connection, guard: Guard, entry: Entry) -> int | None:
     """Append the drafts and give the new head; None, and nothing written, when the guard does not hold."""
-    if connection.dialect.name == "postgresql":
-        return _append_at_once(connection, guard, entry)
-    return append_in_steps(connection, guard, entry)
+    if connection.dialect.name != "postgresql":
+        return append_in_steps(connection, guard, entry)
+    if keyring_of(connection).seals and entry.drafts:
+        return _append_sealed(connection, guard, entry)
+    return _append_at_once(connection, guard, entry)
 
 
 # --- the guarded move of the branch ----------------------------------------------------------------
@@ -173,6 +178,7 @@ def _exchange_row(guard: Guard, entry: Entry) -> dict[str, Any]:
 
 def append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int | None:
     """Append in a transaction, one statement after the other: on SQLite, and on PostgreSQL where many messages enter."""
+    keyring_of(connection).current(entry.owner)  # wanted before anything is written
     move = _step_move(guard, _is_keyed(guard, entry), entry.expected is not None, _instructing(entry) > 0)
     moved = move.one(connection, **_values_of_move(entry))
     if moved is None:
@@ -249,10 +255,34 @@ def update_exchange(columns: tuple[str, ...]) -> Statement:
 # --- PostgreSQL ------------------------------------------------------------------------------------
 
 
-def _append_at_once(connection: Connection, guard: Guard, entry: Entry) -> int | None:
-    messages = [_message_row(entry, draft) for draft in entry.drafts]
-    attachments = _attachment_rows(entry)
+def _append_sealed(connection: Connection, guard: Guard, entry: Entry) -> int | None:
+    """Append what is sealed for its positions, so under the guard that the head is where it was thought to be.
+
+    Where others have moved it since, it is sealed anew for where it is by now: one of those who meet always goes on.
+    """
+    if entry.expected is not None:
+        return _append_at_once(connection, guard, entry, min(entry.expected, END))
+    head = entry.head
+    while True:
+        tried = head if head is not None else head_of(connection, entry.owner, entry.branch)
+        if tried is None:
+            return None
+        appended = _append_at_once(connection, guard, attrs.evolve(entry, expected=tried), tried)
+        if appended is not None:
+            return appended
+        head = head_of(connection, entry.owner, entry.branch)
+        if head is None or head == tried:
+            return None  # it was not the head that stood in the way
+
+
+def _append_at_once(connection: Connection, guard: Guard, entry: Entry, head: int = 0) -> int | None:
+    messages = [
+        seal_row(connection, tables.message, _message_row(entry, draft), position=head + place)
+        for place, draft in enumerate(entry.drafts, 1)
+    ]
+    attachments = [(place, seal_row(connection, tables.attachment, row)) for place, row in _attachment_rows(entry)]
     exchange = _exchange_row(guard, entry) if entry.exchange else {}
+    exchange = seal_row(connection, tables.exchange, exchange, owner=entry.owner, id=entry.exchange_id)
     shape = _Shape(
         guard, _is_keyed(guard, entry), entry.expected is not None, _instructing(entry) > 0,
         tuple(tuple(row) for row in messages), tuple((place, tuple(row)) for place, row in attachments),

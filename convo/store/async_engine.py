@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, Engine
 
 from convo.checks import check_choice, check_type
 from convo.errors import StoreClosed, TransactionOver, WrongEventLoop
+from convo.sealing.keyring import PLAIN
 from convo.store import schema as schemas
 from convo.store.engine import (
     ALONE,
@@ -32,6 +33,7 @@ from convo.store.engine import (
     check_dialect,
     driver_needed,
     mind_the_server,
+    options_of,
     parse_url,
     place_of,
     runner_for,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from convo.errors import Committed
+    from convo.sealing.keyring import Plain
     from convo.store.engine import Durability, Mode, Runner
 
 T = TypeVar("T")
@@ -243,7 +246,7 @@ class ThreadRunner:
 class AsyncWithin:
     """Runs units of work inside the caller's transaction, each behind a savepoint."""
 
-    def __init__(self, connection: AsyncConnection, *, schema: str | None = None) -> None:
+    def __init__(self, connection: AsyncConnection, *, schema: str | None = None, keyring: Plain = PLAIN) -> None:
         from sqlalchemy.ext.asyncio import AsyncConnection
 
         check_type(connection, AsyncConnection, "within()", "an async connection of SQLAlchemy")
@@ -251,6 +254,7 @@ class AsyncWithin:
         self.creates = False
         self._connection = connection
         self._schema = schema
+        self._keyring = keyring
         self._closed = False
 
     async def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
@@ -261,7 +265,9 @@ class AsyncWithin:
             raise TransactionOver
         with typed_errors(self.place):
             return await self._connection.run_sync(
-                lambda connection: Within(connection, schema=self._schema).run(work, *arguments, mode=mode, **named)
+                lambda connection: Within(connection, schema=self._schema, keyring=self._keyring).run(
+                    work, *arguments, mode=mode, **named
+                )
             )
 
     run_beside = run
@@ -281,20 +287,20 @@ class AsyncWithin:
 
 
 def async_runner_for(
-    source: str | URL | Engine | AsyncEngine, *, schema: str | None, durability: Durability
+    source: str | URL | Engine | AsyncEngine, *, schema: str | None, durability: Durability, keyring: Plain = PLAIN
 ) -> AsyncRunner | ThreadRunner:
     """Give the runner of a URL, whose engine we make, or of a caller's engine, whose settings stay as they are."""
     check_choice(durability, ("full", "relaxed"), "durability")
-    options: dict[str, Any] = {"convo_schema": schema} if schema else {}
+    options = options_of(schema, keyring)
     if isinstance(source, Engine):
-        return ThreadRunner(runner_for(source, schema=schema, durability=durability))
+        return ThreadRunner(runner_for(source, schema=schema, durability=durability, keyring=keyring))
     if not isinstance(source, str | URL):
         check_dialect(source.url, options)
         return AsyncRunner(AsyncCallersEngine(source.execution_options(**options)), place=place_of(source.url), owned=False)
     url = parse_url(source)
     check_dialect(url, options)
     if url.get_backend_name() == "sqlite":
-        return ThreadRunner(runner_for(url, schema=schema, durability=durability))
+        return ThreadRunner(runner_for(url, schema=schema, durability=durability, keyring=keyring))
     return AsyncRunner(_own_engines(url, options), place=place_of(url))
 
 

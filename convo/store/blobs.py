@@ -253,12 +253,19 @@ def collect(connection: Connection, owner: str, digests: Sequence[str], now: int
 
 # --- what is known of bytes ------------------------------------------------------------------------
 
+_held = Statement("where bytes are", lambda: sa.select(_L.digest, _L.size, _L.place, _L.object).where(*_one))
 _row = Statement("whether bytes are anywhere", lambda: sa.select(_L.digest).where(*_one))
 
 
 def is_known(connection: Connection, owner: str, digest: str) -> bool:
     """Say whether there is a row of these bytes."""
     return _row.one(connection, owner=owner, digest=digest) is not None
+
+
+def where(connection: Connection, owner: str, digest: str) -> Held | None:
+    """Give the row of these bytes, or None."""
+    row = _held.one(connection, owner=owner, digest=digest)
+    return None if row is None else Held(*row)
 
 
 def is_intact(digest: str, data: bytes) -> bool:

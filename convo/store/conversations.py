@@ -9,10 +9,11 @@ import attrs
 import sqlalchemy as sa
 
 from convo.canonical import decode, encode
-from convo.errors import ConversationNotFound
+from convo.errors import ConversationNotFound, SearchUnavailable
 from convo.messages import text_of
-from convo.store import blobs, branches, tables
+from convo.store import blobs, branches, keys, tables
 from convo.store.append import Entry, Guard, append_in_steps
+from convo.store.sealed import keyring_of, run
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def create(
     key: str | None, title: str | None, metadata: str | None, drafts: Sequence[Draft],
 ) -> Found:  # fmt: skip
     """Make a conversation with its first messages; where the key is taken, give the one that has it, unchanged."""
+    keys.hold(connection, owner)
     made = _insert_conversation.one(
         connection, owner=owner, id=id_, key=key, branch=branch, title=title, metadata=metadata, created_at=now
     )
@@ -181,6 +183,9 @@ def find(
     """
     from convo.store.conditions import metadata_conditions, title_condition
 
+    if keyring_of(connection).seals and (filters or title is not None):
+        reason = "titles and metadata are encrypted, and no database can look into them"
+        raise SearchUnavailable(reason, "find a conversation by its key= or id, by time, or compare what conversations() lists")
     statement = _select().order_by(_C.created_at.desc(), _C.id.desc()).limit(limit)
     if owner is not None:
         statement = statement.where(_C.owner == owner)
@@ -195,9 +200,7 @@ def find(
         before = sa.tuple_(sa.literal(created, _C.created_at.type), sa.literal(id_, _C.id.type))
         statement = statement.where(sa.tuple_(_C.created_at, _C.id) < before)
     statement = statement.where(*metadata_conditions(connection, filters))
-    schema = connection.get_execution_options().get("convo_schema")
-    options = {"schema_translate_map": {None: schema}} if schema else {}
-    return [_found(row) for row in connection.execute(statement, execution_options=options)]
+    return [_found(row) for row in run(connection, statement)]
 
 
 def _place_of(connection: Connection, owner: str | None, id_: UUID) -> tuple[int, UUID]:

@@ -27,6 +27,7 @@ from convo.errors import (
     TransactionOver,
     UnsupportedUrl,
 )
+from convo.sealing.keyring import PLAIN
 from convo.store import schema
 from convo.store.faults import READ_ONLY, code_of, may_retry, note_again, typed_errors
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from convo.errors import Committed
+    from convo.sealing.keyring import Plain
     from convo.store.files import File
 
 T = TypeVar("T")
@@ -464,11 +466,12 @@ class Runner:
 class Within:
     """Runs units of work inside the caller's transaction, each behind a savepoint, so that an error leaves it usable."""
 
-    def __init__(self, connection: Connection, *, schema: str | None = None) -> None:
+    def __init__(self, connection: Connection, *, schema: str | None = None, keyring: Plain = PLAIN) -> None:
         check_type(connection, Connection, "within()", "a connection of SQLAlchemy")
         self.place = place_of(connection.engine.url)
         self.creates = False
         self._connection = connection.execution_options(convo_schema=schema) if schema else connection
+        self._keyring = keyring
         self._closed = False
 
     def run(self, work: Callable[..., T], *arguments: Any, mode: Mode = "read", **named: Any) -> T:
@@ -480,6 +483,11 @@ class Within:
             raise TransactionOver
         with typed_errors(self.place):
             _really_begin(self._connection)
+            if (
+                self._connection.get_execution_options().get("convo_keys", PLAIN) is not self._keyring
+            ):  # two stores, one connection
+                self._connection.execution_options(convo_keys=self._keyring)
+            self._keyring.begins((self._connection.get_transaction(), self._connection.get_nested_transaction()))
             with self._connection.begin_nested():
                 return work(self._connection, *arguments, **named)
 
@@ -509,10 +517,17 @@ def _really_begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def runner_for(source: str | URL | Engine, *, schema: str | None, durability: Durability) -> Runner:
+def options_of(schema: str | None, keyring: Plain) -> dict[str, Any]:
+    """Give what units of work find on their connection: the schema, and what seals and opens values."""
+    return {**({"convo_schema": schema} if schema else {}), **({"convo_keys": keyring} if keyring.seals else {})}
+
+
+def runner_for(
+    source: str | URL | Engine, *, schema: str | None, durability: Durability, keyring: Plain = PLAIN
+) -> Runner:  # fmt: skip
     """Give the runner of a URL, whose engine we make, or of a caller's engine, whose settings stay as they are."""
     check_choice(durability, ("full", "relaxed"), "durability")
-    options: dict[str, Any] = {"convo_schema": schema} if schema else {}
+    options = options_of(schema, keyring)
     if isinstance(source, Engine):
         return Runner(callers_engine(source, options), place=place_of(source.url), owned=False)
     url = parse_url(source)

@@ -13,6 +13,7 @@ from convo.protocol import Known, Step, in_progress, is_alive, step_for
 from convo.store import branches, memories, tables
 from convo.store.append import Entry, Guard, append, insert_exchange, update_exchange
 from convo.store.log import head_of
+from convo.store.sealed import keyring_of
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
@@ -316,6 +317,10 @@ def end(connection: Connection, owner: str, exchange: UUID, changes: Mapping[str
 # --- look-ups --------------------------------------------------------------------------------------
 
 
+def _seen() -> Any:
+    return sa.cast(sa.bindparam("seen", type_=sa.BigInteger), sa.BigInteger)
+
+
 def _select() -> sa.Select[Any]:
     lease = sa.case((_B.pending == _X.id, micros(_B.lease_until)), else_=sa.null())
     columns = (_X.id, _X.branch, _X.key, _X.hash, _X.status, _X.attempt, lease, _X.asked_first, _X.asked_last, _X.position)
@@ -335,7 +340,21 @@ _with_answer = Statement(
     "the exchanges that ended with an answer",
     lambda: (
         sa.select(_X.id, _X.seen)
-        .where(_mine, _X.conversation == sa.bindparam("conversation"), _X.status == "done", _X.raw == sa.bindparam("raw"))
+        .where(
+            _mine,
+            _X.conversation == sa.bindparam("conversation"),
+            _X.status == "done",
+            _X.raw == sa.bindparam("raw", type_=sa.Text),
+        )
+        .order_by(_X.position)
+    ),
+)
+_answered = Statement(
+    "the exchanges that ended with an answer to a request with this head, or to any, with their records",
+    lambda: (
+        sa.select(_X.id, _X.seen, _X.raw)
+        .where(_mine, _X.conversation == sa.bindparam("conversation"), _X.status == "done")
+        .where((_X.seen == _seen()) | _seen().is_(None))
         .order_by(_X.position)
     ),
 )
@@ -376,7 +395,12 @@ def pending_on(connection: Connection, owner: str, branch: UUID) -> Known | None
 
 def recorded(connection: Connection, owner: str, conversation: UUID, raw: str, seen: int | None) -> UUID | None:
     """Give the exchange that has recorded this answer to a request with this head (None: to any), or None."""
-    for identifier, answered in _with_answer.rows(connection, owner=owner, conversation=conversation, raw=raw):
+    where = {"owner": owner, "conversation": conversation}
+    if keyring_of(connection).seals:
+        rows = [row[:2] for row in _answered.rows(connection, **where, seen=seen) if row[2] == raw]
+    else:
+        rows = [*_with_answer.rows(connection, **where, raw=raw)]
+    for identifier, answered in rows:
         if seen is None or answered == seen:
             found: UUID = identifier
             return found

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import sqlalchemy as sa
 
-from convo.errors import KeyTaken
+from convo.errors import KeyTaken, KeyUnavailable
 from convo.protocol import in_progress, is_alive
-from convo.store import blobs, conversations, deletion, exchanges, tables
+from convo.store import blobs, conversations, deletion, exchanges, keys, resealing, tables
 from convo.store.blobs import Held
 from convo.store.log import END
+from convo.store.sealed import keyring_of
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def move(
     deletion.lock_all(connection, owner, id_)
     _check_idle(connection, owner, id_, now)
     _check_free(connection, owner, id_, new_owner)
+    _check_opens(connection, owner)
     uses: dict[str, int] = {row[0]: row[1] for row in _uses.rows(connection, owner=owner, id=id_)}
     moved = _branches_of(connection, owner, id_, new_owner, new_id)
     for one in moved.values():
@@ -96,6 +98,13 @@ def _check_free(connection: Connection, owner: str, id_: UUID, new_owner: str) -
         raise KeyTaken("id", id_)
     if key is not None and conversations.has_key(connection, new_owner, key):
         raise KeyTaken("key", key)
+
+
+def _check_opens(connection: Connection, owner: str) -> None:
+    """Raise `KeyUnavailable` where what is encrypted could not be sealed for another owner: nobody could read it any more."""
+    if not keyring_of(connection).seals and keys.of_owner(connection, owner):
+        reason = "its content is encrypted, and this store was given no cipher"
+        raise KeyUnavailable(reason, "pass cipher= as the store that wrote it has", owner=owner)
 
 
 # --- what moves ------------------------------------------------------------------------------------
@@ -245,9 +254,11 @@ _parent = Statement(
 )
 _segments = Statement("the segments of a line", lambda: sa.select(_S.first, _S.last, _S.source).where(_of_branch(tables.segment)))
 _insert_segment = Statement("say whose rows a moved branch shows", lambda: sa.insert(tables.segment))
+_ROW_TABLES = (tables.message, tables.attachment, tables.annotation)
+_RECORD_TABLES = ((tables.exchange, _of_branch), (tables.checkpoint, _of_exchanges))
 _ROWS = [
     Statement(f"write rows of a branch for another owner: {table.name}", partial(_copy, table, ("owner", "branch"), _up_to))
-    for table in (tables.message, tables.attachment, tables.annotation)
+    for table in _ROW_TABLES
 ]
 _RECORDS = [
     Statement(f"write records of a branch for another owner: {table.name}", partial(_copy, table, replaced, where))
@@ -264,6 +275,12 @@ _BYTES, _BYTES_OF_LATE = (
     ]
     for where in (_of_attachments, _of_digest)
 )
+_digests = Statement(
+    "the bytes that messages of a branch have",
+    lambda: (
+        sa.select(_A.digest).where(_A.owner == _owner, _A.branch == sa.bindparam("branch"), _A.dropped_at.is_(None)).distinct()
+    ),
+)
 _late = Statement(
     "the answers to a branch that came too late",
     lambda: sa.select(_X.raw, micros(_X.finished_at)).where(
@@ -275,9 +292,13 @@ _late = Statement(
 def _write_conversation(connection: Connection, owner: str, id_: UUID, new_owner: str, moved: Mapping[UUID, _Moved]) -> None:
     found = conversations.get(connection, owner, id_=id_)
     branch = moved[found.branch].new_id
+    keys.hold(connection, new_owner)
     if _copy_conversation.one(connection, owner=owner, id=id_, new_owner=new_owner, new_branch=branch) is None:
         taken = conversations.exists(connection, new_owner, id_)
         raise KeyTaken("id" if taken else "key", id_ if taken else found.key)
+    if keyring_of(connection).seals:
+        where = {"owner": owner, "id": id_}
+        resealing.copied(connection, tables.conversation, _of_conversation, where, {"owner": new_owner})
 
 
 def _write_branch(
@@ -303,11 +324,33 @@ def _write_rows(connection: Connection, owner: str, new_owner: str, one: _Moved,
     if one.state != tables.KEPT:
         for statement in _RECORDS:
             statement(connection, **where)
+    if keyring_of(connection).seals:
+        _write_sealed(connection, where, one, now)
+        return
     for statement in _BYTES:
         statement(connection, **where, now=now)
     for digest in _late_bytes(connection, owner, one):
         for statement in _BYTES_OF_LATE:
             statement(connection, owner=owner, new_owner=new_owner, digest=digest, now=now)
+
+
+def _write_sealed(connection: Connection, where: Mapping[str, Any], one: _Moved, now: int) -> None:
+    """Seal with the keys of the new owner what was copied, and the bytes."""
+    owner, new_owner = where["owner"], where["new_owner"]
+    mine = {"owner": owner, "branch": one.id}
+    for table in _ROW_TABLES:
+        fresh = {"owner": new_owner, "branch": one.new_id}
+        resealing.copied(connection, table, _up_to, {**mine, "last": one.last}, fresh)
+    for table, of_branch in _RECORD_TABLES if one.state != tables.KEPT else ():
+        resealing.copied(connection, table, of_branch, mine, {"owner": new_owner})
+    rows, _ = _BYTES
+    rows(connection, **where, now=now)
+    for (digest,) in _digests.rows(connection, owner=new_owner, branch=one.new_id):
+        resealing.bytes_copied(connection, owner, new_owner, digest)
+    rows, _ = _BYTES_OF_LATE
+    for digest in _late_bytes(connection, owner, one):
+        rows(connection, owner=owner, new_owner=new_owner, digest=digest, now=now)
+        resealing.bytes_copied(connection, owner, new_owner, digest)
 
 
 def _late_bytes(connection: Connection, owner: str, one: _Moved) -> dict[str, int]:

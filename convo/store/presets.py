@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from convo.canonical import decode, encode
 from convo.errors import PresetNotFound
 from convo.presets import Preset
-from convo.store import tables
+from convo.store import keys, tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ _delete = Statement("forget a preset", lambda: sa.delete(tables.preset).where(*_
 
 def put(connection: Connection, owner: str, preset: Preset, now: int) -> None:
     """Keep a preset; one of the same name is replaced."""
+    keys.hold(connection, owner)
     value = encode({name: said for name in ("voice", "format", "speed") if (said := getattr(preset, name)) is not None})
     _upserts[connection.dialect.name](connection, owner=owner, name=preset.name, value=value, changed_at=now)
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from convo.canonical import digest
 from convo.store import tables
 from convo.store.append import insert_attachments
+from convo.store.sealed import keyring_of
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -23,10 +24,20 @@ _COLUMNS = ("body", "hash", "status", "text", "pieces", "audio_id", "audio_expir
 
 
 def _update() -> sa.Update:
-    keys = (_M.owner == sa.bindparam("owner"), _M.branch == sa.bindparam("branch"), _M.position == sa.bindparam("at"))
-    as_read = _M.body == sa.bindparam("was", type_=sa.Text)
+    keys = (_M.owner == sa.bindparam("owner"), _M.branch == sa.bindparam("branch"), _M.position == sa.bindparam("key_position"))
     values = {name: sa.bindparam(name, type_=_M[name].type) for name in _COLUMNS}
-    return sa.update(tables.message).where(*keys, as_read).values(values).returning(_M.position)
+    return sa.update(tables.message).where(*keys, as_read()).values(values).returning(_M.position)
+
+
+def as_read() -> sa.ColumnElement[bool]:
+    """The body is the one that was read: by its hash, as it may be sealed (see `was_read`)."""
+    return _M.hash.in_([sa.bindparam("was", type_=_M.hash.type), sa.bindparam("was_in_the_clear", type_=_M.hash.type)])
+
+
+def was_read(connection: Connection, owner: str, body: str) -> dict[str, bytes]:
+    """Give the parameters of `as_read` for a body."""
+    found = keyring_of(connection).digests(owner, digest(body))
+    return {"was": found[0], "was_in_the_clear": found[-1]}
 
 
 def delete_of_message(table: sa.Table) -> Statement:
@@ -47,7 +58,8 @@ def rewrite(connection: Connection, owner: str, branch: UUID, position: int, dra
     False, and nothing written, when the message is not there any more or its body is not the one that `was` read.
     """
     found = _rewrite.one(
-        connection, owner=owner, branch=branch, at=position, was=was, body=draft.body, hash=digest(draft.body),
+        connection, owner=owner, branch=branch, key_position=position, **was_read(connection, owner, was), body=draft.body,
+        hash=digest(draft.body),
         status=draft.status, text=draft.text, pieces=len(draft.media), audio_id=draft.audio_id,
         audio_expires_at=draft.audio_expires, audio_origin=draft.audio_origin,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from convo.errors import MessageNotFound
 from convo.store import blobs, branches, exchanges, log, tables
 from convo.store.append import Entry, Guard, append, insert_attachments
+from convo.store.rewriting import as_read, was_read
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _M = tables.message.c
 
 def _update() -> sa.Update:
     keys = (_M.owner == sa.bindparam("owner"), _M.branch == sa.bindparam("branch"), _M.position == sa.bindparam("at"))
-    as_read = (_M.body == sa.bindparam("was", type_=sa.Text), _M.pieces == sa.literal_column("0"))
-    return sa.update(tables.message).where(*keys, *as_read).values(pieces=sa.literal_column("1")).returning(_M.position)
+    unspoken = (as_read(), _M.pieces == sa.literal_column("0"))
+    return sa.update(tables.message).where(*keys, *unspoken).values(pieces=sa.literal_column("1")).returning(_M.position)
 
 
 _count = Statement("count the speech of a message that has no media", _update)
@@ -43,7 +44,7 @@ def keep(
     bytes go then, unless others have put them after `now` or refer to them. Gives what is gone, too.
     """
     exchanges.keep_calls(connection, calls)
-    if _count.one(connection, owner=owner, branch=branch, at=position, was=was) is None:
+    if _count.one(connection, owner=owner, branch=branch, at=position, **was_read(connection, owner, was)) is None:
         return False, blobs.drop_unused(connection, owner, {piece.digest: now}, now)
     insert_attachments(connection, owner, branch, position, (piece,))
     return True, []

@@ -12,11 +12,17 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
+from convo.sealing.keyring import PLAIN
+from convo.store.sealed import open_rows, opening, seal_values, writes_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy.engine import Connection, CursorResult, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
+
+    from convo.sealing.keyring import Plain
+    from convo.store.sealed import Opening, Write
 
 
 @attrs.frozen
@@ -29,10 +35,14 @@ class _Compiled:
     constants: dict[str, Any]
     conversions: Sequence[tuple[str, Callable[[Any], Any]]]
     results: Sequence[tuple[int, Callable[[Any], Any]]]
+    writes: Sequence[Write]
+    how: Opening
 
-    def parameters(self, values: dict[str, Any]) -> Any:
-        """Give the driver's parameters for the named values."""
+    def parameters(self, keyring: Plain, values: dict[str, Any]) -> Any:
+        """Give the driver's parameters for the named values, those sealed that are to be."""
         values = {**self.constants, **values}
+        if self.writes:
+            seal_values(keyring, self.writes, values)
         for name, convert in self.conversions:
             value = values[name]
             if value is not None:
@@ -46,17 +56,17 @@ class Statement:
     def __init__(self, purpose: str, build: Callable[[], sa.Executable]) -> None:
         self.purpose = purpose
         self._build = build
-        self._compiled: dict[tuple[str, str, str, str | None], _Compiled] = {}
+        self._compiled: dict[tuple[str, str, str, str | None, bool], _Compiled] = {}
 
     def __call__(self, connection: Connection, **values: Any) -> CursorResult[Any]:
         """Run it once."""
-        compiled = self._for(connection)
-        return connection.exec_driver_sql(compiled.sql, compiled.parameters(values))
+        compiled, keyring = self._for(connection)
+        return connection.exec_driver_sql(compiled.sql, compiled.parameters(keyring, values))
 
     def many(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         """Run it for each row of values; no rows, no call."""
-        compiled = self._for(connection)
-        if parameters := [compiled.parameters(row) for row in rows]:
+        compiled, keyring = self._for(connection)
+        if parameters := [compiled.parameters(keyring, row) for row in rows]:
             connection.exec_driver_sql(compiled.sql, parameters)
 
     def one(self, connection: Connection, **values: Any) -> Sequence[Any] | None:
@@ -66,20 +76,21 @@ class Statement:
 
     def rows(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
         """Run it and give all rows, with their values as Python has them."""
-        compiled = self._for(connection)
-        result = connection.exec_driver_sql(compiled.sql, compiled.parameters(values))
+        compiled, keyring = self._for(connection)
+        result = connection.exec_driver_sql(compiled.sql, compiled.parameters(keyring, values))
         found: Sequence[Sequence[Any]] = result.cursor.fetchall()  # the driver's tuples: a Row costs as much as a fetch
         result.close()
-        return [_converted(row, compiled.results) for row in found] if compiled.results else found
+        found = [_converted(row, compiled.results) for row in found] if compiled.results else found
+        return open_rows(keyring, compiled.how, found) if compiled.how.reads else found
 
-    def _for(self, connection: Connection) -> _Compiled:
-        dialect = connection.dialect
-        schema = connection.get_execution_options().get("convo_schema")
-        known = (dialect.name, dialect.driver, dialect.paramstyle, schema)
+    def _for(self, connection: Connection) -> tuple[_Compiled, Plain]:
+        dialect, options = connection.dialect, connection.get_execution_options()
+        schema, keyring = options.get("convo_schema"), options.get("convo_keys", PLAIN)
+        known = (dialect.name, dialect.driver, dialect.paramstyle, schema, keyring.seals)
         compiled = self._compiled.get(known)
         if compiled is None:
-            compiled = self._compiled[known] = _compile(self._build(), dialect, schema)
-        return compiled
+            compiled = self._compiled[known] = _compile(self._build(), dialect, schema, keyring)
+        return compiled, keyring
 
 
 def _converted(row: Sequence[Any], processors: Sequence[tuple[int, Callable[[Any], Any]]]) -> list[Any]:
@@ -89,8 +100,10 @@ def _converted(row: Sequence[Any], processors: Sequence[tuple[int, Callable[[Any
     return values
 
 
-def _compile(statement: Any, dialect: Dialect, schema: str | None) -> _Compiled:
+def _compile(statement: Any, dialect: Dialect, schema: str | None, keyring: Plain) -> _Compiled:
     translation = {"schema_translate_map": {None: schema}, "render_schema_translate": True} if schema else {}
+    how = opening(statement, keyring)
+    statement = how.statement
     compiled: SQLCompiler = statement.compile(dialect=dialect, **translation)
     binds = {name: bind for bind, name in compiled.bind_names.items()}
     names = compiled.positiontup if compiled.positional else list(binds)
@@ -101,13 +114,14 @@ def _compile(statement: Any, dialect: Dialect, schema: str | None) -> _Compiled:
         names=names or (),
         constants={name: bind.value for name, bind in binds.items() if not bind.required},
         conversions=[(name, process) for name, process in processors if process is not None],
-        results=_result_processors(statement, dialect),
+        results=_result_processors(how.columns, dialect),
+        writes=writes_of(statement, names or binds),
+        how=how,
     )
 
 
-def _result_processors(statement: Any, dialect: Dialect) -> list[tuple[int, Callable[[Any], Any]]]:
-    columns = enumerate(getattr(statement, "exported_columns", ()))
-    own = [(index, column.type) for index, column in columns if isinstance(column.type, sa.types.TypeDecorator)]
+def _result_processors(exported: Sequence[Any], dialect: Dialect) -> list[tuple[int, Callable[[Any], Any]]]:
+    own = [(index, column.type) for index, column in enumerate(exported) if isinstance(column.type, sa.types.TypeDecorator)]
     processors = [(index, type_.dialect_impl(dialect).result_processor(dialect, None)) for index, type_ in own]
     return [(index, process) for index, process in processors if process is not None]
 

@@ -365,3 +365,16 @@ search = sa.Table(
 def _number_once(table: sa.Table, *_: object, **__: object) -> None:
     """On SQLite a number that was given up may still stand in the index. Said here, it does not import the dialect at once."""
     table.dialect_kwargs["sqlite_autoincrement"] = True
+
+
+owner_key = sa.Table(
+    "convo_owner_key",
+    metadata,
+    _owner(),
+    sa.Column("number", sa.Integer, nullable=False, comment="from 1; the newest seals what is written"),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False, comment="the data key, wrapped by a key of the application"),
+    sa.Column("wrapped_by", sa.Text, nullable=False, comment="the name of that key"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("owner", "number"),
+    comment="the data keys of owners; without its keys nothing of an owner that is encrypted can be read",
+)

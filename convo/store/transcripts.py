@@ -157,7 +157,7 @@ _at_keys = (
 def _fill(text: Text) -> Statement:
     def build() -> sa.Update:
         where = (*_at_keys, _A.digest == sa.bindparam("key_digest"), _is_recording(), _A[text].is_(None))
-        return sa.update(tables.attachment).where(*where).values({text: sa.bindparam("said", type_=sa.Text)})
+        return sa.update(tables.attachment).where(*where).values({text: sa.bindparam(text, type_=sa.Text)})
 
     return Statement("give recordings of these bytes their text, unless they have one", build)
 
@@ -171,7 +171,7 @@ _set = Statement(
     ),
 )
 _pieces = Statement(
-    "the media of a message", lambda: sa.select(_A.part, _A.kind, _A.transcript).where(*_at_keys).order_by(_A.part)
+    "the media of a message", lambda: sa.select(_A.part, _A.kind, _A.digest, _A.transcript).where(*_at_keys).order_by(_A.part)
 )
 _write_text = Statement(
     "say again what was written or said in a message",
@@ -196,7 +196,7 @@ def fill(
         where = {"key_owner": owner, "key_branch": branch, "key_position": position}
         locked = _lock.one(connection, **where)
         if locked is not None:
-            _fill(text)(connection, **where, key_digest=digest, said=said)
+            _fill(text)(connection, **where, key_digest=digest, **{text: said})
             if text == "transcript":
                 _say_again(connection, where, locked[0])
 
@@ -209,8 +209,9 @@ def put(connection: Connection, owner: str, conversation: UUID, position: int, p
         raise RecordingNotFound(position, part)
     branch, body = locked
     where = {"key_owner": owner, "key_branch": branch, "key_position": position}
-    parts = [number for number, kind, _ in _pieces.rows(connection, **where) if kind == "audio"]
-    _set(connection, **where, key_part=_one_of(parts, position, part), transcript=transcript)
+    parts = {number: digest for number, kind, digest, _ in _pieces.rows(connection, **where) if kind == "audio"}
+    chosen = _one_of([*parts], position, part)
+    _set(connection, **where, key_part=chosen, key_digest=parts[chosen], transcript=transcript)
     _say_again(connection, where, body)
 
 
@@ -226,6 +227,6 @@ def _one_of(parts: Sequence[int], position: int, part: int | None) -> int:
 def _say_again(connection: Connection, where: Mapping[str, Any], body: str) -> None:
     """Derive the text of a message anew, and have it indexed again. The message is locked: parts are set one at a time."""
     rows = _pieces.rows(connection, **where)
-    media = tuple(Media(part, kind, None, "", 0, transcript=said) for part, kind, said in rows)
+    media = tuple(Media(part, kind, None, "", 0, transcript=said) for part, kind, _, said in rows)
     _write_text(connection, **where, text=printable(text_of(decode(body), media), TEXT_COLUMN))
     forget_words(connection, **{name.removeprefix("key_"): value for name, value in where.items()})

@@ -1,4 +1,4 @@
-"""Keys of owners, and erasures that are under way.
+"""Keys of owners, and conversations on hold.
 
 Revision: convo_0006, after convo_0005. Runs before the deployment: older code goes on with what it knows.
 """
@@ -13,12 +13,29 @@ down_revision = "convo_0005"
 branch_labels = None
 depends_on = None
 
+INSTANT = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+
 
 def upgrade() -> None:
     """Make them; there is no way back but a backup."""
-    holds()
+    _holds()
+    _keys()
 
 
-def holds() -> None:
+def _holds() -> None:
     """Conversations that must not be deleted."""
     op.add_column("convo_conversation", sa.Column("hold", sa.Text(), comment="why it must not be deleted; null: it may be"))
+
+
+def _keys() -> None:
+    """The data keys of owners, wrapped by keys of the application."""
+    op.create_table(
+        "convo_owner_key",
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False, comment="from 1; the newest seals what is written"),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False, comment="the data key, wrapped by a key of the application"),
+        sa.Column("wrapped_by", sa.Text(), nullable=False, comment="the name of that key"),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("owner", "number", name="pk_convo_owner_key"),
+        comment="the data keys of owners; without its keys nothing of an owner that is encrypted can be read",
+    )

@@ -341,7 +341,9 @@ def _half(messages: Iterable[Any]) -> list[str]:
     """Find replies that answer no question of the log."""
     due = {answer_to(message.text) for message in messages if message.role == "user"}
     return [
-        f"half: {message.text!r} answers nothing" for message in messages if message.role == "assistant" and message.text not in due
+        f"half: {message.text!r} answers nothing"
+        for message in messages
+        if message.role == "assistant" and message.text not in due
     ]
 
 

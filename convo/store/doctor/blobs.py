@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from convo.errors import SealBroken
 from convo.findings import Finding
+from convo.sealing.form import MAGIC, OVERHEAD
 from convo.store import tables
 from convo.store.blobs import COLLECTED_AFTER, Held, collect, referred_to
 from convo.store.doctor.page import following, last_key, paged, rows
+from convo.store.sealed import keyring_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,12 +55,18 @@ def incomplete(connection: Connection, scope: Scope, after: After) -> Found:
     here = sa.select(*keys, _L.size).where(scope.of(tables.blob), _L.place.is_(None))
     page = following(here, keys, after).subquery("page")
     joined = page.outerjoin(tables.blob_chunk, (_K.owner == page.c.owner) & (_K.digest == page.c.digest))
-    held = sa.cast(sa.func.coalesce(sa.func.sum(sa.func.length(_K.data)), 0), sa.BigInteger)
+    held = sa.cast(sa.func.coalesce(sa.func.sum(_length()), 0), sa.BigInteger)
     pieces = (sa.func.count(_K.number), sa.func.coalesce(sa.func.max(_K.number) + 1, 0))
     statement = sa.select(*page.c, held, *pieces).select_from(joined).group_by(*page.c).order_by(page.c.owner, page.c.digest)
     found = rows(connection, statement)
     wrong = [row for row in found if row[2] != row[3] or row[4] != row[5]]
     return [_incomplete(*row[:4]) for row in wrong], last_key(found, len(keys))
+
+
+def _length() -> sa.ColumnElement[int]:
+    """The bytes of a piece without what sealing adds to them."""
+    sealed = sa.func.substr(_K.data, 1, len(MAGIC)) == sa.literal(MAGIC, sa.LargeBinary)
+    return sa.func.length(_K.data) - sa.case((sealed, OVERHEAD), else_=0)
 
 
 def _incomplete(owner: str, digest: str, size: int, held: int) -> Finding:
@@ -110,13 +119,20 @@ def changed(connection: Connection, scope: Scope, after: After) -> Found:
 
 def _is_as_written(connection: Connection, owner: str, digest: str, size: int) -> bool:
     """Whether bytes match their digest; those that are incomplete, or deleted meanwhile, are no matter of this check."""
+    keyring = keyring_of(connection)
     sha, held, number = hashlib.sha256(), 0, 0
     while held < size:
         piece = rows(connection, sa.select(_K.data).where(_K.owner == owner, _K.digest == digest, _K.number == number))
         if not piece or not piece[0][0]:
             return True
-        sha.update(piece[0][0])
-        held, number = held + len(piece[0][0]), number + 1
+        if keyring.cannot_open(owner, data := bytes(piece[0][0])):
+            return True
+        try:
+            data = keyring.open_bytes("convo_blob_chunk.data", owner, (digest, number), data)
+        except SealBroken:
+            return False
+        sha.update(data)
+        held, number = held + len(data), number + 1
     return held > size or sha.hexdigest() == digest
 
 

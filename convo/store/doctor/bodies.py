@@ -9,10 +9,14 @@ import sqlalchemy as sa
 
 from convo.canonical import decode, digest, printable
 from convo.content import TEXT_COLUMN
+from convo.errors import SealBroken
 from convo.findings import Finding
 from convo.messages import Media, text_of
+from convo.sealing.form import is_sealed_text
 from convo.store import tables
 from convo.store.doctor.page import Scope, execute, following, last_key, rows
+from convo.store.redaction import REDACTED
+from convo.store.sealed import keyring_of
 from convo.summary import summary_in
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.sealing.keyring import Plain
     from convo.store.doctor.page import After, Found
 
 _M, _A, _B = tables.message.c, tables.attachment.c, tables.branch.c
@@ -55,7 +60,7 @@ def _still(connection: Connection, scope: Scope, findings: Sequence[Finding]) ->
     """Look again: the media come by a statement of their own, and a transcript may have come between the two."""
     again = [_Row(*row) for finding in findings for row in rows(connection, _select(connection).where(*_of(finding)))]
     found = _findings(connection, scope, again)
-    return [finding for finding in findings if finding in found]
+    return [finding for finding in findings if finding.position is None or finding in found]
 
 
 def _select(connection: Connection) -> sa.Select[Any]:
@@ -68,7 +73,8 @@ def _select(connection: Connection) -> sa.Select[Any]:
 
 def _findings(connection: Connection, scope: Scope, found: Sequence[_Row]) -> list[Finding]:
     media = _media(connection, scope, found)
-    checked = (_finding(row, media.get((row.owner, row.branch, row.position), ())) for row in found)
+    keyring = keyring_of(connection)
+    checked = (_finding(keyring, row, media.get((row.owner, row.branch, row.position), ())) for row in found)
     return [finding for finding in checked if finding is not None]
 
 
@@ -95,24 +101,48 @@ def _read(value: Any) -> str:
     return value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")
 
 
-def _finding(row: _Row, media: tuple[Media, ...]) -> Finding | None:
-    body = _read(row.body)
-    if not body.isascii() or digest(body) != bytes(row.hash):
+def _finding(keyring: Plain, row: _Row, media: tuple[Media, ...]) -> Finding | None:
+    stored = _read(row.body)
+    if keyring.cannot_open(row.owner, stored):
+        message = "messages are encrypted, and were not examined: this doctor has not the key; pass cipher="
+        return Finding("key_unavailable", "warning", message, owner=row.owner)
+    body = _opened(keyring, row, stored)
+    if body is None or not body.isascii() or bytes(row.hash) not in keyring.digests(row.owner, digest(body)):
         return _at(row, "body_changed", "error", "the message is not as it was written: its body does not match its hash; "
                    "restore it from a backup")  # fmt: skip
     if body.count(_REFERENCE) > len(media):
         return _at(
             row, "attachment_missing", "error", "the message refers to bytes of which nothing is known; restore from a backup"
         )
-    if row.pieces != len(media) or _read(row.text) != _text(body, media, row.kind):
+    if row.pieces != len(media) or _read(row.text) not in _texts(stored, body, media, row.kind):
         return _at(row, "derived_wrong", "warning", "what is derived of the message, to search and to count, does not match it; "
                    "a repair derives it again", repairable=True)  # fmt: skip
     return None
 
 
+def _opened(keyring: Plain, row: _Row, stored: str) -> str | None:
+    """Give a body as it was written, None where it is not what was sealed for its place."""
+    try:
+        return keyring.open_text("convo_message.body", row.owner, (row.branch, row.position), stored)
+    except SealBroken:
+        return None
+
+
+def _texts(stored: str, body: str, media: tuple[Media, ...], kind: str) -> tuple[str, ...]:
+    """Give what may stand as the text of a message: nothing that was said where any of it is encrypted."""
+    if is_sealed_text(stored) or any(is_sealed_text(piece.transcript or "") for piece in media):
+        return "", REDACTED
+    return (_text(body, media, kind),)
+
+
 def _text(body: str, media: tuple[Media, ...], kind: str) -> str:
     text = text_of(decode(body), media)
     return printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN)
+
+
+def _derived(keyring: Plain, row: _Row, media: tuple[Media, ...]) -> str:
+    stored = _read(row.body)
+    return _texts(stored, _opened(keyring, row, stored) or "", media, row.kind)[0]
 
 
 def _at(row: _Row, kind: str, severity: Any, message: str, **more: Any) -> Finding:
@@ -132,7 +162,7 @@ def derive(connection: Connection, finding: Finding, now: int) -> None:
     media = _media(connection, scope, found)
     for row in found:
         known = media.get((row.owner, row.branch, row.position), ())
-        again = _finding(row, known)
+        again = _finding(keyring_of(connection), row, known)
         if again is not None and attrs.evolve(again, conversation=finding.conversation) == finding:
-            values = {"pieces": len(known), "text": _text(_read(row.body), known, row.kind)}
+            values = {"pieces": len(known), "text": _derived(keyring_of(connection), row, known)}
             execute(connection, sa.update(tables.message).where(*_of(finding)).values(values))
