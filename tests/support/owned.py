@@ -234,7 +234,7 @@ def sent() -> Iterator[Sent]:
     def noted(self: Statement, connection: Any) -> Any:
         made = real(self, connection)
         found.statements.setdefault(self.purpose, self._build())
-        compiled.add(made.sql)
+        compiled.add(made[0].sql)
         return made
 
     def before_execute(connection: Any, element: Any, many: Any, one: Any, options: Any) -> None:
