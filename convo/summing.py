@@ -121,7 +121,7 @@ class _Sums:
             **keys, currency=currency, calls=sum(counts.values()), **counts, answered=answered,
             usage=Usage(**{name: found[name] for name in _USED}),
             cached_share=_share(found["cached"], found["cached_of"]),
-            cost=self._cost(found, currency) if priced else Cost(),
+            cost=self._cost(found, currency) if priced else Cost(currency="", unknown=("currency",)),
             unpriced=answered - (found["priced"] or 0),
             voices={} if "voice" in keys else dict(ranked),
             duration=_seconds(_share(found["duration"], found["durations"])),

@@ -139,7 +139,8 @@ def cost_of(catalogue: Catalogue, usage: Usage, asked: str, answered: str | None
     return Cost(currency=cost.currency, unknown=("service_tier",), table=cost.table)
 
 
-_TIERS = ("flex", "priority", "fast", "scale", "batch")
+_UNREAD = "?"
+_TIERS = ("flex", "priority", "fast", "scale", "batch", _UNREAD)
 """Service tiers in which the API bills at other prices. Other servers have words of their own for the usual tier."""
 
 
@@ -147,7 +148,10 @@ def _tier_of(raw: str) -> object:
     """Give the service tier that an answer names. Most are not read for it: they name none, or the usual one."""
     if '"service_tier"' not in raw or '"service_tier":"default"' in raw:
         return None
-    body = decode(raw)
+    try:
+        body = decode(raw)
+    except ValueError:  # a damaged row, of which doctor tells: a bill of it is a guess
+        return _UNREAD
     return body.get("service_tier") if isinstance(body, dict) else None
 
 

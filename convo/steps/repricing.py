@@ -59,7 +59,7 @@ def repriced(
     if progress is not None and not callable(progress):
         reason = f"progress= is a {type(progress).__name__}; pass a function"
         raise InputError(reason)
-    begin = 0 if since is None else to_micros(since, "since")
+    begin = repricing.BEGIN if since is None else to_micros(since, "since")
     end = repricing.END if until is None else to_micros(until, "until")
     if not dry_run:
         tools.check_writable()

@@ -24,6 +24,8 @@ PAGE = 500
 """Calls that one transaction writes at most."""
 FIRST = UUID(int=0)
 """An id before all others."""
+BEGIN = to_micros(datetime(2, 1, 1, tzinfo=UTC))
+"""A time before all others: that of a clock before 1970, too."""
 END = to_micros(datetime(9998, 12, 31, tzinfo=UTC))
 """A time after all others."""
 WRITTEN = ("cost", "currency", "price_table", *(f"cost_{kind}" for kind in KINDS))

@@ -54,7 +54,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _arguments(text: str) -> Any:
     try:
-        return decode(text)
+        return decode(text.strip())  # behind a space `decode` takes what only we write, NaN among it
     except ValueError:
         return text
 

@@ -129,7 +129,7 @@ def of_reply(reply: Reply) -> Attributes:
         if isinstance(value, str):
             found[name] = value[:LONGEST]
     if reply.finish_reason is not None:
-        found[names.FINISH_REASONS] = (reply.finish_reason,)
+        found[names.FINISH_REASONS] = (reply.finish_reason[:LONGEST],)
     return found | of_usage(reply.usage) | of_cost(reply.cost)
 
 

@@ -78,3 +78,11 @@ def test_a_report_goes_by_an_index(busy: tuple[convo.Store, str], whose: str, si
     names, records = store._driver.runner.run(reports.sums, (), asked)
     calls = sum(record[names.index("calls")] for record in records)
     assert calls >= {"owner": 400 if since is None else 30, "conversation": 80, "everyone": 90}[whose]
+
+
+def test_sqlite_sorts_the_values_of_a_report_and_not_whole_calls(busy: tuple[convo.Store, str]) -> None:
+    """What it names in one level it sorts: the raw answer too, which may hold megabytes of sound."""
+    store, owner = busy
+    plan = explained(store, reports.Asked(owner=owner))
+    kind = store._driver.runner.run(lambda connection: connection.dialect.name, mode="read")
+    assert any("CO-ROUTINE" in line for line in plan) == (kind == "sqlite"), plan

@@ -146,6 +146,11 @@ def test_currencies_are_rows_of_their_own_and_never_added(store: convo.Store, ch
         (None, None, 2),
     ]
     whole = report.total
+    assert (
+        (whole.cost.currency, whole.cost.unknown)
+        == ("", ("currency",))
+        == (store.usage().cost.currency, store.usage().cost.unknown)
+    )
     assert (whole.currency, whole.cost.amount, dict(whole.cost.by_kind), whole.calls, whole.usage.input_tokens) == (
         None, None, {}, 5, 7,
     )  # fmt: skip
@@ -243,6 +248,26 @@ def test_bad_arguments_are_refused_in_words(store: convo.Store, arguments: dict[
     with statements(store) as found, pytest.raises(error):
         store.report(**arguments)
     assert found == []
+
+
+def test_a_call_by_a_clock_before_1970_is_priced_again(store: convo.Store, chat: convo.Conversation) -> None:
+    write(store, [call(chat, -SECOND, **tokens(input_tokens=5, output_tokens=0))])
+    assert (store.report().total.calls, store.reprice().calls, store.reprice(until=datetime(1970, 1, 1, tzinfo=UTC)).calls) == (
+        1,
+        1,
+        1,
+    )
+
+
+def test_a_damaged_answer_stops_no_repricing_and_makes_its_own_cost_unknown(
+    store: convo.Store, chat: convo.Conversation
+) -> None:  # fmt: skip
+    """Which service tier it was billed in is lost with it."""
+    used = tokens(input_tokens=5, output_tokens=0)
+    answers = ('{"service_tier":', '{"service_tier":"auto"}', None)
+    write(store, [call(chat, NOON, model="gpt-5.5", raw=raw, **used) for raw in answers])
+    found = store.reprice()
+    assert (found.calls, found.changed, found.unknown_after) == (3, 3, 1)
 
 
 def test_a_key_named_twice_is_one(store: convo.Store, chat: convo.Conversation) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 PACKAGE = Path(convo.__file__).parent
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_MODEL = re.compile(r"[\w.-]{1,60}", re.ASCII)
+_MODEL = re.compile(r"(?!\w+://)[\w.:/@-]{0,100}", re.ASCII)
+"""A name without a space, or the empty one of a session that never said its model."""
 _DATABASE_CODE = re.compile(r"[0-9A-Z]{5}|SQLITE_[A-Z_]+", re.ASCII)
 _SCRIPTED = frozenset({"c-code", "content_policy_violation", "invalid_image", "no_luck", "odd", "overloaded"})
 """Codes that tests have the API give, and the sources do not know."""

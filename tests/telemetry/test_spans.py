@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import httpx2
 import openai
 import pytest
@@ -13,6 +14,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 import convo
+from convo.telemetry import content, facts
 from convo.telemetry import conventions as names
 from tests.support.builders import recording, wav
 from tests.support.canaries import canary
@@ -343,3 +345,17 @@ def test_an_answer_that_is_recorded_afterwards_is_counted(chat: Any, client: Any
     reply = chat.record(answer, request)
     chat.record(answer, request)
     assert told.sums(names.TOKENS, names.TOKEN_TYPE)["output"] == reply.usage.output_tokens
+
+
+def test_what_a_server_gives_as_a_reason_is_cut(store: Any, client: Any) -> None:
+    reply = store.create().send(client, canary("said"), **VOICE)
+    told_of = facts.of_reply(attrs.evolve(reply, finish_reason="x" * 10_000))
+    assert told_of[names.FINISH_REASONS] == ("x" * facts.LONGEST,)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", " NaN", ' {"a":Infinity}', " " + "[" * 100_000, " {'a': 1}"], ids=lambda text: text[:9]
+)
+def test_arguments_of_a_tool_that_are_no_json_are_told_as_a_text(text: str) -> None:
+    assert content._arguments(text) == text
+    assert content._arguments(' {"a": 1}\n') == {"a": 1}
