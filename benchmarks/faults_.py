@@ -9,6 +9,7 @@ import argparse
 import importlib
 
 HARNESSES: dict[str, tuple[str, int]] = {
+    "flips": ("one bit of a stored message is flipped: is it found, and named?", 10_000),
     "owners": ("owners call everything with each other's ids, keys and titles: does anybody see what is not theirs?", 1_000_000),
 }
 """What each harness does, and how often when nobody says."""

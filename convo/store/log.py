@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import sqlalchemy as sa
 
-from convo.canonical import digest
 from convo.errors import IntegrityError
 from convo.history import History
 from convo.messages import Media, Message
@@ -66,8 +66,8 @@ def _select_user_media() -> sa.Select[Any]:
     return _select_media().where(_A.part >= 0)
 
 
-def _select_hashes() -> sa.Select[Any]:
-    return sa.select(_M.position, _M.body, _M.hash).where(line(tables.message)).order_by(_M.position)
+def _select_hashes(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    return sa.select(_M.position, body, _M.hash).where(line(tables.message)).order_by(_M.position)
 
 
 _messages = Statement("the messages of a line", _select_messages)
@@ -77,7 +77,11 @@ _spoken = Statement(
     "how large the sound of the spoken replies of a line is, and how long",
     lambda: sa.select(_A.position, _A.size, _A.duration).where(line(tables.attachment), _A.part < 0, _A.made_by.is_(None)),
 )
-_hashes = Statement("the bodies of a line with their hashes", _select_hashes)
+_hashes = Statement("the bodies of a line with their hashes", lambda: _select_hashes(_M.body))
+_hashes_of_bytes = Statement(
+    "the bodies of a line, which may be no text any more, with their hashes",
+    lambda: _select_hashes(sa.cast(_M.body, sa.LargeBinary)),
+)
 _source = Statement("the branch that holds a message of a line", lambda: sa.select(_M.branch).where(line(tables.message)))
 _head = Statement(
     "the head of a branch", lambda: sa.select(_B.head).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
@@ -158,8 +162,9 @@ def _piece(
 
 def verify(connection: Connection, owner: str, branch: UUID) -> int:
     """Give the number of messages whose bodies match their hashes. Raises `IntegrityError` at the first that does not."""
-    rows = _hashes.rows(connection, owner=owner, branch=branch, since=1, until=END)
+    statement = _hashes_of_bytes if connection.dialect.name == "sqlite" else _hashes
+    rows = statement.rows(connection, owner=owner, branch=branch, since=1, until=END)
     for position, body, stored in rows:
-        if digest(body) != bytes(stored):
+        if sha256(body.encode() if isinstance(body, str) else body).digest() != bytes(stored):
             raise IntegrityError(position)
     return len(rows)
