@@ -167,8 +167,8 @@ def hostile(store: convo.Store) -> convo.Conversation:
     "command",
     [
         ("list",), ("list", "--everyone"), ("show", "ID"), ("show", ESCAPES), ("search", "zanzibar"), ("search", ESCAPES),
-        ("doctor",), ("stats",), ("stats", "--by", "model,owner"), ("stats", "--csv", "--by", "conversation"), ("stats", "--by", ESCAPES),
-        ("blobs",), ("blobs", ESCAPES), ("reprice", "--dry-run"), (ESCAPES,), ("list", f"--{ESCAPES}"),
+        ("doctor",), ("stats",), ("stats", "--by", "model,owner"), ("stats", "--csv", "--by", "conversation"),
+        ("stats", "--by", ESCAPES), ("blobs",), ("blobs", ESCAPES), ("reprice", "--dry-run"), (ESCAPES,), ("list", f"--{ESCAPES}"),
     ],
 )  # fmt: skip
 def test_no_command_writes_what_a_terminal_obeys(tmp_path: Path, command: tuple[str, ...]) -> None:
