@@ -12,6 +12,7 @@ HARNESSES: dict[str, tuple[str, int]] = {
     "upgrades": ("upgrades of stores of each revision, killed at every step and at random moments", 1_000),
     "objects": ("processes killed while they store, move and delete bytes of a folder", 500),
     "restores": ("backups taken while others write, restored and held against what was acknowledged", 100),
+    "flips": ("one bit of a stored message is flipped: is it found, and named?", 10_000),
     "owners": ("owners call everything with each other's ids, keys and titles: does anybody see what is not theirs?", 1_000_000),
     "cancels": ("Turns are cancelled at random awaits, over each async driver", 10_000),
     "failover": ("A primary is killed and its standby promoted under writing processes", 50),

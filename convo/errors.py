@@ -102,6 +102,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from convo.escapes import safe
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, timedelta
@@ -109,6 +111,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 Committed = Literal["yes", "no", "unknown"]
+_LONGEST = 200
+"""Characters of an id in a message."""
 
 
 class ConvoError(Exception):
@@ -119,6 +123,10 @@ class ConvoError(Exception):
     committed: Committed = "no"
     answer: Any = None
     """The answer of the API that could not be stored, where there is one: it was billed; `record()` stores it later."""
+
+    def __init__(self, message: str = "") -> None:
+        """Say what happened. Ids and names in it are what callers and models wrote: a terminal only shows them."""
+        super().__init__(safe(message))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by what the error holds: its constructor takes facts, and `args` is the message."""
@@ -309,7 +317,7 @@ class ToolOutputMissing(RequestError):
     """Tool calls at the end of the log have no result yet: `call_ids`, in the order of the calls."""
 
     def __init__(self, call_ids: Sequence[str]) -> None:
-        listed = ", ".join(call_ids)
+        listed = ", ".join(map(_brief, call_ids))
         super().__init__(f"the tool calls {listed} have no result yet; give each with tool_output(call_id, output)")
         self.call_ids = tuple(call_ids)
 
@@ -612,6 +620,12 @@ class CodecFailed(ConvoError, RuntimeError):
         self.reason = reason
 
 
+def _brief(identifier: object) -> str:
+    """Give an id as far as anybody reads it: what was passed may be of any length."""
+    text = str(identifier)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 class NotFound(ConvoError, LookupError):
     """No such thing, or it belongs to somebody else: the two look the same."""
 
@@ -621,7 +635,8 @@ class ConversationNotFound(NotFound):
 
     def __init__(self, identifier: object) -> None:
         super().__init__(
-            f"there is no conversation {identifier!s} for this owner; check the id, and the owner that the store was opened for"
+            f"there is no conversation {_brief(identifier)} for this owner; "
+            "check the id, and the owner that the store was opened for"
         )
         self.identifier = identifier
 
@@ -630,7 +645,9 @@ class BranchNotFound(NotFound):
     """No such branch in this conversation."""
 
     def __init__(self, identifier: object) -> None:
-        super().__init__(f"there is no branch {identifier!s} in this conversation; chat.branches() lists those that there are")
+        super().__init__(
+            f"there is no branch {_brief(identifier)} in this conversation; chat.branches() lists those that there are"
+        )
         self.identifier = identifier
 
 
@@ -646,7 +663,9 @@ class ExchangeNotFound(NotFound):
     """No such exchange in this conversation."""
 
     def __init__(self, identifier: object) -> None:
-        super().__init__(f"there is no exchange {identifier!s} in this conversation; chat.pending() lists those that are open")
+        super().__init__(
+            f"there is no exchange {_brief(identifier)} in this conversation; chat.pending() lists those that are open"
+        )
         self.identifier = identifier
 
 
@@ -654,7 +673,7 @@ class ToolCallNotFound(NotFound):
     """No such tool call in the log of this conversation."""
 
     def __init__(self, call_id: str) -> None:
-        super().__init__(f"no message of this conversation asks for the call {call_id!r}; pass an id of reply.tool_calls")
+        super().__init__(f"no message of this conversation asks for the call {_brief(call_id)!r}; pass an id of reply.tool_calls")
         self.call_id = call_id
 
 

@@ -13,6 +13,7 @@ import attrs
 
 from convo.audio import Audio
 from convo.canonical import decode
+from convo.errors import IntegrityError
 from convo.forms import as_chat
 from convo.times import from_micros
 
@@ -128,8 +129,14 @@ class Message:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The message in the API's own JSON, unknown fields included, bytes taken out."""
-        body: dict[str, Any] = decode(self.body)
+        """The message in the API's own JSON, unknown fields included, bytes taken out.
+
+        Raises `IntegrityError` for what is no JSON any more.
+        """
+        try:
+            body: dict[str, Any] = decode(self.body)
+        except ValueError as error:
+            raise IntegrityError(self.position) from error
         return body
 
     @property

@@ -117,12 +117,17 @@ def hash_of(drafts: Sequence[Draft]) -> bytes:
     return digest(encode([draft.body for draft in drafts]))
 
 
+def is_key(key: str) -> bool:
+    """Say whether a key can be one: every database indexes it."""
+    return 0 < len(key) <= MAX_KEY and key.isprintable()
+
+
 def check_key(key: str | None) -> str | None:
     """Give a key back. Raises `InputError` for one that no database can index."""
     if key is None:
         return None
     check_type(key, str, "key", "text")
-    if not 0 < len(key) <= MAX_KEY or not key.isprintable():
+    if not is_key(key):
         reason = f"a key is 1 to {MAX_KEY} printable characters; use an id of your own, such as a request's"
         raise InputError(reason)
     return key

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from convo.messages import Media
 
 
+DEEPEST = 12
+"""Levels below which no body holds bytes: an answer may be nested as deeply as it likes."""
+
+
 def fill(plan: Plan, blobs: Mapping[str, bytes], converted: Mapping[str, bytes] | None = None) -> Request:
     """Put the bytes into a request; `converted` are those of them that no store has yet.
 
@@ -63,12 +67,13 @@ def _words(piece: Media) -> dict[str, Any]:
     return {"type": "text", "text": piece.transcript or "[recording that was not kept]"}
 
 
-def _filled(value: Any, blobs: Mapping[str, bytes]) -> Any:
-    if isinstance(value, list):
-        return [_filled(child, blobs) for child in value]
-    if not isinstance(value, dict):
+def _filled(value: Any, blobs: Mapping[str, bytes], depth: int = 0) -> Any:
+    """Give JSON with bytes in the places of their digests; what an API itself wrote there, or deeper, stays as it is."""
+    if not isinstance(value, dict | list) or depth > DEEPEST:
         return value
-    if "$blob" not in value:
-        return {key: _filled(child, blobs) if isinstance(child, dict | list) else child for key, child in value.items()}
+    if isinstance(value, list):
+        return [_filled(child, blobs, depth + 1) for child in value]
+    if not isinstance(value.get("$blob"), str) or key_of(value) not in blobs:
+        return {key: _filled(child, blobs, depth + 1) for key, child in value.items()}
     text = pybase64.b64encode_as_string(blobs[key_of(value)])
     return f"data:{value['type']};base64,{text}" if "type" in value else text

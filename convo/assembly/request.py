@@ -11,6 +11,7 @@ import attrs
 from convo.assembly.apis import items_for
 from convo.assembly.estimate import reminder_tokens, tokens_of
 from convo.assembly.render import How, sentence
+from convo.escapes import safe
 from convo.models import name_of
 from convo.tokens import rough_tokens
 
@@ -195,7 +196,7 @@ def explained(request: Assembled) -> str:
         rows.append((place, str(one.position or "-"), one.role, one.how, str(one.tokens), one.reason))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip() for row in rows]
-    return "\n".join([*lines, *_summary(request)])
+    return safe("\n".join([*lines, *_summary(request)]))
 
 
 def _summary(request: Assembled) -> list[str]:

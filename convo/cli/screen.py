@@ -7,20 +7,8 @@ from __future__ import annotations
 
 import io
 import sys
-import unicodedata
 
-_LAYOUT = "\n\t"
-_DIRECTIONS = frozenset("\N{ARABIC LETTER MARK}\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of writing, so that what follows looks like something else."""
-_UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Control characters, lone surrogates, and separators that some terminals take for the end of a line."""
-
-
-def safe(text: str) -> str:
-    r"""Give text that a terminal only shows: a control character becomes its escape, such as `\x1b`."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escaped(character) if _is_obeyed(character) else character for character in text)
+from convo.escapes import safe
 
 
 def line(text: str, limit: int | None = None) -> str:
@@ -39,11 +27,3 @@ def tolerant() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _is_obeyed(character: str) -> bool:
-    return character not in _LAYOUT and (unicodedata.category(character) in _UNSHOWN or character in _DIRECTIONS)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convo.cli.screen import safe
+from convo.escapes import safe
 
 if TYPE_CHECKING:
     from convo.cli.turn import Turn

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convo.cli.faults import Failure
-from convo.cli.screen import line, safe
+from convo.cli.screen import line
+from convo.escapes import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

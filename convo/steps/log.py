@@ -110,10 +110,21 @@ def shown_branch(place: Place) -> Steps[UUID]:
 
 
 def load_shown(
-    connection: Connection, owner: str, conversation: UUID, *, last: int | None, media: Literal["all", "user"] = "all"
+    connection: Connection,
+    owner: str,
+    conversation: UUID,
+    *,
+    last: int | None,
+    media: Literal["all", "user"] = "all",
+    verify: bool = False,
 ) -> History:
-    """Give the history of the branch that a conversation shows. Raises `ConversationNotFound`."""
+    """Give the history of the branch that a conversation shows.
+
+    Raises `ConversationNotFound`, and with `verify` `IntegrityError`.
+    """
     branch, _ = branches.shown(connection, owner, conversation)
+    if verify:
+        log.verify(connection, owner, branch)
     return log.load(connection, owner, branch, last=last, media=media)
 
 
@@ -190,13 +201,13 @@ def instructions_draft(text: str) -> Draft:
     return message_draft([text], role="system", kind="instructions")
 
 
-def history(place: Place, last: int | None) -> Steps[History]:
-    """Read the log, or its last messages."""
+def history(place: Place, last: int | None, *, verify: bool = False) -> Steps[History]:
+    """Read the log, or its last messages. Raises `IntegrityError` with `verify`."""
     check_type(last, (int, type(None)), "last", "a number of messages")
     if last is not None and last < 0:
         reason = f"last={last} is negative; pass a number of messages"
         raise InputError(reason)
-    return (yield from read(load_shown, place.owner, place.found.id, last=last))
+    return (yield from read(load_shown, place.owner, place.found.id, last=last, verify=verify))
 
 
 def load(place: Place, audio: Audio) -> Steps[Audio]:

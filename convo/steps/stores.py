@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from convo.canonical import printable
 from convo.checks import check_type
 from convo.content import message_drafts
-from convo.errors import ConflictError, InputError, StoreError
+from convo.errors import ConflictError, ConversationNotFound, InputError, StoreError
 from convo.ids import as_uuid, place_after
 from convo.keeping import as_kept
 from convo.logs import Swallowed
 from convo.metadata import check_title, encode_metadata
-from convo.protocol import check_key
+from convo.protocol import check_key, is_key
 from convo.steps.blobs import TRIES, put
 from convo.steps.effects import call, read, write
 from convo.steps.log import AGAIN, instructions_draft
@@ -80,6 +80,10 @@ def get(tools: Tools, owner: str | None, identifier: UUID | str | None, key: str
     if key is not None and owner is None:
         reason = "a key belongs to an owner: use store.owned_by(owner).get(key=...)"
         raise InputError(reason)
+    if key is not None:
+        check_type(key, str, "key", "text")
+        if not is_key(key):
+            raise ConversationNotFound(key)
     id_ = None if identifier is None else as_uuid(identifier)
     found = yield from read(conversations.get, owner, id_=id_, key=key)
     if tools.writable and not tools.held:

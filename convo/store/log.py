@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import sqlalchemy as sa
 
-from convo.canonical import digest
 from convo.errors import IntegrityError
 from convo.history import History
 from convo.messages import Media, Message
+from convo.sealing.form import MARK
+from convo.sealing.keyring import PLAIN
 from convo.store import tables
 from convo.store.sealed import keyring_of
 from convo.store.statements import Statement, micros
@@ -67,8 +69,8 @@ def _select_user_media() -> sa.Select[Any]:
     return _select_media().where(_A.part >= 0)
 
 
-def _select_hashes() -> sa.Select[Any]:
-    return sa.select(_M.position, _M.body, _M.hash).where(line(tables.message)).order_by(_M.position)
+def _select_hashes(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    return sa.select(_M.position, body, _M.hash).where(line(tables.message)).order_by(_M.position)
 
 
 _messages = Statement("the messages of a line", _select_messages)
@@ -78,7 +80,11 @@ _spoken = Statement(
     "how large the sound of the spoken replies of a line is, and how long",
     lambda: sa.select(_A.position, _A.size, _A.duration).where(line(tables.attachment), _A.part < 0, _A.made_by.is_(None)),
 )
-_hashes = Statement("the bodies of a line with their hashes", _select_hashes)
+_hashes = Statement("the bodies of a line with their hashes", lambda: _select_hashes(_M.body))
+_hashes_of_bytes = Statement(
+    "the bodies of a line, which may be no text any more, with their hashes",
+    lambda: _select_hashes(sa.cast(_M.body, sa.LargeBinary)),
+)
 _source = Statement("the branch that holds a message of a line", lambda: sa.select(_M.branch).where(line(tables.message)))
 _head = Statement(
     "the head of a branch", lambda: sa.select(_B.head).where(_B.owner == sa.bindparam("owner"), _B.id == sa.bindparam("branch"))
@@ -160,8 +166,16 @@ def _piece(
 def verify(connection: Connection, owner: str, branch: UUID) -> int:
     """Give the number of messages whose bodies match their hashes. Raises `IntegrityError` at the first that does not."""
     keyring = keyring_of(connection)
-    rows = _hashes.rows(connection, owner=owner, branch=branch, since=1, until=END)
+    statement = _hashes_of_bytes if connection.dialect.name == "sqlite" and not keyring.seals else _hashes
+    rows = statement.rows(connection, owner=owner, branch=branch, since=1, until=END)
     for position, body, stored in rows:
-        if bytes(stored) not in keyring.digests(owner, digest(body)):
+        if bytes(stored) not in keyring.digests(owner, sha256(_written(owner, body)).digest()):
             raise IntegrityError(position)
     return len(rows)
+
+
+def _written(owner: str, body: str | bytes) -> bytes:
+    """Give a body as it was hashed. Raises `KeyUnavailable` for one that is sealed where nothing opens it."""
+    if isinstance(body, bytes) and body.startswith(MARK.encode()):
+        return PLAIN.open_text("convo_message.body", owner, (), body.decode("utf-8", "replace")).encode()
+    return body.encode() if isinstance(body, str) else body

@@ -12,7 +12,9 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
+from convo.errors import CorruptStore
 from convo.sealing.keyring import PLAIN
+from convo.store.faults import code_of
 from convo.store.sealed import open_rows, opening, seal_values, writes_of
 
 if TYPE_CHECKING:
@@ -75,10 +77,15 @@ class Statement:
         return rows[0] if rows else None
 
     def rows(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
-        """Run it and give all rows, with their values as Python has them."""
+        """Run it and give all rows, with their values as Python has them. Raises `CorruptStore` for text that is none."""
         compiled, keyring = self._for(connection)
         result = connection.exec_driver_sql(compiled.sql, compiled.parameters(keyring, values))
-        found: Sequence[Sequence[Any]] = result.cursor.fetchall()  # the driver's tuples: a Row costs as much as a fetch
+        try:
+            found: Sequence[Sequence[Any]] = result.cursor.fetchall()  # the driver's tuples: a Row costs as much as a fetch
+        except connection.dialect.loaded_dbapi.Error as error:
+            if code_of(error):
+                raise
+            raise CorruptStore from None  # SQLite read what is no text any more; its error would tell the text
         result.close()
         found = [_converted(row, compiled.results) for row in found] if compiled.results else found
         return open_rows(keyring, compiled.how, found) if compiled.how.reads else found

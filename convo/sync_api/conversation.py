@@ -79,9 +79,14 @@ class Conversation(Seen):
         """Store the result of a tool call: text, text parts, or any JSON value. Raises `ToolCallNotFound`."""
         return self._driver.do(log_steps.tool_output(self._place, call_id, output, error=error, key=key))
 
-    def history(self, last: int | None = None) -> History:
-        """Read the log, or its last messages. Audio comes without its bytes, see `load`."""
-        return self._driver.do(log_steps.history(self._place, last))
+    def history(self, last: int | None = None, *, verify: bool = False) -> History:
+        """Read the log, or its last messages. Audio comes without its bytes, see `load`.
+
+        With `verify`, each message of the line is first held against the SHA-256 of what was written: `IntegrityError` names the
+        position of the first that a disk, or somebody, has changed. It costs about a microsecond a message; `doctor` does it for
+        all that an owner has.
+        """
+        return self._driver.do(log_steps.history(self._place, last, verify=verify))
 
     def load(self, audio: Audio) -> Audio:
         """Give the same audio with its bytes. Raises `AudioDropped` where the store let them go, `BlobNotFound`."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import convo
-from convo.cli.screen import indented, line, safe
+from convo.cli.screen import indented, line
+from convo.escapes import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
