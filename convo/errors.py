@@ -1047,7 +1047,7 @@ class NotPermitted(StoreError, PermissionError):
     def __init__(self) -> None:
         super().__init__(
             "the database does not let this role do that; grant it SELECT, INSERT, UPDATE and DELETE on the tables of convo, see "
-            "to policies of row-level security, and upgrade with a role that may create tables (store.doctor() says what is lacking)"
+            "to policies of row-level security, upgrade with a role that may create tables (store.doctor() says what it lacks)"
         )
 
 

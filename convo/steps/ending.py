@@ -253,6 +253,11 @@ def end_unended(place: Place) -> Steps[None]:
             return
         try:
             yield from write(exchanges.fail, *end)
+        except StoreError as error:
+            if error.retryable:
+                ends.appendleft(end)
+                raise
+            note(LOGGER, logging.WARNING, "the end of an exchange cannot be stored; its lease runs out", exchange=end[2])
         except BaseException:
             ends.appendleft(end)
             raise

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 import convo
+from convo.store import exchanges
+from tests.faults.echo import Echo
 from tests.support.builders import recording
 
 if TYPE_CHECKING:
@@ -73,6 +75,32 @@ def test_a_fault_at_any_statement_loses_and_doubles_nothing(store: convo.Store, 
             break
     assert number > 5, "every statement of a turn was hit"
     assert kept.history() == before
+
+
+@pytest.mark.parametrize(("error", "left"), [(convo.StoreBusy(), 1), (convo.StoreFailed("XX000"), 0)])
+def test_an_end_that_could_not_be_stored_is_stored_by_the_next_turn_or_given_up(
+    store: convo.Store, fake: FakeAPI, monkeypatch: pytest.MonkeyPatch, error: convo.StoreError, left: int
+) -> None:
+    def fails(*details: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(exchanges, "fail", fails)
+        with pytest.raises(ZeroDivisionError):
+            store.create().send(_Broken(), "Hello", model="gpt-5.5")
+        assert len(store._driver.tools.unended) == 1
+        with contextlib.suppress(convo.StoreBusy):
+            store.create().send(fake.client(), "Hello", model="gpt-5.5")
+        assert len(store._driver.tools.unended) == left
+    assert store.create().send(fake.client(), "Hello", model="gpt-5.5").text
+    assert not store._driver.tools.unended
+
+
+class _Broken(Echo):
+    """A client that fails before anything is asked."""
+
+    def create(self, **request: Any) -> Any:
+        raise ZeroDivisionError
 
 
 def _after_its_lease(store: convo.Store, chat: convo.Conversation) -> None:

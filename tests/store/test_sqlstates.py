@@ -95,7 +95,9 @@ def test_nothing_is_unknown_of_what_only_reads(postgres_url: str, postgres_schem
 def test_a_role_that_may_not_write_is_told_which_right_it_lacks(postgres_url: str, postgres_schema: str, driver: str) -> None:
     with convo.Store(postgres_url) as owner:
         statements = (
-            "DROP ROLE IF EXISTS convo_reader", "CREATE ROLE convo_reader LOGIN", f"GRANT USAGE ON SCHEMA {postgres_schema} TO convo_reader",
+            "DROP ROLE IF EXISTS convo_reader",
+            "CREATE ROLE convo_reader LOGIN",
+            f"GRANT USAGE ON SCHEMA {postgres_schema} TO convo_reader",
             f"GRANT SELECT ON ALL TABLES IN SCHEMA {postgres_schema} TO convo_reader",
         )  # fmt: skip
         try:
