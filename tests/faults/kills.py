@@ -108,7 +108,7 @@ class _Plan:
 
 def _parent(plan: _Plan) -> dict[str, Any]:
     _warm(plan)
-    chance = random.Random(plan.seed)  # noqa: S311 - moments to kill at
+    chance = random.Random(f"{plan.folder} {plan.name}")  # noqa: S311 - moments to kill at
     found: dict[str, Any] = {"kills": 0, "turns": 0, "unacknowledged": 0, "problems": []}
     life = 0
     while found["kills"] < plan.kills:
@@ -311,7 +311,7 @@ def _checked(plan: _Plan, diary: Path) -> dict[str, Any]:
         for message in history:
             if message.audio is not None:
                 chat.load(message.audio)  # raises where bytes are missing, or others
-        unsound = [f"the doctor found {finding.kind}" for finding in store.doctor() if finding.severity == "error"]
+        unsound = [f"the doctor found {finding.kind}" for finding in store.doctor() if finding.severity == "error" and finding.owner is not None]
     reads = [[(place, role, text) for place, role, text in json.loads(line)] for line in _lines(Path(f"{diary}-reads"))]
     turns = [turn for turn in told if turn.answered]
     whole = [message for message in history if message.status == "complete"]

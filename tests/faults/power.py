@@ -7,6 +7,7 @@ acknowledged at the moment in which the writer was told so; from then on it must
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -15,6 +16,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +25,7 @@ import attrs
 
 import convo
 from tests.faults.checker import Acknowledged, check, entries
-from tests.faults.echo import MODEL, Echo
+from tests.faults.echo import MODEL, Echo, answer_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +35,9 @@ SECTOR = 512
 """Bytes that a disk writes whole or not at all."""
 TURNS = 40
 """Turns of one recording: some hundred writes, and checkpoints among them."""
+WITH_STORE = 100
+"""Every so many-th disk is read by a store, and written to, the others by SQLite alone."""
+REPLIES = {f"question {number}": answer_to(f"question {number}") for number in range(1, 2 * TURNS)}
 _HEAD = struct.Struct("<cqqq")
 
 
@@ -83,9 +89,9 @@ def cuts(folder: Path, images: int, durability: str, *, turns: int = TURNS) -> F
     place = Path(tempfile.mkdtemp(dir=folder))
     records = list(_recorded(place, durability, turns))
     chance, found = random.Random(images), Found()  # noqa: S311 - moments and sectors
-    made = next(number for number, record in enumerate(records) if record.path.endswith("-diary"))
+    made = next(number for number, record in enumerate(records) if record.path.endswith("-diary") and record.data)
     for number in range(images):
-        at = made + number % (len(records) - made) + 1
+        at = made + 1 + number * (len(records) - made) // images
         _cut(records[:at], place / "image", chance, found)
     return found
 
@@ -117,13 +123,13 @@ def _cut(records: list[_Record], image: Path, chance: random.Random, found: Foun
     image.mkdir()
     for name, data in disk.items():
         (image / name).write_bytes(data)
-    told = [Acknowledged(f"key-{n}", f"question {n}", f"answer to question {n}", 2 * n) for n in range(1, diary.count(b"\n") + 1)]
-    found.images += 1
+    told = [Acknowledged(f"key-{n}", f"question {n}", answer_to(f"question {n}"), 2 * n) for n in range(1, diary.count(b"\n"))]
     found.due += len(told)
     try:
-        problems = list(_read(image / "chat.db", told))
+        problems = list((_read_by_store if found.images % WITH_STORE == 0 else _read)(image / "chat.db", told))
     except (convo.ConvoError, sqlite3.Error) as error:
         problems = [f"damaged: {error!r}"]
+    found.images += 1
     lost = sum(problem.startswith("lost") for problem in problems)
     found.lost += bool(lost)
     found.most = max(found.most, lost)
@@ -179,16 +185,29 @@ def _apply(file: bytearray, record: _Record) -> None:
 
 
 def _read(path: Path, told: list[Acknowledged]) -> Iterator[str]:
-    with convo.Store.existing(f"sqlite:///{path}") as store:
-        found = store.conversations()
-        log = entries(found[0].history()) if found else []
-        replies = {f"question {n}": f"answer to question {n}" for n in range(1, 2 * TURNS)}
-        yield from check(log, told, replies=replies).problems
-    connection = sqlite3.connect(path)
-    told_by = connection.execute("PRAGMA integrity_check").fetchall()
-    connection.close()
-    if told_by != [("ok",)]:
-        yield f"damaged: {told_by}"
+    """Read the log, its hashes and the structure of the file."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT position, role, text, body, hash FROM convo_message ORDER BY position").fetchall()
+        state = connection.execute("PRAGMA integrity_check").fetchall()
+    yield from check([row[:3] for row in rows], told, replies=REPLIES).problems
+    for position, _, _, body, digest in rows:
+        if hashlib.sha256(body.encode()).digest() != digest:
+            yield f"damaged: the body of {position}"
+    if state != [("ok",)]:
+        yield f"damaged: {state}"
+
+
+def _read_by_store(path: Path, told: list[Acknowledged]) -> Iterator[str]:
+    """Read through a store, and go on: what was under way is retried with its key."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    with convo.Store.existing(f"sqlite:///{path}", clock=lambda: later) as store:
+        (chat,) = store.conversations()
+        yield from check(entries(chat.history()), told, replies=REPLIES).problems
+        number = len(told) + 1
+        chat.send(Echo(), f"question {number}", model=MODEL, key=f"key-{number}")
+        if len(chat.history()) != 2 * number:
+            yield f"lost: the turn {number} cannot be repeated"
+    yield from _read(path, told)
 
 
 # --- the writer ------------------------------------------------------------------------------------
@@ -201,7 +220,7 @@ def _write(folder: Path, durability: str, turns: int) -> None:
         store.upgrade()
         store._driver.runner.run(lambda connection: connection.exec_driver_sql("PRAGMA wal_autocheckpoint=50"))
         chat = store.create()
-        os.write(diary, b"")
+        os.write(diary, b"0\n")
         for number in range(1, turns + 1):
             chat.send(Echo(), f"question {number}", model=MODEL, key=f"key-{number}")
             os.write(diary, b"%d\n" % number)
