@@ -8,7 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 
-HARNESSES: dict[str, tuple[str, int]] = {}
+HARNESSES: dict[str, tuple[str, int]] = {
+    "kills": ("Workers are killed (SIGKILL) at random moments and statements, over four drivers", 10_000),
+    "power": ("Power cuts of a SQLite store are replayed, with what was not synced lost or torn", 20_000),
+    "writers": ("32 processes write to one SQLite file, with and without others who store audio", 20),
+    "points": ("Every statement and commit of every operation fails, in so many ways", 16),
+    "disk": ("The disk is full, and then is not", 100),
+}
 """What each harness does, and how often when nobody says."""
 
 

@@ -299,7 +299,7 @@ def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]
     _begin_with(reading, "BEGIN")
     _begin_with(writing, "BEGIN IMMEDIATE")
     for engine in (reading, writing):
-        engine.dialect.do_commit = _commit_or_rollback  # type: ignore[method-assign]  # each engine has its own
+        engine.dialect.do_commit = _commit_or_rollback  # type: ignore[method-assign, assignment]  # each engine has its own
     if file is not None:
         return FileEngines(reading, writing, alone=False, file=file)
     return MemoryEngines(reading, writing, alone=False) if is_memory(url) else Engines(reading, writing, alone=False)

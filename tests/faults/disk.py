@@ -33,7 +33,9 @@ def run(times: int) -> str:
     """Fill disks so many times. Raises `AssertionError` when something is lost, half, or does not go on."""
     turns = sum(filled(number) for number in range(times))
     how = "a file system of 2.5 MB" if may_mount() else "a limit of pages (no file system may be mounted here)"
-    return f"{times:,} full disks ({how}): {turns:,} acknowledged turns, 0 lost, 0 half, 0 twice; the same store went on each time"
+    return (
+        f"{times:,} full disks ({how}): {turns:,} acknowledged turns, 0 lost, 0 half, 0 twice; the same store went on each time"
+    )
 
 
 def may_mount() -> bool:
@@ -114,8 +116,6 @@ def _turn(chat: Any, number: int) -> Acknowledged:
     return Acknowledged(f"{number}", _question(number), reply.text, reply.message.position)
 
 
-
-
 def _no_pieces(folder: Path) -> None:
     """See that no file with a final name is less than what its name says."""
     from hashlib import sha256
@@ -129,5 +129,7 @@ def _no_pieces(folder: Path) -> None:
 def _wav(samples: bytes) -> bytes:
     size = len(samples)
     head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
-    form = b"".join(value.to_bytes(width, "little") for value, width in ((1, 2), (1, 2), (24_000, 4), (48_000, 4), (2, 2), (16, 2)))
+    form = b"".join(
+        value.to_bytes(width, "little") for value, width in ((1, 2), (1, 2), (24_000, 4), (48_000, 4), (2, 2), (16, 2))
+    )
     return head + form + b"data" + size.to_bytes(4, "little") + samples

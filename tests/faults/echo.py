@@ -53,7 +53,7 @@ class AsyncEcho(Echo):
     async def __aexit__(self, *details: object) -> None:
         """Close nothing."""
 
-    async def create(self, **request: Any) -> Any:  # type: ignore[override]  # as the async client has it
+    async def create(self, **request: Any) -> Any:
         """Answer the last question, after a turn of the loop."""
         await asyncio.sleep(0)
         return Echo.create(self, **request)

@@ -30,9 +30,9 @@ def opened(url: str, driver: str, **options: Any) -> Iterator[tuple[Any, Any]]:
             yield store, Echo()
         return
     loop = asyncio.new_event_loop()
-    store = convo.AsyncStore(url, **options)
+    asynchronous = convo.AsyncStore(url, **options)
     try:
-        yield Blocking(store, loop), AsyncEcho()
+        yield Blocking(asynchronous, loop), AsyncEcho()
     finally:
-        loop.run_until_complete(store.close())
+        loop.run_until_complete(asynchronous.close())
         loop.close()

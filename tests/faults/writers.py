@@ -9,13 +9,14 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 import convo
+from convo.store import engine
 from convo.store.files import Gate
 from tests.faults.echo import MODEL, Echo
 
@@ -57,8 +58,13 @@ class Found:
         )
 
 
-def written(writers: int, times: int, *, audio: int = 0, gate: bool = True) -> Found:
-    """Let processes write; give what they met. Raises `AssertionError` where a log is not what was written."""
+def written(
+    writers: int, times: int, *, audio: int = 0, gate: bool = True, breath: float = BREATH, planted: bool = False
+) -> Found:
+    """Let processes write; give what they met. Raises `AssertionError` where a log is not what was written.
+
+    `planted` is a bug: nobody waits for anybody.
+    """
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="convo-writers-") as folder:
         url = f"sqlite:///{folder}/chat.db"
@@ -66,7 +72,10 @@ def written(writers: int, times: int, *, audio: int = 0, gate: bool = True) -> F
             store.create(key="shared")
         start, stop = context.Barrier(writers + audio), context.Event()
         others = [context.Process(target=_listen, args=(url, n, start, stop, gate)) for n in range(audio)]
-        own = [context.Process(target=_write, args=(url, n, times, start, gate, folder)) for n in range(writers)]
+        own = [
+            context.Process(target=_write, args=(url, n, times, start, gate and not planted, folder, breath, planted))
+            for n in range(writers)
+        ]
         for process in [*others, *own]:
             process.start()
         for process in own:
@@ -91,9 +100,14 @@ def _told(folder: str, url: str, writers: int, times: int) -> Found:
     return Found([seconds for part in parts for seconds in part["seconds"]], dict(errors), max(part["span"] for part in parts))
 
 
+def _nobody_waits(gate: Gate) -> AbstractContextManager[None]:
+    del gate
+    return nullcontext()
+
+
 def _open_to_all() -> None:
-    """The planted bug, and what SQLite does alone: no gate."""
-    Gate.held = lambda gate: nullcontext()  # type: ignore[method-assign, assignment]
+    """Have SQLite alone, without the gate."""
+    Gate.held = _nobody_waits  # type: ignore[method-assign, assignment]
 
 
 class _Timed:
@@ -102,7 +116,7 @@ class _Timed:
     def __init__(self, store: convo.Store) -> None:
         self.seconds: list[float] = []
         self._run = store._driver.runner.run
-        store._driver.runner.run = self._timed  # type: ignore[method-assign, assignment]
+        store._driver.runner.run = self._timed  # type: ignore[method-assign]
 
     def _timed(self, work: Any, *arguments: Any, mode: Any = "read", **named: Any) -> Any:
         began = time.perf_counter_ns()
@@ -113,13 +127,14 @@ class _Timed:
                 self.seconds.append((time.perf_counter_ns() - began) / SECOND)
 
 
-def _write(url: str, number: int, times: int, start: Any, gate: bool, folder: str) -> None:  # noqa: FBT001 - of a process
+def _write(url: str, number: int, times: int, start: Any, gate: bool, folder: str, breath: float, planted: bool) -> None:  # noqa: FBT001 - of a process
     if not gate:
         _open_to_all()
+    if planted:
+        engine.BUSY_TIMEOUT, engine.ATTEMPTS = 0, 1
     errors, chance = [], random.Random(number)  # noqa: S311 - pauses
     with convo.Store(url) as store:
         own, shared = store.create(key=f"own-{number}"), store.get(key="shared")
-        own.request  # noqa: B018 - what is imported lazily is imported before
         start.wait()
         timed, began = _Timed(store), time.monotonic()
         for turn in range(times):
@@ -128,7 +143,7 @@ def _write(url: str, number: int, times: int, start: Any, gate: bool, folder: st
                 shared.add(f"from {number}: {turn}")
             except convo.StoreError as error:
                 errors.append(error.code)
-            time.sleep(chance.uniform(0, BREATH))
+            time.sleep(chance.uniform(0, breath))
         told = {"seconds": timed.seconds, "errors": errors, "span": time.monotonic() - began}
     Path(folder, f"told-{number}").write_text(json.dumps(told))
 
@@ -150,5 +165,7 @@ def _listen(url: str, number: int, start: Any, stop: Any, gate: bool) -> None:  
 def _wav(samples: bytes) -> bytes:
     size = len(samples)
     head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
-    form = b"".join(number.to_bytes(width, "little") for number, width in ((1, 2), (1, 2), (24_000, 4), (48_000, 4), (2, 2), (16, 2)))
+    form = b"".join(
+        number.to_bytes(width, "little") for number, width in ((1, 2), (1, 2), (24_000, 4), (48_000, 4), (2, 2), (16, 2))
+    )
     return head + form + b"data" + size.to_bytes(4, "little") + samples
