@@ -21,6 +21,11 @@ HARNESSES: dict[str, tuple[str, int]] = {
     "restarts": ("PostgreSQL crashes, restarts and loses its connections under writing processes", 200),
     "proxy": ("PostgreSQL's reply to a commit is lost, and connections break after every 7th byte of a turn", 10_000),
     "erasing": ("erasures of an owner that are killed at any moment while others write", 500),
+    "kills": ("Workers are killed (SIGKILL) at random moments and statements, over four drivers", 10_000),
+    "power": ("Power cuts of a SQLite store are replayed, with what was not synced lost or torn", 20_000),
+    "writers": ("32 processes write to one SQLite file, with and without others who store audio", 20),
+    "points": ("Every statement and commit of every operation fails, in so many ways", 16),
+    "disk": ("The disk is full, and then is not", 100),
 }
 """What each harness does, and how often when nobody says."""
 

@@ -337,6 +337,8 @@ def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]
 
     _begin_with(reading, "BEGIN")
     _begin_with(writing, "BEGIN IMMEDIATE")
+    for engine in (reading, writing):
+        engine.dialect.do_commit = _commit_or_rollback  # type: ignore[method-assign, assignment]  # each engine has its own
     if file is not None:
         return FileEngines(reading, writing, alone=False, file=file)
     return MemoryEngines(reading, writing, alone=False) if is_memory(url) else Engines(reading, writing, alone=False)
@@ -354,6 +356,15 @@ def _begin_with(engine: Engine, statement: str) -> None:
         connection.execute(statement)
 
     engine.dialect.do_begin = do_begin  # type: ignore[method-assign, assignment]  # each engine has its own
+
+
+def _commit_or_rollback(connection: Any) -> None:
+    """Commit. Where that fails the transaction is still open, and SQLAlchemy leaves its end to the pool, which does nothing."""
+    try:
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
 
 
 def _use_wal(engine: Engine) -> None:

@@ -22,6 +22,7 @@ from convo.errors import (
     StoreError,
     StoreFailed,
     StoreNotFound,
+    StoreReplaced,
     StoreUnavailable,
 )
 from convo.logs import note
@@ -37,6 +38,7 @@ READ_ONLY = "25006"
 _BY_CODE: dict[str, Callable[[], StoreError]] = {
     "SQLITE_FULL": StorageFull,
     "SQLITE_READONLY": ReadOnlyStore,
+    "SQLITE_READONLY_DBMOVED": lambda: StoreReplaced("the path of the database"),
     "SQLITE_PERM": ReadOnlyStore,
     "SQLITE_BUSY": StoreBusy,
     "SQLITE_LOCKED": StoreBusy,
@@ -142,7 +144,7 @@ def typed(error: Exception, committed: Committed = "no") -> StoreError:
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return PoolExhausted()
     code = code_of(error)
-    make = _BY_CODE.get(code)
+    make = _BY_CODE.get(_name_of(error)) or _BY_CODE.get(code)
     if make is not None:
         return _told(make(), error, committed)
     if is_lost(error):
@@ -177,7 +179,7 @@ def typed_errors(place: str = "", committed: Committed = "no") -> Iterator[None]
 
 
 def _placed(error: StoreError, place: str) -> StoreError:
-    if not place or not isinstance(error, StoreNotFound | NotAConvoStore | StoreUnavailable):
+    if not place or not isinstance(error, StoreNotFound | NotAConvoStore | StoreReplaced | StoreUnavailable):
         return error
     if isinstance(error, StoreUnavailable):
         return StoreUnavailable(error.committed, place)

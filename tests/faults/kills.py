@@ -44,6 +44,8 @@ DONE, MOMENT = 4, 0.02
 """A worker is killed after it has done up to three things, at most so many seconds later."""
 STATEMENTS = 40
 """Or at one of its first statements."""
+UNTOLD = -1
+"""Or when the first thing is done, and not yet acknowledged."""
 START = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -66,7 +68,10 @@ def run(times: int) -> str:
 
 
 def killed(folder: Path, kills: dict[str, int], postgres: str = "", *, planted: str = "") -> dict[str, dict[str, Any]]:
-    """Give for each driver what was found: kills, turns, unacknowledged, problems."""
+    """Give for each driver what was found: kills, turns, unacknowledged, problems.
+
+    `planted="keys"` is a bug: each try has a key of its own.
+    """
     running: list[tuple[str, subprocess.Popen[bytes]]] = []
     for driver, number in kills.items():
         url = driver_url(postgres, driver) if not driver.startswith("sqlite") else f"sqlite:///{folder}/{driver[7:]}chat.db"
@@ -108,7 +113,7 @@ class _Plan:
 
 def _parent(plan: _Plan) -> dict[str, Any]:
     _warm(plan)
-    chance = random.Random(plan.seed)  # noqa: S311 - moments to kill at
+    chance = random.Random(f"{plan.folder} {plan.name}")  # noqa: S311 - moments to kill at
     found: dict[str, Any] = {"kills": 0, "turns": 0, "unacknowledged": 0, "problems": []}
     life = 0
     while found["kills"] < plan.kills:
@@ -143,7 +148,9 @@ def _opened(plan: _Plan, now: datetime) -> Iterator[tuple[Callable[[str], Any], 
 def _one_life(plan: _Plan, diary: Path, again: int, chance: random.Random | None) -> int:
     """Fork a worker and kill it, or, without a chance, let it come to its end. Gives 1 for a kill."""
     ready, tell = os.pipe()
-    at = chance.choice([0, chance.randint(1, STATEMENTS)]) if chance else 0
+    at = chance.choice([0, 0, chance.randint(1, STATEMENTS), chance.randint(1, STATEMENTS), UNTOLD]) if chance else 0
+    if chance and plan.planted:
+        at = UNTOLD
     child = os.fork()
     if not child:
         os.close(ready)
@@ -174,8 +181,8 @@ class _Death:
     """Kills this process before or after its n-th statement, or between a commit and its acknowledgement."""
 
     def __init__(self, at: int, seed: int) -> None:
-        self.left = at
-        if at:
+        self.left = abs(at)
+        if at > 0:
             event = ("before_cursor_execute", "after_cursor_execute")[seed % 2]
             sa.event.listen(sa.Engine, event, self.count)
             sa.event.listen(sa.Engine, "commit", self.count)
@@ -260,7 +267,7 @@ class _Streaming(Echo):
 class _AsyncStreaming(AsyncEcho):
     """The same, awaited."""
 
-    async def create(self, **request: Any) -> Any:  # type: ignore[override]  # as the async client has it
+    async def create(self, **request: Any) -> Any:
         """Answer the last question, after a turn of the loop."""
         raw = await super().create(**request)
         if request.get("stream"):
@@ -302,16 +309,19 @@ class _Pieces:
 
 def _checked(plan: _Plan, diary: Path) -> dict[str, Any]:
     """Hold a conversation against its diary, through a fresh store."""
-    schema = {"schema": plan.schema} if plan.schema else {}
     url = plan.url.replace("+asyncpg", "+psycopg")
-    with convo.Store(url, clock=lambda: START + timedelta(days=1), **schema) as store:
+    with convo.Store(url, clock=lambda: START + timedelta(days=1), schema=plan.schema) as store:
         chat = store.get(key=diary.name)
         history = chat.history()
         log, told = entries(history), acknowledged_in(diary)
         for message in history:
             if message.audio is not None:
                 chat.load(message.audio)  # raises where bytes are missing, or others
-        unsound = [f"the doctor found {finding.kind}" for finding in store.doctor() if finding.severity == "error"]
+        unsound = [
+            f"the doctor found {finding.kind}"
+            for finding in store.doctor()
+            if finding.severity == "error" and finding.owner is not None
+        ]
     reads = [[(place, role, text) for place, role, text in json.loads(line)] for line in _lines(Path(f"{diary}-reads"))]
     turns = [turn for turn in told if turn.answered]
     whole = [message for message in history if message.status == "complete"]
@@ -348,4 +358,4 @@ def _half(messages: Iterable[Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_parent(_Plan(**json.loads(sys.argv[1])))))
+    sys.stdout.write(json.dumps(_parent(_Plan(**json.loads(sys.argv[1])))))
