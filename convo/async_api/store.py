@@ -365,7 +365,8 @@ class AsyncStore:
         `keep_audio` is that of the store where it is not given. With `dry_run` nothing is written, and what would be done is
         counted. Each transaction is short, others may work meanwhile, and a call that was interrupted is made again.
         `progress` is called with how much is done and how much there is. What is said in a recording without a transcript
-        is lost with its bytes.
+        is lost with its bytes. On SQLite what is deleted is overwritten; copies of it in unused space of pages go with a VACUUM
+        of yours, and with `erase`.
 
         Raises `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore` where bytes are that could not be deleted.
         """
@@ -395,15 +396,17 @@ class AsyncStore:
         Its conversations are out of sight at once: whoever is in the middle of a turn gets `ConversationNotFound` or
         `ExchangeLost`, and nobody sees half of one. Then go, in short transactions, all rows of all tables, objects in blob
         stores, those too that no row names, and the words of the full-text index. Others may work meanwhile. It ends when it
-        finds nothing any more; stop those who write for this owner first, for what they write after that stays. An error
-        or a kill does no harm: the same call goes on. Without anything to erase, all counts are 0. With `dry_run` nothing is
+        finds nothing any more; stop those who write for this owner first, for what they write after that stays, and a hold that
+        comes now stops it where it is. An error or a kill does no harm: the same call goes on. What was used and cost is in no
+        report any more. Without anything to erase, all counts are 0. With `dry_run` nothing is
         written, and what would go is counted. `progress` is called with how many rows are done and how many there were.
 
         On SQLite what is deleted is overwritten, then the file is written anew (VACUUM: other writers wait for it, and it needs
         as much room on the disk again), and the write-ahead log emptied. What could not be done, because others read all the
-        time or the disk is full, the receipt says. On PostgreSQL deleted rows stay in the server's files until they are
-        overwritten; with `vacuum=True` all tables of convo are written anew (VACUUM FULL), each of which is locked for that
-        time. `vacuum=False` does neither. Backups, archived logs, and blob stores that this store was not given are yours.
+        time or the disk is full, the receipt says; deleting needs room, too (`StorageFull`). On PostgreSQL deleted rows stay in
+        the server's files until they are overwritten; with `vacuum=True` all tables of convo are written anew (VACUUM FULL),
+        each of which is locked for that time. `vacuum=False` does neither. Backups, archived logs, and blob stores that this
+        store was not given are yours.
 
         The store of the default owner erases anyone, that of another owner only itself. Raises `OnHold`, naming them, while
         conversations are on hold, `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob

@@ -141,13 +141,14 @@ def _out_of_sight(erasing: _Erasing) -> Steps[None]:
 
 
 def _emptied(erasing: _Erasing, table: sa.Table) -> Steps[None]:
+    """Delete the rows of a table; those that others write so fast that there are always some wait for the next round."""
     while True:
         done = yield from write(erasure.delete_some, erasing.owner, table)
         if done is None:
             yield from _out_of_sight(erasing)
-        elif done.rows:
-            erasing.took(erasure.kind_of(table), done.rows, done.media)
-        else:
+            continue
+        erasing.took(erasure.kind_of(table), done.rows, done.media)
+        if not done.more:
             return
 
 

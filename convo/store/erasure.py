@@ -31,17 +31,20 @@ ROWS = 500
 BYTES = 16_000_000
 """Bytes of text and of data after which a transaction deletes no further row."""
 CONVERSATIONS = 50
-"""Conversations that one transaction takes out of sight."""
+"""Conversations that one transaction takes out of sight at once."""
+LOOKS = 4
+"""How often one transaction looks whether others came into sight."""
 
 _C, _B = tables.conversation.c, tables.branch.c
 _owner: Any = sa.bindparam("owner")
 
 
 class Batch(NamedTuple):
-    """Rows that one transaction deleted, and the bytes of the media of which they were."""
+    """Rows that one transaction deleted, the bytes of the media of which they were, and whether there were more rows."""
 
     rows: int = 0
     media: int = 0
+    more: bool = False
 
 
 def emptied() -> list[sa.Table]:
@@ -89,14 +92,22 @@ _hide = Statement(
 )
 
 
-def hide(connection: Connection, owner: str) -> int:
-    """Take some conversations out of sight; 0 when none is in sight. Raises `OnHold`."""
+def hide(connection: Connection, owner: str) -> bool:
+    """Take some conversations out of sight; True when there are more. Raises `OnHold`."""
     take_turns(connection, owner)
-    found = [row[0] for row in _in_sight.rows(connection, owner=owner, nowhere=NOWHERE, limit=CONVERSATIONS)]
+    return _hide_all(connection, owner, _seen(connection, owner)[:CONVERSATIONS]) == CONVERSATIONS
+
+
+def _seen(connection: Connection, owner: str) -> list[UUID]:
+    rows = _in_sight.rows(connection, owner=owner, nowhere=NOWHERE, limit=CONVERSATIONS + 1)
+    return [row[0] for row in rows]
+
+
+def _hide_all(connection: Connection, owner: str, conversations: Sequence[UUID]) -> int:
     with wiping(connection):
-        for id_ in found:
+        for id_ in conversations:
             _hide_one(connection, owner, id_)
-    return len(found)
+    return len(conversations)
 
 
 def _hide_one(connection: Connection, owner: str, id_: UUID) -> None:
@@ -156,18 +167,24 @@ def _delete_of(table: sa.Table) -> Statement:
 
 
 def delete_some(connection: Connection, owner: str, table: sa.Table) -> Batch | None:
-    """Delete some rows of a table, none when there are none; None, and nothing done, while conversations are in sight.
+    """Delete some rows of a table; None, and none deleted, while conversations come into sight. Raises `OnHold`.
 
-    That is looked for after the rows, so that none of them is of a conversation that came into sight meanwhile.
+    A few that did are taken out of it first. They are looked for after the rows, and again after those were taken out from which
+    somebody may have forked just then: no row that is deleted is shown by a conversation that somebody sees.
     """
     take_turns(connection, owner)
-    rows = _chosen(_keys_of(table).rows(connection, owner=owner, limit=ROWS))
+    found = _keys_of(table).rows(connection, owner=owner, limit=ROWS)
+    rows = _chosen(found)
     if not rows:
         return Batch()
-    if _in_sight.rows(connection, owner=owner, nowhere=NOWHERE, limit=1):
+    for _ in range(LOOKS):
+        if not (seen := _seen(connection, owner)):
+            break
+        _hide_all(connection, owner, seen[:CONVERSATIONS])
+    else:
         return None
     _delete(connection, owner, table, rows)
-    return Batch(len(rows), sum(row[1] for row in rows))
+    return Batch(len(rows), sum(row[1] for row in rows), len(found) == ROWS or len(rows) < len(found))
 
 
 def _chosen(rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:

@@ -184,7 +184,7 @@ def matching(connection: Connection, owner: str | None, terms: Sequence[Term], c
 
 _count_sqlite = Statement(
     "how many messages of an owner are in the index",
-    lambda: sa.text("SELECT count(*) FROM convo_words WHERE convo_words MATCH :query"),
+    lambda: sa.text("SELECT count(*) AS of_owner FROM convo_words WHERE convo_words MATCH :query"),
 )
 
 
@@ -193,7 +193,7 @@ def _count() -> Any:
 
     wanted = sa.cast(sa.bindparam("query", type_=sa.Text), postgresql.TSQUERY)
     vector = sa.type_coerce(_words.c.words, postgresql.TSVECTOR)
-    return sa.select(sa.func.count()).select_from(_words).where(vector.op("@@")(wanted))
+    return sa.select(sa.func.count().label("of_owner")).select_from(_words).where(vector.op("@@")(wanted))
 
 
 _count_postgresql = Statement("how many messages of an owner are in the index", _count)

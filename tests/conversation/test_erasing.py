@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -269,9 +272,41 @@ def test_a_turn_in_flight_ends_with_an_error_and_leaves_nothing(world: World, tm
     assert found(tmp_path, owners[0]) == []
 
 
-def test_two_who_erase_the_same_owner_both_succeed(database: Database, owners: tuple[str, str]) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+def _lives(store: convo.Store, done: threading.Event) -> int:
+    """Begin conversations, continue, fork and read them, until it is over; each that is seen is whole."""
+    number = 0
+    while not done.is_set():
+        number += 1
+        with suppress(convo.ConversationNotFound, convo.ConflictError):
+            chat = store.create(messages=[{"role": "user", "content": f"Hello {number}"}])
+            chat.add("One", recording())
+            fork = chat.fork()
+            fork.redact(1)
+            assert [len(line.history()) for line in (chat, fork)] == [2, 2]
+    return number
 
+
+def test_those_who_write_meanwhile_see_whole_conversations_or_none(
+    database: Database, monkeypatch: pytest.MonkeyPatch, owners: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(erasing_steps, "ROUNDS", 1)
+    monkeypatch.setattr(erasing_steps, "TRIES", 1)
+    options = {**database.options, "owner": ""}
+    done = threading.Event()
+    with convo.Store(database.url, **options) as store, ThreadPoolExecutor(3) as pool:
+        workers = [pool.submit(_lives, store.owned_by(owner), done) for owner in (*owners, owners[0])]
+        try:
+            for _ in range(3):
+                store.erase(owners[0], vacuum=False)
+                store.owned_by(owners[0]).prune(messages=timedelta(microseconds=1))
+        finally:
+            done.set()
+        assert all(worker.result() for worker in workers)
+        assert store.erase(owners[0], vacuum=False).left["conversation"] == 0
+        assert store.owned_by(owners[1]).conversations() != []
+
+
+def test_two_who_erase_the_same_owner_both_succeed(database: Database, owners: tuple[str, str]) -> None:
     options = {**database.options, "owner": ""}
     with convo.Store(database.url, **options) as one, convo.Store(database.url, **options) as two, ThreadPoolExecutor(2) as pool:
         for number in range(30):
@@ -366,12 +401,36 @@ def test_without_a_vacuum_the_receipt_says_what_may_be_left(threaded: convo.Stor
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_postgresql_rewrites_its_tables_where_that_is_wanted(threaded: convo.Store, owners: tuple[str, str]) -> None:
-    threaded.owned_by(owners[0]).create()
-    receipt = threaded.erase(owners[0])
+def test_postgresql_rewrites_its_tables_where_that_is_wanted(world: World, owners: tuple[str, str]) -> None:
+    store = world.open(owner="")
+    store.owned_by(owners[0]).create()
+    receipt = store.erase(owners[0])
     assert (receipt.rewritten, receipt.checkpointed, receipt.verified) == (None, None, True)
     assert "vacuum=True" in receipt.remarks[0]
-    assert threaded.erase(owners[0], vacuum=True).rewritten is True
+    assert store.erase(owners[0], vacuum=True).rewritten is True
+
+
+def test_a_database_in_memory_is_erased_too() -> None:
+    with convo.Store("sqlite://") as store:
+        store.create(title="t")
+        receipt = store.erase("")
+        assert (receipt.verified, receipt.checkpointed, receipt.counts["conversation"]) == (True, None, 1)
+
+
+def test_an_object_that_cannot_be_deleted_stops_it_until_it_can(
+    world: World, folder: convo.FolderBlobs, monkeypatch: pytest.MonkeyPatch, owners: tuple[str, str]
+) -> None:
+    store = world.open(owner="", blobs=folder)
+    store.owned_by(owners[0]).create().add(recording())
+    with monkeypatch.context() as patch:
+        patch.setattr(convo.FolderBlobs, "delete", lambda *arguments: _raise())
+        with pytest.raises(_Cut):
+            store.erase(owners[0])
+    assert store.owned_by(owners[0]).conversations() == []
+    with pytest.raises(convo.UnknownBlobStore):
+        world.open(owner="").erase(owners[0])
+    receipt = store.erase(owners[0])
+    assert (receipt.verified, receipt.objects) == (True, 1)
 
 
 def test_an_interrupted_erasure_is_a_finding_of_the_doctor(

@@ -1,8 +1,9 @@
 """Kill an erasure at any moment, while others write; go on; then look into every file for what should be gone.
 
 Each attempt begins with a copy of a SQLite file and a folder of objects of two owners. One process erases the first and is
-killed; another writes for the second all the time. Then the same call is made again: afterwards no file may hold a byte of the
-first, and the second must have all that it had, and all that was acknowledged to its writer.
+killed; two others write all the time, for the first and for the second. Then the same call is made again: afterwards no file may
+hold a byte of the first, and the second must have all that it had, and all that was acknowledged to its writer. Nobody may ever
+have seen half a conversation.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +91,22 @@ def _write(folder: Path) -> None:
             os.write(diary, f"{number}\n".encode())
 
 
+def _write_for_gone(folder: Path) -> None:
+    """Write for the owner who is erased, and note where half a conversation was seen."""
+    with opened(folder) as store:
+        mine = store.owned_by(GONE)
+        for number in range(1_000_000):
+            with suppress(convo.ConversationNotFound, convo.ConflictError):
+                chat, said = mine.create(title=f"{GONE} {number}"), []
+                for turn in range(4):
+                    said.append(f"{GONE} {number} {turn}")
+                    chat.add(said[-1])
+                fork = chat.fork()
+                for line in (chat, fork):
+                    if (seen := [message.text for message in line.history()]) != said:
+                        (folder.parent / "half").write_text(f"{seen} of {said}")
+
+
 def _started(work: Callable[[Path], None], folder: Path) -> Any:
     process = multiprocessing.get_context("fork").Process(target=work, args=(folder,), daemon=True)
     process.start()
@@ -109,11 +127,13 @@ def attempt(source: Path, place: Path, patience: float, counts: Counts) -> None:
     folder, diary = place / "store", place / "diary"
     with opened(folder) as store:
         before = texts(store, written=False)
-    writer = _started(_write, folder)
+    writers = [_started(work, folder) for work in (_write, _write_for_gone)]
     eraser = _started(_erase, folder)
     time.sleep(random.uniform(0, patience))  # noqa: S311 - a moment, no secret
     counts.killed += _killed(eraser)
-    _killed(writer)
+    for writer in writers:
+        _killed(writer)
+    assert not (place / "half").exists(), (place / "half").read_text()
     acknowledged = [int(line) for line in diary.read_text().split("\n")[:-1]] if diary.exists() else []
     with opened(folder) as store:
         receipt = store.erase(GONE)
