@@ -124,10 +124,10 @@ def opening(statement: Any, keyring: Plain) -> Opening:
         return Opening(statement, exported, len(exported), tuple(Read(index, name) for index, name, _ in found))
     if isinstance(statement, sa.CompoundSelect):
         return _opening_of_all(statement, keyring)
-    more: dict[str, Any] = {}
+    more: dict[int, tuple[int, Any]] = {}
     reads = []
     for index, name, columns in found:
-        bound = [more.setdefault(str(column), (len(exported) + len(more), column))[0] for column in columns]
+        bound = [more.setdefault(id(column), (len(exported) + len(more), column))[0] for column in columns]
         reads.append(Read(index, name, tuple(bound)))
     added = [column.label(f"bound_{at}") for at, column in more.values()]
     whole = statement.add_columns(*added) if isinstance(statement, sa.Select) else statement.returning(*added)
