@@ -69,7 +69,8 @@ def rewrite(connection: Connection, owner: str, branch: UUID, position: int, dra
     False, and nothing written, when the message is not there any more or its body is not the one that `was` read.
     """
     found = _rewrite.one(
-        connection, owner=owner, branch=branch, key_position=position, was=stored(connection, owner, branch, position, was), body=draft.body,
+        connection, owner=owner, branch=branch, key_position=position, was=stored(connection, owner, branch, position, was),
+        body=draft.body,
         hash=digest(draft.body),
         status=draft.status, text=draft.text, pieces=len(draft.media), audio_id=draft.audio_id,
         audio_expires_at=draft.audio_expires, audio_origin=draft.audio_origin,
