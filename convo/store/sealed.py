@@ -166,13 +166,19 @@ def _source(column: Any) -> tuple[str, list[Any]] | None:
 
 def open_rows(keyring: Plain, how: Opening, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
     """Give rows as they were before they were sealed, without the columns that bind. Raises `KeysWanted` and `SealBroken`."""
-    if not keyring.seals and not any(_looks_sealed(row[read.at]) for read in how.reads for row in rows):
-        return rows
+    if not keyring.seals:
+        values = (row[read.at] for read in how.reads for row in rows)
+        if not any(value and value[0] in _FIRST and _looks_sealed(value) for value in values):
+            return rows
     return [_opened(keyring, how, row) for row in rows]
 
 
+_FIRST = (MARK[0], MAGIC[0])
+"""What sealed texts and bytes begin with, and what few others do."""
+
+
 def _looks_sealed(value: Any) -> bool:
-    return value is not None and (value.startswith(MARK) if isinstance(value, str) else bytes(value[: len(MAGIC)]) == MAGIC)
+    return bool(value.startswith(MARK) if isinstance(value, str) else bytes(value[: len(MAGIC)]) == MAGIC)
 
 
 def _opened(keyring: Plain, how: Opening, row: Sequence[Any]) -> Sequence[Any]:
