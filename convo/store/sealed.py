@@ -138,7 +138,7 @@ def _opening_of_all(statement: sa.CompoundSelect[Any], keyring: Plain) -> Openin
     """Give a UNION ALL of selects with the columns that bind what each selects: from tables, or all of a subquery."""
     parts = []
     for part in statement.selects:
-        (source, *_) = part.get_final_froms() if isinstance(part, sa.Select) else ()
+        source = getattr(next(iter(part.exported_columns)), "table", None)
         nested = source.element if isinstance(source, sa.Subquery) else part
         how = opening(nested, keyring)
         parts.append(how._replace(statement=sa.select(*how.statement.subquery().c)) if nested is not part else how)

@@ -156,6 +156,17 @@ def test_a_stream_that_is_saved_while_it_runs_is_sealed_and_taken_over(
     assert (left.body, left.audio) == ('{"said":"canary"}', b"canary-sound")
 
 
+def test_what_every_request_holds_of_a_long_log_opens(world: World, service: KeyService, owner: str) -> None:
+    from convo.store import opening
+
+    store = world.open(owner=owner, cipher=service.cipher())
+    chat = store.create(instructions="first", messages=[{"role": "user", "content": f"said {n}"} for n in range(100)])
+    line = opening.Line(chat._place.found.branch, 101, 1, None)  # type: ignore[arg-type]
+    newer, older = resolved(chat, chat._driver.runner.run(opening._first_page, owner, line, 90))
+    assert [message.text for message in newer] == [f"said {n}" for n in range(88, 100)]
+    assert [message.text for message in older] == ["first"]
+
+
 # --- what was changed outside ----------------------------------------------------------------------
 
 
