@@ -50,7 +50,7 @@ def run() -> None:
             name: convo.Store(f"sqlite:///{Path(folder)}/{number}.db", cipher=cipher, durability="relaxed")
             for number, (name, cipher) in enumerate((("without", None), ("with a cipher", convo.Cipher.from_file(keys))))
         }
-        jobs = (("add a message", adding, 1.3), ("load 1,000 messages", loading, 2.0), ("1 MB of sound", sounding, 1.5))
+        jobs = (("add a message", adding, 1.3), ("load 1,000 messages", loading, 2.5), ("1 MB of sound", sounding, 1.5))
         for what, way, limit in jobs:
             ways = {f"{what}, {name}": way(store) for name, store in stores.items()}
             compare(ways, rounds=30, batch=3, limits={f"{what}, with a cipher": limit})

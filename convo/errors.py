@@ -973,7 +973,7 @@ class SealBroken(IntegrityError):
     """
 
     def __init__(self, column: str, owner: str, keys: tuple[object, ...]) -> None:
-        where = " ".join(map(str, keys))
+        where = " ".join(key.hex() if isinstance(key, bytes) else str(key) for key in keys)
         what = f"the encrypted {column} of owner {owner!r} ({where}) was changed, or was sealed for another row or owner"
         StoreError.__init__(self, f"{what}; restore it from a backup")
         self.column = column

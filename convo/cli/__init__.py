@@ -35,14 +35,17 @@ __all__ = ["main"]
     help="The database: the path of a SQLite file, sqlite:///file.db or postgresql://host/name.",
 )
 @click.option("--owner", default="", help="Whose conversations; without it those of a store with one owner.")
+@click.option(
+    "--keys", default="", envvar="CONVO_KEYS", show_envvar=True, metavar="FILE", help="The key file of an encrypted store."
+)
 @click.pass_context
-def main(ctx: click.Context, store: str, owner: str) -> None:
+def main(ctx: click.Context, store: str, owner: str, keys: str) -> None:
     """Keep conversations with model APIs that forget.
 
     Begin with `convo demo`: it needs no key, and shows on screen what the library does.
     """
     tolerant()
-    ctx.obj = Place(store, owner)
+    ctx.obj = Place(store, owner, keys)
 
 
 for _command in (backup, blobs, demo, demo_turn, doctor, erase, list_, prune, reprice, search, show, stats, upgrade):

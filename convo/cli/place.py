@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Place:
-    """The store that the options name: a SQLite path, or any URL that convo speaks."""
+    """The store that the options name: a SQLite path, or any URL that convo speaks; `keys` is a key file, "" for none."""
 
     store: str
     owner: str
+    keys: str = ""
 
     def url(self) -> URL:
         """Give the URL of the database. Whatever has no `://` is a path, odd characters and all."""
@@ -38,5 +39,6 @@ class Place:
 
         if everyone and self.owner:
             raise click.UsageError("--owner names one owner and --everyone all of them; pass one of the two")
-        store = convo.Store.existing(self.url(), owner=self.owner, blobs=blobs)
+        cipher = convo.Cipher.from_file(self.keys) if self.keys else None
+        store = convo.Store.existing(self.url(), owner=self.owner, blobs=blobs, cipher=cipher)
         return store.everyone() if everyone else store

@@ -30,8 +30,16 @@ class Box(NamedTuple):
 
 def associated(column: str, owner: str, keys: tuple[object, ...], beside: str = "") -> bytes:
     """Give what binds a value to its place: no owner, id or digest holds the separator, and a name is the last key."""
-    where = [key.hex if isinstance(key, UUID) else str(key) for key in keys]
-    return "\x1f".join((column, owner, *where, beside)).encode("utf-8", "surrogatepass")
+    where = [column, owner]
+    for key in keys:
+        if isinstance(key, UUID):
+            where.append(key.hex)
+        elif isinstance(key, bytes):
+            where.append(key.hex())  # an id, as some databases have it
+        else:
+            where.append(str(key))
+    where.append(beside)
+    return "\x1f".join(where).encode("utf-8", "surrogatepass")
 
 
 # --- texts -----------------------------------------------------------------------------------------
@@ -47,15 +55,15 @@ def text_of(box: Box) -> str:
     return f"{SEALED}{box.number}:{pybase64.b64encode_as_string(box.nonce + box.content)}{box.beside}"
 
 
-def box_of(text: str) -> Box:
-    """Read a box. Raises `ValueError` for one that was cut or changed so that it is none."""
-    number, _, rest = text.removeprefix(SEALED).partition(":")
+def split(text: str) -> tuple[str, bytes, str]:
+    """Give the number of the key as text, the nonce with what follows it, and what stands beside. Raises `ValueError`."""
+    number, _, rest = text[len(SEALED) :].partition(":")
     content, space, beside = rest.partition(" ")
-    data = pybase64.b64decode(content, validate=True)
-    return Box(_number(number), data[:NONCE], data[NONCE:], space + beside)
+    return number, pybase64.b64decode(content, validate=True), space + beside
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """Give the number of a key. Raises `ValueError` for a text that is none."""
     if not text.isascii() or not text.isdecimal() or len(text) > len("4294967295"):
         raise ValueError
     return int(text)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 
+FIRST = 1 << 30
+"""The first number of an owner is one up to this, by chance; the column takes twice as many."""
 LOST = "its data key is not there any more, so that nothing can open this: it was destroyed, or is of another database"
 
 
@@ -38,7 +40,8 @@ def provided(keyring: Keyring, owner: str, number: int | None) -> Steps[None]:
 def _learned(keyring: Keyring, owner: str, number: int | None) -> Steps[None]:
     known = yield from read(keys.of_owner, owner)
     if not known and number is None:
-        known = yield from _made(keyring, owner, 1)
+        # A number is not used twice: others may have keys at hand that were destroyed.
+        known = yield from _made(keyring, owner, 1 + secrets.randbelow(FIRST))
     found = {}
     for one in known:
         found[one.number] = yield from _unwrapped(keyring, one)

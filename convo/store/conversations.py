@@ -110,11 +110,7 @@ def create(
     key: str | None, title: str | None, metadata: str | None, drafts: Sequence[Draft],
 ) -> Found:  # fmt: skip
     """Make a conversation with its first messages; where the key is taken, give the one that has it, unchanged."""
-    keys.hold(connection, owner)
-    made = _insert_conversation.one(
-        connection, owner=owner, id=id_, key=key, branch=branch, title=title, metadata=metadata, created_at=now
-    )
-    if made is None:
+    if not _inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata):
         assert key is not None  # noqa: S101 - only a key can be taken
         return get(connection, owner, key=key)
     branches.start(connection, owner, branch, id_, now)
@@ -144,10 +140,28 @@ def insert_like(
     found = get(connection, owner, id_=other)
     metadata = metadata if metadata is not None else encode(found.metadata) if found.metadata else None
     title = found.title if title is None else title
-    made = _insert_conversation.one(
-        connection, owner=owner, id=id_, key=key, branch=branch, title=title, metadata=metadata, created_at=now
-    )
-    return made is not None
+    return _inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata)
+
+
+def _inserted(
+    connection: Connection, owner: str, id_: UUID, branch: UUID, now: int, *,
+    key: str | None, title: str | None, metadata: str | None,
+) -> bool:  # fmt: skip
+    """Insert the row of a conversation; False: its key is taken."""
+    keys.hold(connection, owner)
+    found = _insert_conversation.one(
+        connection, owner=owner, id=id_, key=key, branch=branch, title=title, created_at=now,
+        metadata=_always(connection, metadata),
+    )  # fmt: skip
+    return found is not None
+
+
+def _always(connection: Connection, metadata: str | None) -> str | None:
+    """Give metadata that are there even when they say nothing, where content is sealed.
+
+    So whoever finds the conversation opens something of it, and thereby notices when its owner has other keys by now.
+    """
+    return encode({}) if metadata is None and keyring_of(connection).seals else metadata
 
 
 def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, key: str | None = None) -> Found:
@@ -215,6 +229,8 @@ def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, 
     if event is not None:
         branch = branches.lock(connection, owner, id_).id
         append_in_steps(connection, Guard.ADD, attrs.evolve(event, branch=branch))
+    if "metadata" in changes:
+        changes = {**changes, "metadata": _always(connection, changes["metadata"])}
     columns = tuple(sorted(changes))
     if columns and _update(columns).one(connection, key_owner=owner, key_id=id_, **changes) is None:
         raise ConversationNotFound(id_)

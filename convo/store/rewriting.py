@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convo.messages import Draft
 
 _M = tables.message.c
+BODY = "convo_message.body"
 _COLUMNS = ("body", "hash", "status", "text", "pieces", "audio_id", "audio_expires_at", "audio_origin")
 
 
@@ -30,14 +31,18 @@ def _update() -> sa.Update:
 
 
 def as_read() -> sa.ColumnElement[bool]:
-    """The body is the one that was read: by its hash, as it may be sealed (see `was_read`)."""
-    return _M.hash.in_([sa.bindparam("was", type_=_M.hash.type), sa.bindparam("was_in_the_clear", type_=_M.hash.type)])
+    """The body is the one that was read, as it is stored (see `stored`)."""
+    return _M.body == sa.bindparam("was", type_=sa.Text)
 
 
-def was_read(connection: Connection, owner: str, body: str) -> dict[str, bytes]:
-    """Give the parameters of `as_read` for a body."""
-    found = keyring_of(connection).digests(owner, digest(body))
-    return {"was": found[0], "was_in_the_clear": found[-1]}
+def stored(connection: Connection, owner: str, branch: UUID, position: int, body: str) -> str:
+    """Give what is stored for a body that was read; where it is another by now, something that is not."""
+    keyring = keyring_of(connection)
+    if not keyring.seals:
+        return keyring.seal_text(BODY, owner, (branch, position), body)
+    row = _stored.one(connection, owner=owner, branch=branch, position=position)
+    same = row is not None and keyring.open_text(BODY, owner, (branch, position), row[0]) == body
+    return row[0] if row is not None and same else body
 
 
 def delete_of_message(table: sa.Table) -> Statement:
@@ -47,6 +52,12 @@ def delete_of_message(table: sa.Table) -> Statement:
 
 
 _rewrite = Statement("give a message other content", _update)
+_stored = Statement(
+    "the body of a message as it is stored",
+    lambda: sa.select(sa.func.coalesce(_M.body, "")).where(
+        *(_M[name] == sa.bindparam(name) for name in ("owner", "branch", "position"))
+    ),
+)
 _delete_media = delete_of_message(tables.attachment)
 forget_words = delete_of_message(tables.search)
 """Have the message at (owner, branch, position) indexed again with the next search."""
@@ -58,7 +69,8 @@ def rewrite(connection: Connection, owner: str, branch: UUID, position: int, dra
     False, and nothing written, when the message is not there any more or its body is not the one that `was` read.
     """
     found = _rewrite.one(
-        connection, owner=owner, branch=branch, key_position=position, **was_read(connection, owner, was), body=draft.body,
+        connection, owner=owner, branch=branch, key_position=position, was=stored(connection, owner, branch, position, was),
+        body=draft.body,
         hash=digest(draft.body),
         status=draft.status, text=draft.text, pieces=len(draft.media), audio_id=draft.audio_id,
         audio_expires_at=draft.audio_expires, audio_origin=draft.audio_origin,

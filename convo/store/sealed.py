@@ -124,10 +124,10 @@ def opening(statement: Any, keyring: Plain) -> Opening:
         return Opening(statement, exported, len(exported), tuple(Read(index, name) for index, name, _ in found))
     if isinstance(statement, sa.CompoundSelect):
         return _opening_of_all(statement, keyring)
-    more: dict[str, Any] = {}
+    more: dict[int, tuple[int, Any]] = {}
     reads = []
     for index, name, columns in found:
-        bound = [more.setdefault(str(column), (len(exported) + len(more), column))[0] for column in columns]
+        bound = [more.setdefault(id(column), (len(exported) + len(more), column))[0] for column in columns]
         reads.append(Read(index, name, tuple(bound)))
     added = [column.label(f"bound_{at}") for at, column in more.values()]
     whole = statement.add_columns(*added) if isinstance(statement, sa.Select) else statement.returning(*added)
@@ -138,7 +138,7 @@ def _opening_of_all(statement: sa.CompoundSelect[Any], keyring: Plain) -> Openin
     """Give a UNION ALL of selects with the columns that bind what each selects: from tables, or all of a subquery."""
     parts = []
     for part in statement.selects:
-        (source, *_) = part.get_final_froms() if isinstance(part, sa.Select) else ()
+        source = getattr(next(iter(part.exported_columns)), "table", None)
         nested = source.element if isinstance(source, sa.Subquery) else part
         how = opening(nested, keyring)
         parts.append(how._replace(statement=sa.select(*how.statement.subquery().c)) if nested is not part else how)
@@ -166,13 +166,19 @@ def _source(column: Any) -> tuple[str, list[Any]] | None:
 
 def open_rows(keyring: Plain, how: Opening, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
     """Give rows as they were before they were sealed, without the columns that bind. Raises `KeysWanted` and `SealBroken`."""
-    if not keyring.seals and not any(_looks_sealed(row[read.at]) for read in how.reads for row in rows):
-        return rows
+    if not keyring.seals:
+        values = (row[read.at] for read in how.reads for row in rows)
+        if not any(value and value[0] in _FIRST and _looks_sealed(value) for value in values):
+            return rows
     return [_opened(keyring, how, row) for row in rows]
 
 
+_FIRST = (MARK[0], MAGIC[0])
+"""What sealed texts and bytes begin with, and what few others do."""
+
+
 def _looks_sealed(value: Any) -> bool:
-    return value is not None and (value.startswith(MARK) if isinstance(value, str) else bytes(value[: len(MAGIC)]) == MAGIC)
+    return bool(value.startswith(MARK) if isinstance(value, str) else bytes(value[: len(MAGIC)]) == MAGIC)
 
 
 def _opened(keyring: Plain, how: Opening, row: Sequence[Any]) -> Sequence[Any]:

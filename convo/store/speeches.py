@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from convo.errors import MessageNotFound
 from convo.store import blobs, branches, exchanges, log, tables
 from convo.store.append import Entry, Guard, append, insert_attachments
-from convo.store.rewriting import as_read, was_read
+from convo.store.rewriting import as_read, stored
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ def keep(
     bytes go then, unless others have put them after `now` or refer to them. Gives what is gone, too.
     """
     exchanges.keep_calls(connection, calls)
-    if _count.one(connection, owner=owner, branch=branch, at=position, **was_read(connection, owner, was)) is None:
+    if (
+        _count.one(connection, owner=owner, branch=branch, at=position, was=stored(connection, owner, branch, position, was))
+        is None
+    ):
         return False, blobs.drop_unused(connection, owner, {piece.digest: now}, now)
     insert_attachments(connection, owner, branch, position, (piece,))
     return True, []

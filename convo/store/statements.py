@@ -121,7 +121,7 @@ def _compile(statement: Any, dialect: Dialect, schema: str | None, keyring: Plai
         names=names or (),
         constants={name: bind.value for name, bind in binds.items() if not bind.required},
         conversions=[(name, process) for name, process in processors if process is not None],
-        results=_result_processors(how.columns, dialect),
+        results=_result_processors(how.columns[: how.width], dialect),
         writes=writes_of(statement, names or binds),
         how=how,
     )

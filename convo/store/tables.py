@@ -371,7 +371,7 @@ owner_key = sa.Table(
     "convo_owner_key",
     metadata,
     _owner(),
-    sa.Column("number", sa.Integer, nullable=False, comment="from 1; the newest seals what is written"),
+    sa.Column("number", sa.Integer, nullable=False, comment="the largest seals what is written"),
     sa.Column("wrapped", sa.LargeBinary, nullable=False, comment="the data key, wrapped by a key of the application"),
     sa.Column("wrapped_by", sa.Text, nullable=False, comment="the name of that key"),
     sa.Column("created_at", Instant, nullable=False),

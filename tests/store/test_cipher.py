@@ -156,6 +156,17 @@ def test_a_stream_that_is_saved_while_it_runs_is_sealed_and_taken_over(
     assert (left.body, left.audio) == ('{"said":"canary"}', b"canary-sound")
 
 
+def test_what_every_request_holds_of_a_long_log_opens(world: World, service: KeyService, owner: str) -> None:
+    from convo.store import opening
+
+    store = world.open(owner=owner, cipher=service.cipher())
+    chat = store.create(instructions="first", messages=[{"role": "user", "content": f"said {n}"} for n in range(100)])
+    line = opening.Line(chat._place.found.branch, 101, 1, None)  # type: ignore[arg-type]
+    newer, older = resolved(chat, chat._driver.runner.run(opening._first_page, owner, line, 90))
+    assert [message.text for message in newer] == [f"said {n}" for n in range(88, 100)]
+    assert [message.text for message in older] == ["first"]
+
+
 # --- what was changed outside ----------------------------------------------------------------------
 
 
@@ -367,6 +378,11 @@ def test_search_and_filters_say_what_they_cannot_do(world: World, service: KeySe
 # --- rotation and destruction ----------------------------------------------------------------------
 
 
+def numbers(database: Database, owner: str) -> list[int]:
+    k = tables.owner_key.c
+    return [row[0] for row in execute(database, sa.select(k.number).where(k.owner == owner).order_by(k.number))]
+
+
 def title(database: Database, owner: str) -> str:
     c = tables.conversation.c
     return str(execute(database, sa.select(c.title).where(c.owner == owner))[0][0])
@@ -385,7 +401,7 @@ def test_a_key_file_rotates_without_the_data_being_written(
         chat = store.create(title="secret")
         store.owned_by(f"{owner}-2").create(title="other")
         before = title(database, owner)
-    first = path.read_text("ascii")
+    text = path.read_text("ascii")
     convo.Cipher.add_key(path)
     with opened() as store:
         assert store.get(chat.id).title == "secret"
@@ -396,12 +412,14 @@ def test_a_key_file_rotates_without_the_data_being_written(
         assert title(database, owner) == before
         assert store.rotate_keys(data_keys=True) == 1
         store.get(chat.id).add("by the new data key")
-        assert b"convo-sealed:1:2:" in dumped(database, owner)
-    path.write_text(path.read_text("ascii").removeprefix(first), "ascii")
+        first, second = numbers(database, owner)
+        assert f"convo-sealed:1:{first}:".encode() in dumped(database, owner)
+        assert f"convo-sealed:1:{second}:".encode() in dumped(database, owner)
+    path.write_text(path.read_text("ascii").removeprefix(text), "ascii")
     with opened() as store:
         assert [message.text for message in store.get(chat.id).history()] == ["by the new data key"]
         assert store.get(chat.id).title == "secret"
-    path.write_text(first, "ascii")
+    path.write_text(text, "ascii")
     with opened() as store, pytest.raises(convo.KeyUnavailable, match="'key-2'"):
         store.get(chat.id)
 
@@ -440,6 +458,21 @@ def test_with_its_keys_destroyed_nothing_of_an_owner_can_be_read_and_a_new_start
     assert world.open(owner=f"{owner}-2", cipher=service.cipher()).get(neighbour.id).title == "stays"
     fresh = other.create(title="a new start")  # which the other store object may not seal with the key that it remembers
     assert world.open(owner=owner, cipher=service.cipher()).get(fresh.id).title == "a new start"
+
+
+def test_a_worker_that_remembers_a_destroyed_key_writes_by_the_new_one_to_what_has_nothing_to_open(
+    world: World, service: KeyService, owner: str
+) -> None:
+    from convo.store import keys
+
+    one, other = (world.open(owner=owner, cipher=service.cipher()) for _ in range(2))
+    before = one.create()
+    other.get(before.id).add("secret")
+    one.delete(before.id)
+    resolved(before, before._driver.runner.run(keys.destroy, owner, mode="write"))
+    fresh = one.create()
+    other.get(fresh.id).add("by the new key")
+    assert [message.text for message in one.get(fresh.id).history()] == ["by the new key"]
 
 
 def test_two_who_begin_an_owner_at_once_have_one_key(
