@@ -13,7 +13,7 @@ from convo.steps import objects
 from convo.steps.blobs import home_of
 from convo.steps.effects import call, pause, read, write, write_one
 from convo.steps.searching import rewritten
-from convo.store import erasure, holds, relocating, words
+from convo.store import erasure, holds, relocating, tables, words
 from convo.store.wiping import checkpoint
 from convo.times import from_micros
 
@@ -109,10 +109,7 @@ def _check(tools: Tools, view: str | None, owner: str, progress: object, *, dry_
 
 
 def _keys_destroyed(erasing: _Erasing) -> Steps[None]:
-    """Delete the owner's keys before all else: whatever is left of what they encrypt, nobody reads it any more.
-
-    This is where a cache of keys is to be emptied, too.
-    """
+    """Destroy the owner's keys before all else: whatever is left of what they encrypt, nobody reads it any more."""
     for kind, number in (yield from write(erasure.destroy_keys, erasing.owner)).items():
         erasing.took(kind, number, 0)
 
@@ -124,7 +121,7 @@ def _until_nothing_is_left(erasing: _Erasing) -> Steps[dict[str, int]]:
         yield from _out_of_sight(erasing)
         yield from _named_objects_deleted(erasing)
         for table in erasure.emptied():
-            yield from _emptied(erasing, table)
+            yield from _keys_destroyed(erasing) if table is tables.owner_key else _emptied(erasing, table)
         yield from _other_objects_deleted(erasing)
         if (yield from read(words.can_rewrite)):
             yield from rewritten()

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from convo.errors import ConflictError, ConversationNotFound, OnHold
-from convo.store import branches, holds, tables, words
+from convo.store import branches, holds, keys, tables, words
 from convo.store.statements import Statement
 from convo.store.tables import NOWHERE
 from convo.store.turns import take_turns
@@ -206,23 +206,14 @@ def _delete(connection: Connection, owner: str, table: sa.Table, rows: Sequence[
 
 # --- keys ------------------------------------------------------------------------------------------
 
-KEYS = ("convo_owner_key",)
-"""Tables of the keys that an owner's data are encrypted with."""
-
-
 def destroy_keys(connection: Connection, owner: str) -> dict[str, int]:
-    """Delete an owner's keys, which makes unreadable all that they encrypt, copies and backups too; give how many.
+    """Destroy an owner's keys, which makes unreadable all that they encrypt, copies and backups too; give how many.
 
     Raises `OnHold`, with nothing done.
     """
     take_turns(connection, owner)
     holds.check_owner(connection, owner)
-    found: dict[str, int] = {}
-    for table in (table for table in emptied() if table.name in KEYS):
-        while rows := _keys_of(table).rows(connection, owner=owner, limit=ROWS):
-            _delete(connection, owner, table, rows)
-            found[kind_of(table)] = found.get(kind_of(table), 0) + len(rows)
-    return found
+    return {kind_of(tables.owner_key): keys.destroy(connection, owner)}
 
 
 # --- what is there ---------------------------------------------------------------------------------
