@@ -535,3 +535,21 @@ def test_a_move_without_the_cipher_is_refused_before_anything_is_lost(world: Wor
     with pytest.raises(convo.KeyUnavailable):
         without.move_to(f"{owner}-2")
     assert [message.text for message in store.get(chat.id).history()] == ["secret"]
+
+
+def test_an_erased_owner_begins_anew_and_all_stores_that_had_the_old_key_can_be_read(
+    world: World, service: KeyService, owner: str
+) -> None:
+    eraser, busy, reader = (world.open(owner=owner, cipher=service.cipher()) for _ in range(3))
+    eraser.create(messages=[{"role": "user", "content": "canary-old"}])
+    gone = busy.create(messages=[{"role": "user", "content": "canary-gone"}])
+    receipt = eraser.erase(owner)
+    assert (receipt.left, receipt.counts["owner_key"]) == ({}, 1)
+    with pytest.raises(convo.ConversationNotFound):
+        gone.add("More.")
+    said = convo.Audio.from_bytes(SOUND, transcript="canary-said")
+    again = busy.create(messages=[convo.Entry("user", ("Hear this.", said))])
+    found = reader.get(again.id).history()
+    assert found[0].text.startswith("Hear this.")
+    assert reader.get(again.id).load(found[0].audio).data == SOUND
+    assert [message.text for message in eraser.get(again.id).history()] == [message.text for message in found]
