@@ -11,7 +11,7 @@ import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -84,7 +84,9 @@ class Shield:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            await asyncio.wait([task])
+            while not task.done():  # cancelled again it waits on, or the end of an exchange could overtake its begin
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([task])
             raise
 
     def _done(self, task: asyncio.Task[Any]) -> None:

@@ -6,38 +6,16 @@ import multiprocessing
 import os
 import signal
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 import convo
 from tests.faults.echo import MODEL, Echo, answer_to
+from tests.faults.late import late
 
 if TYPE_CHECKING:
     from tests.conftest import Database
-
-
-class Slow(Echo):
-    """A client whose API answers when it is told to."""
-
-    def __init__(self, asked: Any, go: Any) -> None:
-        super().__init__()
-        self._asked, self._go = asked, go
-
-    def create(self, **request: Any) -> Any:
-        """Say that it was asked, and wait."""
-        self._asked.set()
-        self._go.wait()
-        return super().create(**request)
-
-
-def late(url: str, options: dict[str, Any], identifier: str, asked: Any, go: Any, told: Any) -> None:
-    """Send a turn; tell how it ended."""
-    with convo.Store(url, **options) as store:
-        try:
-            told.send(store.get(identifier).send(Slow(asked, go), "Hello", model=MODEL, key="k").text)
-        except convo.ConvoError as error:
-            told.send((error.code, error.committed))
 
 
 def test_a_worker_that_was_stopped_beyond_its_lease_cannot_finish_what_another_took_over(database: Database) -> None:
@@ -50,7 +28,7 @@ def test_a_worker_that_was_stopped_beyond_its_lease_cannot_finish_what_another_t
         arguments = (database.url, database.options, str(chat.id), asked, go, there)
         worker = context.Process(target=late, args=arguments)
         worker.start()
-        asked.wait()
+        assert asked.wait(60)
         os.kill(worker.pid or 0, signal.SIGSTOP)
         reply = chat.send(Echo(), "Hello", model=MODEL, key="k")
         assert reply.text == answer_to("Hello")
@@ -70,7 +48,7 @@ def test_two_runs_on_one_conversation_never_stand_between_each_other(database: D
         chat = store.create()
         worker = context.Process(target=late, args=(database.url, database.options, str(chat.id), asked, go, there))
         worker.start()
-        asked.wait()
+        assert asked.wait(60)
         for key in ("k", "other", None):
             with pytest.raises(convo.TurnInProgress):
                 chat.send(Echo(), "Hello" if key == "k" else "Other", model=MODEL, key=key)
