@@ -77,7 +77,8 @@ class Statement:
             if code_of(error):
                 raise
             raise CorruptStore from None  # SQLite read what is no text any more; its error would tell the text
-        result.close()
+        finally:
+            result.close()  # a SELECT that is left open keeps SQLite's connection in the past
         return [_converted(row, compiled.results) for row in found] if compiled.results else found
 
     def _for(self, connection: Connection) -> _Compiled:
