@@ -86,7 +86,8 @@ class Statement:
             if code_of(error):
                 raise
             raise CorruptStore from None  # SQLite read what is no text any more; its error would tell the text
-        result.close()
+        finally:
+            result.close()  # a SELECT that is left open keeps SQLite's connection in the past
         found = [_converted(row, compiled.results) for row in found] if compiled.results else found
         return open_rows(keyring, compiled.how, found) if compiled.how.reads else found
 

@@ -98,7 +98,8 @@ def test_limits_that_are_none_are_named_at_once(make: Callable[[], object]) -> N
 )
 def test_metadata_that_no_index_or_path_takes_is_refused(store: Any, metadata: dict[Any, Any]) -> None:
     chat = store.create()
-    for use in (lambda: chat.add("x", metadata=metadata), lambda: store.create(metadata=metadata)):
+    uses: tuple[Any, ...] = (lambda: chat.add("x", metadata=metadata), lambda: store.create(metadata=metadata))
+    for use in uses:
         with pytest.raises(convo.InvalidMetadata):
             use()
     assert store.get(chat.id).head == 0

@@ -70,11 +70,12 @@ def test_text_of_any_kind_comes_back_as_it_was(store: Any) -> None:
 @pytest.mark.parametrize("place", [0, 1, 500])
 def test_a_lone_surrogate_of_a_caller_is_refused_with_its_place(store: Any, place: int) -> None:
     chat = store.create()
-    for use in (
+    uses: tuple[Any, ...] = (
         lambda: chat.add("a" * place + "\udcff"),
         lambda: chat.add({"role": "user", "content": "a" * place + "\ud800"}),
         lambda: chat.update(instructions="a" * place + "\ud800"),
-    ):
+    )
+    for use in uses:
         with pytest.raises(convo.InvalidText, match=f"index {place}"):
             use()
     assert store.get(chat.id).head == 0
