@@ -90,9 +90,9 @@ def cuts(folder: Path, images: int, durability: str, *, turns: int = TURNS) -> F
     """Record a writer and read disks that cuts may leave."""
     place = Path(tempfile.mkdtemp(dir=folder))
     records = list(_recorded(place, durability, turns))
-    chance, found = random.Random(images), Found()  # noqa: S311 - moments and sectors
+    chance, found = random.Random(), Found()  # noqa: S311 - moments and sectors
     made = next(number for number, record in enumerate(records) if record.path.endswith("-diary") and record.data)
-    chance, found, disk = random.Random(images), Found(), _Disk()  # noqa: S311 - moments and sectors
+    chance, found, disk = random.Random(), Found(), _Disk()  # noqa: S311 - moments and sectors
     done = 0
     for number, record in enumerate(records, 1):
         disk.take(record)

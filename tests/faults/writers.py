@@ -24,6 +24,8 @@ WRITERS, LISTENERS = 32, 4
 """Writers of turns, and of recordings of a megabyte."""
 BREATH = 0.5
 """Seconds, at most, between two turns of a writer: so that a file is busy, and not a machine."""
+PATIENCE = 300
+"""Seconds in which all must have come to the start."""
 SECOND = 1_000_000_000
 
 
@@ -130,12 +132,13 @@ class _Timed:
 def _write(url: str, number: int, times: int, start: Any, gate: bool, folder: str, breath: float, planted: bool) -> None:  # noqa: FBT001 - of a process
     if not gate:
         _open_to_all()
-    if planted:
-        engine.BUSY_TIMEOUT, engine.ATTEMPTS = 0, 1
     errors, chance = [], random.Random(number)  # noqa: S311 - pauses
     with convo.Store(url) as store:
         own, shared = store.create(key=f"own-{number}"), store.get(key="shared")
-        start.wait()
+        start.wait(PATIENCE)
+        if planted:
+            engine.ATTEMPTS = 1
+            store._driver.runner.run(lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout=0").fetchall())
         timed, began = _Timed(store), time.monotonic()
         for turn in range(times):
             try:
@@ -153,7 +156,7 @@ def _listen(url: str, number: int, start: Any, stop: Any, gate: bool) -> None:  
         _open_to_all()
     with convo.Store(url) as store:
         chat = store.create(key=f"heard-{number}")
-        start.wait()
+        start.wait(PATIENCE)
         for count in range(1_000_000):
             if stop.is_set():
                 return
