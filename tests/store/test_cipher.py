@@ -544,11 +544,12 @@ def test_an_erased_owner_begins_anew_and_all_stores_that_had_the_old_key_can_be_
     eraser.create(messages=[{"role": "user", "content": "canary-old"}])
     gone = busy.create(messages=[{"role": "user", "content": "canary-gone"}])
     receipt = eraser.erase(owner)
-    assert (receipt.left, receipt.counts["owner_key"]) == ({}, 1)
+    assert receipt.counts["owner_key"] == 1
+    assert not any(receipt.left.values())
     with pytest.raises(convo.ConversationNotFound):
         gone.add("More.")
     said = convo.Audio.from_bytes(SOUND, transcript="canary-said")
-    again = busy.create(messages=[convo.Entry("user", ("Hear this.", said))])
+    again = busy.create(messages=[{"role": "user", "content": ["Hear this.", said]}])
     found = reader.get(again.id).history()
     assert found[0].text.startswith("Hear this.")
     assert reader.get(again.id).load(found[0].audio).data == SOUND
