@@ -12,7 +12,7 @@ from convo.errors import AudioDropped, BlobNotFound, StoreError
 from convo.logs import Swallowed
 from convo.sealing.form import OVERHEAD
 from convo.steps.effects import call, read, write, write_one
-from convo.store import blobs, relocating
+from convo.store import blobs, keys, relocating
 from convo.store.blobs import Held, Looked
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def put_object(tools: Tools, store: BlobStore, owner: str, digest: str, data: by
 def sealed_put(tools: Tools, store: BlobStore, owner: str, held: Held, data: bytes) -> Steps[None]:
     """Store bytes as an object, sealed where the store has a cipher."""
     if tools.keys.seals:
+        yield from read(keys.hold, owner)
         data = yield from call(tools.keys.seal_object, (owner, held.digest, data), {})
     yield from call(store.put, (held.name, data), {})
 

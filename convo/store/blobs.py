@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from convo.errors import BlobNotFound
-from convo.store import tables
+from convo.store import keys, tables
 from convo.store.statements import Statement, micros
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def put(connection: Connection, owner: str, digest: str, data: bytes, now: int) 
     """Store bytes; those that are here already, or elsewhere, stay, as if put now. One transaction: all of them or none."""
     row = _insert_blob.one(connection, owner=owner, digest=digest, size=len(data), created_at=now, place=None, object=None)
     if row is not None and row[0] is None:
+        keys.hold(connection, owner)
         put_chunks(connection, owner, digest, data)
 
 

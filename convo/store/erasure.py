@@ -206,6 +206,7 @@ def _delete(connection: Connection, owner: str, table: sa.Table, rows: Sequence[
 
 # --- keys ------------------------------------------------------------------------------------------
 
+
 def destroy_keys(connection: Connection, owner: str) -> dict[str, int]:
     """Destroy an owner's keys, which makes unreadable all that they encrypt, copies and backups too; give how many.
 
