@@ -149,8 +149,8 @@ FORBIDDEN_METHODS = {
 
 ALLOWED = {
     ("frames", "open()"): "convo stats --arrow FILE: a file that its caller names",
-    ("audio.extra", "import importlib"): "importlib.util: whether an extra is installed, without importing it",
-    ("audio.isolated", "import importlib"): "importlib.util: where the package is that only the child process imports",
+    ("audio.extra", "import importlib"): "importlib.util: whether an extra is installed, and where, without importing it",
+    ("audio.extra", "import pathlib"): "the folder of the extra, for the child process",
     ("audio.isolated", "import io"): "io.BytesIO: bytes that grow in memory",
     ("audio.isolated", "import os"): "the environment, of which the child process gets next to nothing",
     ("audio.isolated", "import pathlib"): "where this package is, for the child process",

@@ -14,6 +14,7 @@ from convo.errors import (
     CorruptStore,
     InputError,
     KeyUnavailable,
+    NotPermitted,
     PoolExhausted,
     StoreBusy,
     StoreFailed,
@@ -172,7 +173,7 @@ def _repaired(connection: Connection, repair: Repair, finding: Finding, now: int
 def _checked(what: str, check: Callable[..., list[Finding]], *arguments: str) -> Steps[list[Finding]]:
     try:
         return (yield from read(check, *arguments))
-    except (CorruptStore, StoreBusy, StoreFailed) as error:
+    except (CorruptStore, NotPermitted, StoreBusy, StoreFailed) as error:
         return [_failed(what, error)]
 
 
@@ -198,7 +199,7 @@ def _objects(examination: _Examination, scope: Scope, *, verify: bool) -> Steps[
     try:
         yield from examination.take((yield from objects.of_rows(examination.tools, scope, verify=verify)))
         left, failed = yield from objects.leftovers(examination.tools, scope)
-    except (CorruptStore, StoreBusy, StoreFailed) as error:
+    except (CorruptStore, NotPermitted, StoreBusy, StoreFailed) as error:
         left, failed = [], [_failed("the rows of bytes", error)]
     for finding, store, name in left:
         yield from examination.take_left(finding, store, name)
@@ -230,7 +231,7 @@ def _all_pages(examination: _Examination, scope: Scope, check: Check, progress: 
             else:  # the page again, without what nobody can open
                 known = lost
                 continue
-        except (CorruptStore, StoreBusy, StoreFailed) as error:
+        except (CorruptStore, NotPermitted, StoreBusy, StoreFailed) as error:
             findings, after = [_failed(doctor.name_of(check), error)], None
         yield from examination.take(findings)
         if after is None:

@@ -160,7 +160,7 @@ class FileEngines(Engines[Engine]):
 
     def close(self) -> None:
         """Close the connections that are not in use, in turn with writers: the last one to be closed writes to the file."""
-        with suppress(StoreBusy), self.file.gate.held():
+        with suppress(StoreBusy), self.file.gate.held() if self.file.gate.used else nullcontext():
             self.reading.dispose()
         self.reading.dispose()
         self.writing.pool = self.reading.pool

@@ -153,6 +153,11 @@ class Gate:
             return file
         return None
 
+    @property
+    def used(self) -> bool:
+        """Whether there is a file: who has only read makes none."""
+        return self._file is not None
+
     def _opened(self) -> int | None:
         if self._file is None:
             with suppress(OSError):

@@ -218,7 +218,7 @@ def test_the_environment_may_name_the_store(path: Path, chat_id: UUID, monkeypat
 def test_a_path_may_be_odd(run: Run, path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
     assert run("upgrade", store=path.with_name(name)).exit_code == 0
-    assert [found.name for found in path.parent.iterdir()] == [name]
+    assert {found.name for found in path.parent.iterdir()} == {name, f"{name}-gate"}
     assert run("list", store=f"./{name}").exit_code == 0
 
 

@@ -250,7 +250,7 @@ def test_a_fault_at_any_statement_leaves_what_the_same_call_finishes(
         later(clock, 40)
         chat.add("New")
     for number in range(1, 300):
-        with _Fault(threaded, number) as fault, suppress(convo.StoreError):
+        with _Fault(threaded, number, lost=False) as fault, suppress(convo.StoreError):
             threaded.prune(messages=DAY, conversations=DAY)
         found = chat.history()
         assert [message.position for message in found] == [1, 2, 3, 4]

@@ -28,9 +28,10 @@ VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "
 
 
 class _Fault:
-    """Fails the n-th statement on the engines of a store; later ones work."""
+    """Fails the n-th statement on the engines of a store; later ones work. What is read again after a lost connection heals."""
 
-    def __init__(self, store: convo.Store, number: int) -> None:
+    def __init__(self, store: convo.Store, number: int, *, lost: bool = True) -> None:
+        self.cause: Exception = OSError("the disk is on fire") if lost else ArithmeticError("a statement that never works")
         self.engines = store._driver.runner.engines.both()  # type: ignore[union-attr]
         self.left = number
 
@@ -46,7 +47,7 @@ class _Fault:
     def _count(self, *details: object) -> None:
         self.left -= 1
         if self.left == 0:
-            raise sa.exc.OperationalError("statement", {}, OSError("the disk is on fire"))
+            raise sa.exc.OperationalError("statement", {}, self.cause)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_prepared_statements_as_the_driver_has_them_are_caught(pooled: str, monk
         return False
 
     monkeypatch.setattr(async_engine, "_is_pooled", direct)
-    assert many_turns(pooled, "asyncpg") != []
+    assert any(many_turns(pooled, "asyncpg") for _ in range(20)), "over whose connection a turn goes is chance"
 
 
 def test_without_a_pooler_statements_are_prepared(postgres_url: str) -> None:

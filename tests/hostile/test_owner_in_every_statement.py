@@ -26,8 +26,11 @@ OF_EVERYONE = {
     "one conversation of anyone": "everyone().get(id): a view for analysts, which only reads",
     "how many bytes of anyone are where": "everyone().blobs()",
     "the owners of anything": "everyone().owners()",
+    "data keys that another key has wrapped": "rotate_keys(all_owners=True): they are wrapped anew, and not opened for anybody",
+    "owners with data keys": "rotate_keys(all_owners=True, data_keys=True)",
 }
 OF_THE_INDEX = {
+    "how many messages of an owner are in the index": "the owner is one of the words that must match",
     "index the words of a message": "by the number of a row of convo_search of this owner; the owner is one of the words",
     "messages that hold the words, the most relevant first": "the owner is one of the words that must match",
 }
