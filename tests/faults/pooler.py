@@ -19,7 +19,7 @@ from tests.support.postgres import SETTINGS, server
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MISSING = "skipped: the program pgbouncer is not installed (Debian: apt-get install pgbouncer)"
+MISSING = "there is no pgbouncer here: `.ci/run long` brings it (Debian: apt-get install pgbouncer)"
 WRITERS = 6
 _WAIT = 0.1
 
