@@ -550,6 +550,15 @@ def _window_holds(case: Case, made: Plan) -> None:
         assert case.history[begin - 1].role == "user", "a turn begins there"
         half = budget_of(last.policy, last.target) // 2
         never = {message.position for message, reason in last.omitted if reason != "window"}
-        newest_turn = last_turns([message for message in case.history if message.position not in never], 1)
-        first = next(message.position for message in case.history if message.role == "user" and message.position not in never)
-        assert sum(tokens_of(last)) <= half or last.kept or begin == (newest_turn or first)
+        sent = [message for message in case.history if message.position not in never]
+        begins = next((message.position for message in sent if message.position >= begin), begin)
+        assert sum(tokens_of(last)) <= half or last.kept or {begin, begins} & _newest_turns(sent)
+
+
+def _newest_turns(sent: list[Message]) -> set[int]:
+    """Where the newest turn may begin: instructions and pinned messages stay anyway, and may count as part of it or not."""
+    found = set()
+    for beside in (lambda m: False, lambda m: m.kind == "instructions", lambda m: m.pinned or m.kind == "instructions"):
+        turns = [message for message in sent if not beside(message)]
+        found.add(last_turns(turns, 1) or next((message.position for message in turns if message.role == "user"), 0))
+    return found

@@ -357,7 +357,7 @@ _POLICIES = st.builds(
     references=st.sampled_from([True] * 5 + [False]),
     user_audio=st.sampled_from(["inline", "inline", "transcript"]),
     user_audio_turns=st.sampled_from([None, None, None, 0, 1, 2]),
-    missing_transcript=st.sampled_from(["error", "placeholder", "placeholder", "omit", "omit", "transcribe"]),
+    missing_transcript=st.sampled_from(["error", "error", "placeholder", "placeholder", "omit", "omit", "transcribe"]),
     format=st.sampled_from(["wav", "mp3", "pcm16"]),
     reminder=st.sampled_from(["never", "never", "after_fallback", "after_fallback", "always"]),
 )
