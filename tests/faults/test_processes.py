@@ -52,7 +52,7 @@ def test_writers_of_one_file_take_turns() -> None:
 
 
 def test_writers_who_do_not_wait_are_seen() -> None:
-    assert set(writers.written(4, 20, breath=0.0, planted=True).errors) == {"store_busy"}
+    assert "store_busy" in writers.written(4, 20, breath=0.0, planted=True).errors
 
 
 @pytest.mark.parametrize(("number", "name"), list(enumerate(points.OPERATIONS)))

@@ -144,7 +144,7 @@ def _write(url: str, number: int, times: int, start: Any, gate: bool, folder: st
             try:
                 own.send(Echo(), f"question {turn}", model=MODEL, key=f"{turn}")
                 shared.add(f"from {number}: {turn}")
-            except convo.StoreError as error:
+            except convo.ConvoError as error:  # a turn whose end was not stored stands in the way of the next
                 errors.append(error.code)
             time.sleep(chance.uniform(0, breath))
         told = {"seconds": timed.seconds, "errors": errors, "span": time.monotonic() - began}
