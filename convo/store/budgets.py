@@ -7,7 +7,6 @@ SQLite: of calls that begin at once each one counts those before it. A conversat
 from __future__ import annotations
 
 from datetime import timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from convo.protocol import LEASE
 from convo.store import exchanges, tables
 from convo.store.statements import Statement
 from convo.store.totals import was_billed
+from convo.store.turns import take_turns
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -37,7 +37,7 @@ def check(connection: Connection, call: Spending, own: UUID | None = None) -> tu
     `own` is the exchange of the call, where it has begun in this transaction; without it this only reads.
     """
     if own is not None and any(budget.per == "owner" for budget in call.budgets):
-        _take_turns(connection, call.owner)
+        take_turns(connection, call.owner, "budgets")
     found: dict[tuple[str, int, str], Spent] = {}
     over: list[Over] = []
     for budget in call.budgets:
@@ -117,15 +117,3 @@ _of_owner = Statement("what the calls of an owner have used", _sums)
 _of_conversation = Statement(
     "what the calls of a conversation have used", lambda: _sums().where(_X.conversation == sa.bindparam("conversation"))
 )
-_lock = Statement(
-    "wait for the other begins of an owner",
-    lambda: sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("key", type_=sa.BigInteger))),
-)
-
-
-def _take_turns(connection: Connection, owner: str) -> None:
-    """Wait for those who begin a call of the same owner. The last lock of a transaction: nobody waits for its holder."""
-    if connection.dialect.name == "postgresql":
-        schema = connection.get_execution_options().get("convo_schema") or ""
-        hashed = sha256(f"convo budgets\0{schema}\0{owner}".encode()).digest()
-        _lock(connection, key=int.from_bytes(hashed[:8], signed=True))
