@@ -80,11 +80,10 @@ class Cipher:
         A line is a name, a space, and a key of 32 bytes in base64; empty lines and those that begin with "#" say nothing.
         Raises `KeyUnavailable` for a file that is not there, is no such file, or that others than its owner may read.
         """
-        keys = _read(Path(path))
-        for key in keys.values():
-            aead_of(key)
-        found = cls(wrap=_not_used, unwrap=_not_used, name=list(keys)[-1], only_sealed=only_sealed)
-        found._keys = {name: aead_of(key) for name, key in keys.items()}  # noqa: SLF001 - of the same class
+        keys = {name: aead_of(key) for name, key in _read(Path(path)).items()}
+        newest = list(keys)[-1]
+        found = cls(wrap=_wrap_by(keys[newest]), unwrap=_unwrap_by(keys[newest]), name=newest, only_sealed=only_sealed)
+        found._keys = keys  # noqa: SLF001 - of the same class
         return found
 
     @staticmethod
@@ -131,39 +130,37 @@ class Cipher:
 
     def wrapping(self) -> Callable[[bytes, str], Any]:
         """Give the function that wraps."""
-        if not self._keys:
-            return self._wrap
-        aead = self._keys[self.name]
-
-        def wrap(key: bytes, owner: str) -> bytes:
-            nonce = secrets.token_bytes(12)
-            sealed: bytes = aead.encrypt(nonce, key, _context(owner))
-            return nonce + sealed
-
-        return wrap
+        return self._wrap
 
     def unwrapping(self, name: str) -> Callable[[bytes, str], Any]:
         """Give the function that unwraps what the key of this name has wrapped. Raises `KeyUnavailable`."""
-        if not self._keys:
+        if not self._keys or name == self.name:
             return self._unwrap
-        aead = self._keys.get(name)
-        if aead is None:
+        if name not in self._keys:
             remedy = f"the key file has {', '.join(map(repr, self._keys))}: put that key back into it"
             raise KeyUnavailable(f"the data key is wrapped by the key {name!r}, which was not given", remedy)
+        return _unwrap_by(self._keys[name])
 
-        def unwrap(wrapped: bytes, owner: str) -> bytes:
-            key: bytes = aead.decrypt(wrapped[:12], wrapped[12:], _context(owner))
-            return key
 
-        return unwrap
+def _wrap_by(aead: Any) -> Callable[[bytes, str], bytes]:
+    def wrap(key: bytes, owner: str) -> bytes:
+        nonce = secrets.token_bytes(12)
+        sealed: bytes = aead.encrypt(nonce, key, _context(owner))
+        return nonce + sealed
+
+    return wrap
+
+
+def _unwrap_by(aead: Any) -> Callable[[bytes, str], bytes]:
+    def unwrap(wrapped: bytes, owner: str) -> bytes:
+        key: bytes = aead.decrypt(wrapped[:12], wrapped[12:], _context(owner))
+        return key
+
+    return unwrap
 
 
 def _context(owner: str) -> bytes:
     return f"{_WRAPPED}\x1f{owner}".encode()
-
-
-def _not_used(key: bytes, owner: str) -> bytes:
-    raise NotImplementedError
 
 
 def _checked_name(name: str) -> str:
