@@ -8,6 +8,7 @@ import re
 import select
 import time
 from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -136,6 +137,7 @@ class FileEngines(Engines[Engine]):
                 self._check(connection)
                 yield connection
         else:
+            _import_what_writes_take()
             with self.file.gate.held(), self.writing.begin() as connection:
                 self._check(connection)
                 yield connection
@@ -165,6 +167,12 @@ class FileEngines(Engines[Engine]):
         self.reading.dispose()
         self.writing.pool = self.reading.pool
         self.file.gate.close()
+
+
+@cache
+def _import_what_writes_take() -> None:
+    """Import what a process needs for its first write while nobody waits for us: INSERT with ON CONFLICT, in both databases."""
+    import sqlalchemy.dialects.postgresql  # noqa: F401 - imported for later
 
 
 @attrs.frozen
@@ -441,6 +449,7 @@ class Runner:
         self._check_ready()
         if self.creates:
             with typed_errors(self.place):
+                schema.import_migrations()
                 self.run(schema.check_free, self.place)
                 with self.engines.file.gate.held() if isinstance(self.engines, FileEngines) else nullcontext():
                     _use_wal(self.engines.writing)
