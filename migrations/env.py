@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from alembic import context
 
 from convo.store.engine import runner_for
-from convo.store.schema import VERSION_TABLE, inside, take_turns
+from convo.store.partitions import split
+from convo.store.schema import VERSION_TABLE, inside, take_turns, unpartitioned
 from convo.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def migrate(connection: Connection, schema: str | None) -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        for name in unpartitioned(connection, None):
+            split(connection, name, None)
 
 
 def run() -> None:

@@ -34,6 +34,10 @@ CIPHER = shared_cipher() if os.environ.get("CONVO_TEST_CIPHER") else None
 """Every test of a store does the same with a cipher when `CONVO_TEST_CIPHER` is set: what it is given back may not differ."""
 
 
+PARTITIONS = int(os.environ.get("CONVO_TEST_PARTITIONS", "0")) or None
+"""The tables of PostgreSQL are split into so many partitions when `CONVO_TEST_PARTITIONS` is set: no test may notice."""
+
+
 @pytest.fixture(scope="session")
 def _hearing() -> Iterator[Overheard]:
     """All that is logged in this run, down to DEBUG."""
@@ -71,7 +75,7 @@ def postgres_schema(postgres_url: str) -> str:
     """A schema with the tables of convo, made by the migrations; tests tell themselves apart by their owners."""
     schema = f"convo_test_{os.getpid()}"
     with convo.Store(postgres_url, schema=schema) as store:
-        store.upgrade()
+        store.upgrade(partitions=PARTITIONS)
     return schema
 
 

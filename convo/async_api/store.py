@@ -141,16 +141,22 @@ class AsyncStore:
         """Close the connections; a second time does nothing. Other views of the same store are closed with it."""
         await self._driver.close()
 
-    async def upgrade(self) -> str | None:
+    async def upgrade(self, *, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found, None where there were no tables.
 
         Safe when others do it at the same time, and while others read and write. It happens whole or not at all. On
         PostgreSQL it never makes a reader wait longer than 0.15 s and the time of the change itself: where a long query or
         transaction has a table, it steps back, and tries again for 30 s. Raises `StoreBusy` then, and `SchemaTooNew`,
         `NotAConvoStore`, `ReadOnlyView`.
+
+        `partitions` (2 to 1,024, PostgreSQL only) splits each table of rows with an owner by the hash of the owner, for
+        databases that outgrow one set of indexes; 16 to 64 serve one server well. The number is chosen once: later upgrades
+        keep it without being told, also for tables of revisions to come. What is stored is copied table by table, each in a
+        transaction of its own while which others wait; a table of more than 2 GB is refused, and so is SQLite
+        (`CannotPartition`), and another number than the one there (`PartitionsDiffer`).
         """
         self._driver.tools.check_writable()
-        return await self._driver.upgrade()
+        return await self._driver.upgrade(partitions)
 
     async def create(
         self,

@@ -367,6 +367,11 @@ def _number_once(table: sa.Table, *_: object, **__: object) -> None:
     table.dialect_kwargs["sqlite_autoincrement"] = True
 
 
+_NUMBERED = "ALTER TABLE %(fullname)s DROP CONSTRAINT pk_convo_search, ADD CONSTRAINT pk_convo_search PRIMARY KEY (number, owner)"
+"""On PostgreSQL every key holds the owner; on SQLite a number is that of the row, which has no other key."""
+sa.event.listen(search, "after_create", sa.DDL(_NUMBERED).execute_if(dialect="postgresql"))
+
+
 owner_key = sa.Table(
     "convo_owner_key",
     metadata,

@@ -40,7 +40,7 @@ def test_an_older_store_is_brought_up_to_date(run: Run, monkeypatch: pytest.Monk
     run("upgrade")
     newest = schema.REVISIONS[-1]
 
-    monkeypatch.setattr(schema, "upgrade", lambda connection, place: "convo_0000")
+    monkeypatch.setattr(schema, "upgrade", lambda connection, place, partitions: "convo_0000")
     assert run("upgrade").stdout.endswith(f": upgraded the tables from revision convo_0000 to {newest}\n")
 
 

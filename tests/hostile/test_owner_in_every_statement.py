@@ -26,6 +26,7 @@ OF_EVERYONE = {
     "one conversation of anyone": "everyone().get(id): a view for analysts, which only reads",
     "how many bytes of anyone are where": "everyone().blobs()",
     "the owners of anything": "everyone().owners()",
+    "messages of anyone that hold the words, the most relevant first": "everyone().search(), on PostgreSQL",
     "data keys that another key has wrapped": "rotate_keys(all_owners=True): they are wrapped anew, and not opened for anybody",
     "owners with data keys": "rotate_keys(all_owners=True, data_keys=True)",
 }
