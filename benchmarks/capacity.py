@@ -191,7 +191,19 @@ NUMBERS = 34
 def _exchanges(assumed: Assumed) -> Part:
     owner = text(assumed.owner)
     before = (owner, UUID, UUID, UUID, text(32), text(4), INT, text(4), text(7), text(7), text(19), *[BIG] * 6)
-    answer = (text(36), text(4), text(assumed.raw), BOOL, *[BIG] * 13, text(3), text(29), *[BIG] * 2, *[INT] * 4, *[BIG] * 14, BOOL)
+    answer = (
+        text(36),
+        text(4),
+        text(assumed.raw),
+        BOOL,
+        *[BIG] * 13,
+        text(3),
+        text(29),
+        *[BIG] * 2,
+        *[INT] * 4,
+        *[BIG] * 14,
+        BOOL,
+    )
     indexes = (
         Index(entry(owner, UUID)),
         Index(entry(owner, UUID, null=True), equal=assumed.turns),  # no keys of turns: equal for a conversation
@@ -230,7 +242,9 @@ def turn(assumed: Assumed) -> Turn:
     exchange, messages = table["exchange"], (table["message: questions"], table["message: replies"])
     entries = [index.size for part in messages for index in part.indexes] + 2 * [index.size for index in exchange.indexes]
     rows = [part.size for part in messages] + [exchange.size // 4, exchange.size]
-    log = sum(size + LOG_ROW for size in rows) + sum(size + LOG_ENTRY for size in entries) + 2 * (LOG_UPDATE + 24) + 2 * LOG_COMMIT
+    log = (
+        sum(size + LOG_ROW for size in rows) + sum(size + LOG_ENTRY for size in entries) + 2 * (LOG_UPDATE + 24) + 2 * LOG_COMMIT
+    )
     # Anywhere: the branch's row, a leaf of its key of messages, four of exchanges. At the end of a table: messages and exchanges,
     # whose pages are shared by as many turns as go into one; the index by time likewise.
     at_the_end = sum(rows) / PAGE

@@ -126,7 +126,6 @@ def test_a_planted_statement_without_an_owner_fails_the_same_test(store: Any, mo
     from convo.store import conversations
 
     monkeypatch.setattr(conversations, "_by_id", Statement("anyone's", conversations._anyones._build))
-    monkeypatch.setattr(conversations, "_mine", sa.true())
     chat = store.create()
     with sent() as found:
         store.get(chat.id)
