@@ -21,6 +21,12 @@ def include_name(name: str | None, kind: str, parents: Any) -> bool:
     return kind != "table" or name in metadata.tables
 
 
+def include_object(found: Any, name: str | None, kind: str, *others: object) -> bool:
+    """Leave the keys out that PostgreSQL makes for each partition of a table that another refers to."""
+    del name, others
+    return kind != "foreign_key_constraint" or found.elements[0].target_fullname.split(".")[-2] in metadata.tables
+
+
 def migrate(connection: Connection, schema: str | None) -> None:
     """Migrate inside the transaction that the connection is in."""
     take_turns(connection)
@@ -31,6 +37,7 @@ def migrate(connection: Connection, schema: str | None) -> None:
             version_table=VERSION_TABLE,
             version_table_schema=schema,
             include_name=include_name,
+            include_object=include_object,
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -54,6 +54,6 @@ def _tried(steps: Callable[[], Steps[T]]) -> Steps[T]:
 
 def _remedy() -> str:
     return (
-        f"the tables could not be upgraded within {PATIENCE:g} seconds: others had them all the time. No table is left half done; "
-        "end long queries and transactions"
+        f"the tables could not be upgraded within {PATIENCE:g} seconds: others had them all the time. "
+        "No table is left half done; end long queries and transactions"
     )

@@ -62,7 +62,10 @@ def left(connection: Connection, number: int | None) -> list[str]:
     if connection.dialect.name != "postgresql":
         return []
     there = _tables(connection)
-    return [table.name for table in there if not table.partitions] if number or _number(there) else []
+    found = _number(there)
+    if number is not None:
+        _check_same(found, number)
+    return [table.name for table in there if not table.partitions] if number or found else []
 
 
 def _number(there: Iterable[_Table]) -> int | None:
@@ -108,9 +111,10 @@ def split(connection: Connection, name: str, number: int | None) -> None:
     found = _number(there)
     wanted = number or found
     plain = {table.name: table for table in there if not table.partitions}
+    if wanted is not None:
+        _check_same(found, wanted)
     if wanted is None or name not in plain:
         return
-    _check_same(found, wanted)
     _check_small(plain[name])
     _lock(connection, name)
     _check_bare(connection, name)
@@ -280,7 +284,7 @@ def set_storage(connection: Connection, name: str, parameters: Mapping[str, obje
     wanted = ", ".join(f"{parameter} = {value}" for parameter, value in parameters.items())
     leaves = sa.text(
         "SELECT relid::text FROM pg_partition_tree(CAST(:name AS regclass)) WHERE isleaf"
-        " UNION ALL SELECT :name FROM pg_class WHERE oid = CAST(:name AS regclass) AND relkind = 'r'"
+        " UNION SELECT oid::regclass::text FROM pg_class WHERE oid = CAST(:name AS regclass) AND relkind = 'r'"
     )
-    for leaf in sorted(set(connection.execute(leaves, {"name": name}).scalars())):
+    for leaf in sorted(connection.execute(leaves, {"name": name}).scalars()):
         connection.exec_driver_sql(f"ALTER TABLE {leaf} SET ({wanted})")
