@@ -542,7 +542,11 @@ class AsyncStore:
         return self._like(self._driver, check_owner(owner))
 
     def everyone(self) -> Self:
-        """Give a view of all owners' conversations that only reads."""
+        """Give a view of all owners' conversations that only reads.
+
+        On PostgreSQL it, and all else that reads, also works in a store of a standby's URL, beside those who write to the
+        primary. It shows what the standby has by then, which `doctor()` says; a write there raises `ReadOnlyStore`.
+        """
         tools = attrs.evolve(self._driver.tools, writable=False)
         return self._like(AsyncDriver(self._driver.runner, tools), None)
 

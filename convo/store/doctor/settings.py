@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -133,11 +134,19 @@ _REPLICATION = sa.table("pg_stat_replication", schema="pg_catalog")
 
 def _writing(connection: Connection) -> Iterator[_Told]:
     if connection.execute(sa.select(sa.func.pg_is_in_recovery())).scalar():
-        yield "standby", "warning", "this server is a standby, which takes no writes; connect to the primary to write"
+        yield "standby", "warning", (
+            f"this server is a standby, which takes no writes{_as_of(connection)}; connect to the primary to write"
+        )
     elif _setting(connection, "default_transaction_read_only") == "on":
         yield "read_only", "warning", "transactions only read here; set default_transaction_read_only to off to write"
     if lacking := list(_lacking(connection)):
         yield "privileges", "warning", f"this role may not {', '.join(lacking)}; grant it what it needs"
+
+
+def _as_of(connection: Connection) -> str:
+    """Say of when the last commit is that a standby has: how old its answers are, while others write to the primary."""
+    last = connection.execute(sa.select(sa.func.pg_last_xact_replay_timestamp())).scalar()
+    return f", its last commit is of {last.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if last is not None else ""
 
 
 def _setting(connection: Connection, name: str) -> str:
