@@ -18,7 +18,7 @@ from convo.testing import CountedIds, FakeAPI, FixedClock
 from tests.support.both import Blocking
 from tests.support.bucket import KEYS, make_bucket, s3_server
 from tests.support.overheard import Overheard
-from tests.support.postgres import server
+from tests.support.postgres import SETTINGS, server
 from tests.support.sealing import shared_cipher
 from tests.support.validate import validate_received, validate_sessions
 
@@ -66,7 +66,7 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with server() as url:
+    with server((*SETTINGS, "plan_cache_mode=force_generic_plan") if PARTITIONS else SETTINGS) as url:
         yield url
 
 

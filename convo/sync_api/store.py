@@ -149,7 +149,8 @@ class Store:
         databases that outgrow one set of indexes; 16 to 64 serve one server well. The number is chosen once: later upgrades
         keep it without being told, also for tables of revisions to come. What is stored is copied table by table, each in a
         transaction of its own while which others wait; a table of more than 2 GB is refused, and so is SQLite
-        (`CannotPartition`), and another number than the one there (`PartitionsDiffer`).
+        (`CannotPartition`), and another number than the one there (`PartitionsDiffer`). Set `plan_cache_mode` to
+        `force_generic_plan` for such a database, by `ALTER DATABASE`: by itself PostgreSQL plans each statement anew there.
         """
         self._driver.tools.check_writable()
         return self._driver.upgrade(partitions)

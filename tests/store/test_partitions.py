@@ -167,7 +167,10 @@ def test_an_upgrade_without_a_number_goes_on_with_what_was_left(place: Place) ->
         with pytest.raises(Cut):
             next(cut_when(store, "DROP TABLE convo_message"))
         assert 0 < len([name for name, number in split(place).items() if number]) < len(SPLIT)
+        [found] = [one for one in store.doctor() if one.kind == "partitions_missing"]
+        assert "convo_message" in found.message
         store.upgrade()
+        assert "partitions_missing" not in {one.kind for one in store.doctor()}
         assert split(place) == dict.fromkeys(partitions.NAMES, 2)
         assert [hit.position for hit in store.search("hello")] == [1]
 
@@ -327,6 +330,19 @@ def _upgraded(place: Place, number: int) -> Any:
             return store.upgrade(partitions=number)
         except convo.PartitionsDiffer as error:
             return error
+
+
+# --- what the doctor says --------------------------------------------------------------------------
+
+
+def test_the_doctor_tells_of_plans_that_are_made_anew_each_time(place: Place) -> None:
+    pinned = place.url.replace("options=", "options=-cplan_cache_mode%3Dforce_generic_plan%20")
+    with place.store() as store, convo.Store(pinned, schema=place.schema) as other:
+        store.upgrade()
+        assert "plan_cache_mode" not in {one.kind for one in store.doctor()}
+        store.upgrade(partitions=2)
+        assert {one.severity for one in store.doctor() if one.kind == "plan_cache_mode"} == {"note"}
+        assert "plan_cache_mode" not in {one.kind for one in other.doctor()}
 
 
 # --- refused ---------------------------------------------------------------------------------------

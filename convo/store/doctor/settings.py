@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.findings import Finding
-from convo.store import tables
+from convo.store import partitions, tables
 from convo.store.files import REMOTE, file_system
 
 if TYPE_CHECKING:
@@ -122,7 +122,24 @@ def _postgresql(connection: Connection) -> Iterator[_Told]:
             "a standby follows this server, and commits do not wait for it: a failover loses the last turns; set "
             "synchronous_standby_names, and synchronous_commit to on"
         )  # fmt: skip
+    yield from _split(connection)
     yield from _writing(connection)
+
+
+def _split(connection: Connection) -> Iterator[_Told]:
+    """What concerns tables that are split by owner."""
+    number = partitions.number_of(connection)
+    if number is None:
+        return
+    if plain := partitions.left(connection, None):
+        yield "partitions_missing", "warning", (
+            f"some tables have {number} partitions, and {', '.join(plain)} none: an upgrade was interrupted; run store.upgrade()"
+        )  # fmt: skip
+    if _setting(connection, "plan_cache_mode") == "auto":
+        yield "plan_cache_mode", "note", (
+            "plan_cache_mode is auto: on partitioned tables statements are planned anew each time, which doubles what a read "
+            "costs; set it to force_generic_plan for the database"
+        )  # fmt: skip
 
 
 def _replicated(connection: Connection) -> bool:
@@ -134,8 +151,10 @@ _REPLICATION = sa.table("pg_stat_replication", schema="pg_catalog")
 
 def _writing(connection: Connection) -> Iterator[_Told]:
     if connection.execute(sa.select(sa.func.pg_is_in_recovery())).scalar():
-        yield "standby", "warning", (
-            f"this server is a standby, which takes no writes{_as_of(connection)}; connect to the primary to write"
+        yield (
+            "standby",
+            "warning",
+            (f"this server is a standby, which takes no writes{_as_of(connection)}; connect to the primary to write"),
         )
     elif _setting(connection, "default_transaction_read_only") == "on":
         yield "read_only", "warning", "transactions only read here; set default_transaction_read_only to off to write"
