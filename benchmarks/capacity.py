@@ -18,6 +18,9 @@ ROW_HEADER, ENTRY_HEADER, SPECIAL = 23, 8, 16
 """Bytes of a row's header without its null bitmap, of an index entry's, and of what a B-tree keeps at the end of a page."""
 LEAF_FULL, LEAF_SPLIT = 0.9, 0.69
 """How full leaves of a B-tree are where entries come at its end (its fillfactor), and where they come anywhere (ln 2)."""
+TOASTED, PIECE = 2_032, 1_996
+"""Bytes of a row above which its texts are compressed and moved out, and of a piece of them: TOAST_TUPLE_THRESHOLD and
+TOAST_MAX_CHUNK_SIZE."""
 PLACE = 6
 """Bytes of the place of a row, of which an entry of equal keys holds a list."""
 SHORT = 126
@@ -25,57 +28,95 @@ SHORT = 126
 
 # --- values in rows --------------------------------------------------------------------------------
 
-Value = tuple[int, int]
-"""The bytes of a value, and to how many it is aligned."""
-UUID: Value = (16, 1)
-BIG: Value = (8, 8)
+
+@attrs.frozen
+class Value:
+    """Bytes of a value, to how many it is aligned on PostgreSQL, and how many say there how long it is."""
+
+    size: int
+    aligned: int = 1
+    length: int = 0
+
+
+UUID, BOOL, INT = Value(16), Value(1), Value(4, 4)
+BIG = Value(8, 8)
 """A bigint or an instant."""
-INT: Value = (4, 4)
-BOOL: Value = (1, 1)
 
 
-def text(length: int) -> Value:
+def text(size: int) -> Value:
     """A text or bytes of so many bytes."""
-    return (length + 1, 1) if length <= SHORT else (length + 4, 4)
+    return Value(size, 1, 1) if size <= SHORT else Value(size, 4, 4)
+
+
+@attrs.frozen
+class Key:
+    """An index: the values of an entry, whether one is null, how full leaves are, and how many entries have an equal key."""
+
+    values: tuple[Value, ...]
+    null: bool = False
+    full: float = LEAF_SPLIT
+    equal: float = 1
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------------
 
 
 def _laid(start: int, values: tuple[Value, ...]) -> int:
-    for size, alignment in values:
-        start = -(-start // alignment) * alignment + size
+    for value in values:
+        start = -(-start // value.aligned) * value.aligned + value.length + value.size
     return -(-start // 8) * 8
 
 
-def row(columns: int, *values: Value) -> int:
+def row(columns: int, values: tuple[Value, ...]) -> int:
     """Bytes of a row of a table of so many columns, those that are not null being these."""
     nulls = math.ceil(columns / 8) if len(values) < columns else 0
     return _laid(-(-(ROW_HEADER + nulls) // 8) * 8, values)
 
 
-def entry(*values: Value, null: bool = False) -> int:
+def entry(key: Key) -> int:
     """Bytes of an entry of a B-tree; one of whose values are null has a bitmap, and its alignment, in front."""
-    return _laid(ENTRY_HEADER + 8 * null, values)
+    return _laid(ENTRY_HEADER + 8 * key.null, key.values)
 
 
-def heap(rows: float, size: int, *, full: float = 1.0) -> float:
-    """Bytes of a table whose rows are of one size: as many whole ones a page as go into it."""
-    return math.ceil(rows / max(1, (PAGE - PAGE_HEADER) * full // (size + POINTER))) * PAGE
+def heap(rows: float, size: int) -> float:
+    """Bytes of a table whose rows are of one size: as many whole ones a page as go into it.
+
+    The texts of rows of more than `TOASTED` bytes go to a table of pieces, four a page; that they are compressed is left out.
+    """
+    if size > TOASTED:
+        rows, size = rows * math.ceil(size / PIECE), TOASTED
+    return math.ceil(rows / ((PAGE - PAGE_HEADER) // (size + POINTER))) * PAGE
 
 
-@attrs.frozen
-class Index:
-    """A B-tree: the bytes of an entry, how full its leaves are, and how many entries are equal, whose key is stored once."""
-
-    size: int
-    full: float = LEAF_SPLIT
-    equal: float = 1
+def btree(entries: float, key: Key) -> float:
+    """Bytes of a B-tree: its leaves, where an equal key is stored once, the pages above them, its root and its meta page."""
+    room, size = PAGE - PAGE_HEADER - SPECIAL, entry(key) + POINTER
+    leaves = math.ceil(entries * (size / key.equal + (PLACE if key.equal > 1 else 0)) / (room * key.full))
+    return PAGE * (1 + leaves + math.ceil(leaves * size / (room * LEAF_SPLIT)))
 
 
-def btree(entries: float, index: Index) -> float:
-    """Bytes of a B-tree: its leaves, the pages above them, its root and its meta page."""
-    room = PAGE - PAGE_HEADER - SPECIAL
-    each = (index.size + POINTER) / index.equal + (PLACE if index.equal > 1 else 0)
-    leaves = math.ceil(entries * each / (room * index.full))
-    return PAGE * (1 + leaves + math.ceil(leaves * (index.size + POINTER) / (room * LEAF_SPLIT)))
+# --- SQLite ----------------------------------------------------------------------------------------
+
+SQLITE_PAGE, SQLITE_HEADER = 4_096, 8
+SQLITE_CELL = 2 + 2 + 4
+"""Bytes of a cell beside its record: its pointer, the record's length, and the row's number."""
+
+
+def record(columns: int, values: tuple[Value, ...]) -> int:
+    """Bytes of a record: a byte or two for each column's type, null or not, and the values, with no alignment."""
+    wide = sum(value.length > 0 and value.size * 2 + 13 > 127 for value in values)  # noqa: PLR2004 - of one byte's varint
+    return 2 + columns + wide + sum(value.size for value in values)
+
+
+def sqlite_table(rows: float, columns: int, values: tuple[Value, ...]) -> float:
+    """Bytes of a table: as many whole rows a page as go into it."""
+    return math.ceil(rows / ((SQLITE_PAGE - SQLITE_HEADER) // (record(columns, values) + SQLITE_CELL))) * SQLITE_PAGE
+
+
+def sqlite_index(entries: float, key: Key) -> float:
+    """Bytes of an index: each entry holds the whole key and the row's number."""
+    each = record(len(key.values) + key.null + 1, key.values) + SQLITE_CELL
+    return math.ceil(entries * each / ((SQLITE_PAGE - SQLITE_HEADER) * key.full)) * SQLITE_PAGE
 
 
 # --- what is assumed -------------------------------------------------------------------------------
@@ -132,18 +173,29 @@ class Assumed:
 
 # --- rows of convo ---------------------------------------------------------------------------------
 
-SPOKEN_EXTRA = 320
+SPOKEN_EXTRA = 900
 """Bytes of rows and entries about the two recordings of a spoken turn: attachments, blobs and their keys, by the same layout."""
 
 
 @attrs.frozen
 class Part:
-    """A table: rows of one size, and its indexes."""
+    """A table, or those of its rows that are of one size, and its indexes."""
 
     name: str
     rows: float
-    size: int
-    indexes: tuple[Index, ...]
+    columns: int
+    values: tuple[Value, ...]
+    keys: tuple[Key, ...]
+
+    @property
+    def table(self) -> str:
+        """The name of the table."""
+        return f"convo_{self.name.partition(':')[0]}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of a row."""
+        return row(self.columns, self.values)
 
     @property
     def heap(self) -> float:
@@ -153,19 +205,24 @@ class Part:
     @property
     def index(self) -> float:
         """Bytes of the indexes."""
-        return sum(btree(self.rows, index) for index in self.indexes)
+        return sum(btree(self.rows, key) for key in self.keys)
+
+    @property
+    def sqlite(self) -> float:
+        """Bytes of the rows and the indexes in a SQLite file."""
+        return sqlite_table(self.rows, self.columns, self.values) + sum(sqlite_index(self.rows, key) for key in self.keys)
 
 
 def parts(assumed: Assumed) -> list[Part]:
     """Give the tables of a store that holds all those turns."""
     owner = text(assumed.owner)
-    conversations = assumed.users * assumed.conversations
-    key = Index(entry(owner, UUID))
-    keys = Index(entry(owner, null=True), equal=assumed.conversations)
+    number = assumed.users * assumed.conversations
+    key = Key((owner, UUID))
+    keyless = Key((owner,), null=True, equal=assumed.conversations)
     return [
-        Part("conversation", conversations, row(8, owner, UUID, UUID, BIG), (key, keys, Index(entry(owner, BIG, UUID)))),
-        Part("branch", conversations, row(11, owner, UUID, UUID, BIG, INT, BIG, text(5)), (key, key)),
-        Part("segment", conversations, row(5, owner, UUID, BIG, BIG, UUID), (Index(entry(owner, UUID, BIG)), key)),
+        Part("conversation", number, 8, (owner, UUID, UUID, BIG), (key, keyless, Key((owner, BIG, UUID)))),
+        Part("branch", number, 11, (owner, UUID, UUID, BIG, INT, BIG, text(5)), (key, key)),
+        Part("segment", number, 5, (owner, UUID, BIG, BIG, UUID), (Key((owner, UUID, BIG)), key)),
         *_messages(assumed),
         _exchanges(assumed),
     ]
@@ -174,23 +231,16 @@ def parts(assumed: Assumed) -> list[Part]:
 def _messages(assumed: Assumed) -> list[Part]:
     """Questions and replies share a table, and its key: two parts with half of its entries each."""
     owner, turns = text(assumed.owner), assumed.all_turns
-    same = (owner, UUID, BIG, text(7))
-    status = (text(32), text(8), text(4))
-    asked = row(21, *same, text(4), text(assumed.question + 28), *status, text(assumed.question), BIG, UUID, BOOL, INT)
-    told = row(
-        21, *same, text(9), text(assumed.reply + 65), *status, text(7), text(assumed.reply), BIG, UUID, BOOL, INT, BIG, BIG
-    )
-    key = (Index(entry(owner, UUID, BIG)),)
-    return [Part("message: questions", turns, asked, key), Part("message: replies", turns, told, key)]
-
-
-NUMBERS = 34
-"""Bigints and instants of a finished exchange, not counting those before its answer's raw text: tokens, costs, times."""
+    first, status, last = (owner, UUID, BIG, text(7)), (text(32), text(8), text(4)), (BIG, UUID, BOOL, INT)
+    asked = (*first, text(4), text(assumed.question + 28), *status, text(assumed.question), *last)
+    told = (*first, text(9), text(assumed.reply + 65), *status, text(7), text(assumed.reply), *last, BIG, BIG)
+    keys = (Key((owner, UUID, BIG)),)
+    return [Part("message: questions", turns, 21, asked, keys), Part("message: replies", turns, 21, told, keys)]
 
 
 def _exchanges(assumed: Assumed) -> Part:
     owner = text(assumed.owner)
-    before = (owner, UUID, UUID, UUID, text(32), text(4), INT, text(4), text(7), text(7), text(19), *[BIG] * 6)
+    asked = (owner, UUID, UUID, UUID, text(32), text(4), INT, text(4), text(7), text(7), text(19), *[BIG] * 6)
     answer = (
         text(36),
         text(4),
@@ -204,14 +254,14 @@ def _exchanges(assumed: Assumed) -> Part:
         *[BIG] * 14,
         BOOL,
     )
-    indexes = (
-        Index(entry(owner, UUID)),
-        Index(entry(owner, UUID, null=True), equal=assumed.turns),  # no keys of turns: equal for a conversation
-        Index(entry(owner, UUID, text(4)), equal=assumed.turns),
-        Index(entry(owner, BIG)),
-        Index(entry(BIG), LEAF_FULL),
+    keys = (
+        Key((owner, UUID)),
+        Key((owner, UUID), null=True, equal=assumed.turns),  # turns without keys are equal in a conversation
+        Key((owner, UUID, text(4)), equal=assumed.turns),
+        Key((owner, BIG)),
+        Key((BIG,), full=LEAF_FULL),
     )
-    return Part("exchange", assumed.all_turns, row(65, *before, *answer), indexes)
+    return Part("exchange", assumed.all_turns, 65, (*asked, *answer), keys)
 
 
 # --- one turn --------------------------------------------------------------------------------------
@@ -225,41 +275,52 @@ LOG_UPDATE = 70
 
 @attrs.frozen
 class Turn:
-    """What one turn costs: begin and complete, two transactions. `pages` are those of the disk that it changes anywhere."""
+    """What one turn costs, begin and complete, in two transactions.
+
+    `log` is bytes of the log without images of pages. `anywhere` are the structures of which it changes a page, wherever that
+    lies: for each its pages, and how full they are. `ends` is how many pages it fills at the ends of tables, a part of one each.
+    """
 
     log: float
-    pages: float
+    anywhere: tuple[tuple[float, float], ...]
+    ends: float
 
-    def images(self, assumed: Assumed, pages: float) -> float:
-        """Bytes of whole pages in the log, where turns fall anywhere among so many `pages` of a server."""
-        changes = self.pages * assumed.turns_a_second * assumed.checkpoint
-        return PAGE * LEAF_SPLIT * pages * (1 - math.exp(-changes / pages)) / (assumed.turns_a_second * assumed.checkpoint)
+    @property
+    def pages(self) -> float:
+        """Pages that are changed, where each lies by itself."""
+        return len(self.anywhere) + self.ends
+
+    def images(self, turns: float) -> tuple[float, float]:
+        """Whole pages that are logged a turn, and their bytes, where a checkpoint comes every so many turns.
+
+        The first change of a page after a checkpoint logs all of it, but for the hole in its middle.
+        """
+        found = [(pages * -math.expm1(-turns / pages) / turns, full) for pages, full in self.anywhere]
+        return sum(number for number, _ in found), sum(number * full for number, full in found) * PAGE
 
 
 def turn(assumed: Assumed) -> Turn:
-    """Count what `send` writes: two messages, an exchange that is begun and completed, the branch moved twice."""
+    """Count what `send` writes: two messages, an exchange that is begun and completed, the branch moved twice.
+
+    The exchange's status is in an index, so that its completion writes it to all of them again.
+    """
     table = {part.name: part for part in parts(assumed)}
     exchange, messages = table["exchange"], (table["message: questions"], table["message: replies"])
-    entries = [index.size for part in messages for index in part.indexes] + 2 * [index.size for index in exchange.indexes]
-    rows = [part.size for part in messages] + [exchange.size // 4, exchange.size]
-    log = (
-        sum(size + LOG_ROW for size in rows) + sum(size + LOG_ENTRY for size in entries) + 2 * (LOG_UPDATE + 24) + 2 * LOG_COMMIT
-    )
-    # Anywhere: the branch's row, a leaf of its key of messages, four of exchanges. At the end of a table: messages and exchanges,
-    # whose pages are shared by as many turns as go into one; the index by time likewise.
-    at_the_end = sum(rows) / PAGE
-    return Turn(log=log, pages=1 + 1 + 4 + at_the_end)
+    entries = [entry(key) for part in messages for key in part.keys] + 2 * [entry(key) for key in exchange.keys]
+    rows = [*(part.size for part in messages), exchange.size // 4, exchange.size]
+    log = sum(size + LOG_ROW for size in rows) + sum(size + LOG_ENTRY for size in entries) + 2 * (LOG_UPDATE + LOG_COMMIT)
+    leaves = [btree(2 * messages[0].rows, messages[0].keys[0]), *(btree(exchange.rows, key) for key in exchange.keys[:4])]
+    anywhere = ((table["branch"].heap / PAGE, 1.0), *((size / PAGE, LEAF_SPLIT) for size in leaves))
+    return Turn(log, anywhere, sum(rows) / PAGE)
 
 
-def reads(assumed: Assumed, *, messages: float) -> float:
+def reads(turns: float) -> float:
     """Pages that are read to load a conversation and begin a turn where nothing is in memory but the upper levels of indexes.
 
-    A conversation's messages come one turn at a time and so lie on as many pages as it has turns.
+    A leaf each of the keys of conversation, branch, segment, messages and exchange; a page each of the rows of the first three,
+    and of each turn's messages: they come one turn at a time.
     """
-    indexes = 5  # conversation, branch, segment, messages, exchange by its key: a leaf each
-    rows = 3 + messages / 2
-    del assumed
-    return indexes + rows
+    return 5 + 3 + turns
 
 
 # --- altogether ------------------------------------------------------------------------------------
@@ -296,10 +357,10 @@ def bill(assumed: Assumed) -> Bill:
     rows += assumed.all_turns * assumed.spoken * SPOKEN_EXTRA
     one = turn(assumed)
     shards_for_disk = math.ceil((rows + index) / (assumed.disk * assumed.filled))
-    images = one.images(assumed, (rows + index) / PAGE)
-    read = assumed.requests * reads(assumed, messages=assumed.turns) * (1 - assumed.cached)
+    _, images = one.images(assumed.turns_a_second * assumed.checkpoint)
+    read = assumed.requests * reads(assumed.turns) * (1 - assumed.cached)
     iops = assumed.turns_a_second * (read + one.pages + 2)  # 2: the flushes of the two commits
     return Bill(
-        heap=rows, index=index, audio=assumed.all_turns * assumed.spoken * assumed.recording, log_a_turn=one.log,
-        images_a_turn=images, iops=iops, shards_for_disk=shards_for_disk, shards_for_iops=math.ceil(iops / assumed.iops),
+        rows, index, assumed.all_turns * assumed.spoken * assumed.recording, log_a_turn=one.log, images_a_turn=images,
+        iops=iops, shards_for_disk=shards_for_disk, shards_for_iops=math.ceil(iops / assumed.iops),
     )  # fmt: skip
