@@ -186,6 +186,8 @@ class Part:
     columns: int
     values: tuple[Value, ...]
     keys: tuple[Key, ...]
+    full: float = 1.0
+    """Its fillfactor."""
 
     @property
     def table(self) -> str:
@@ -200,7 +202,7 @@ class Part:
     @property
     def heap(self) -> float:
         """Bytes of the rows."""
-        return heap(self.rows, self.size)
+        return heap(self.rows, self.size) / self.full
 
     @property
     def index(self) -> float:
@@ -221,7 +223,7 @@ def parts(assumed: Assumed) -> list[Part]:
     keyless = Key((owner,), null=True, equal=assumed.conversations)
     return [
         Part("conversation", number, 8, (owner, UUID, UUID, BIG), (key, keyless, Key((owner, BIG, UUID)))),
-        Part("branch", number, 11, (owner, UUID, UUID, BIG, INT, BIG, text(5)), (key, key)),
+        Part("branch", number, 11, (owner, UUID, UUID, BIG, INT, BIG, text(5)), (key, key), 0.9),
         Part("segment", number, 5, (owner, UUID, BIG, BIG, UUID), (Key((owner, UUID, BIG)), key)),
         *_messages(assumed),
         _exchanges(assumed),

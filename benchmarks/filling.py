@@ -46,8 +46,6 @@ def fill(url: str, connection: psycopg.Connection[Any], assumed: Assumed, conver
         for _ in range(int(assumed.turns)):
             say(chat, fake, client, assumed)
     connection.execute("SET session_replication_role = replica")  # no look-up of foreign keys: they are right
-    # Rows of branches that come one by one find their pages less than full when they change; these would be packed.
-    connection.execute("ALTER TABLE convo_branch SET (fillfactor = 90)")
     for first in range(0, conversations, CHUNK):
         for statement in _statements(first, min(first + CHUNK, conversations), conversations, assumed):
             connection.execute(statement)

@@ -109,6 +109,20 @@ def test_owners_are_spread_and_each_lies_in_one_partition(place: Place) -> None:
     assert set.union(*where.values()) == {f"p000{remainder}" for remainder in range(4)}
 
 
+@pytest.mark.parametrize("number", [None, 2])
+def test_pages_of_branches_have_room_for_heads_that_move(place: Place, number: int | None) -> None:
+    with place.store() as store:
+        store.upgrade(partitions=number)
+    with looked_into(place) as connection:
+        query = (
+            "SELECT relname, reloptions FROM pg_class WHERE relname LIKE 'convo_branch%%' AND relkind = 'r'"
+            " AND relnamespace = current_schema()::regnamespace"
+        )
+        found = connection.exec_driver_sql(query).all()
+    assert {options and tuple(options) for _, options in found} == {("fillfactor=90",)}
+    assert len(found) == (number or 1)
+
+
 def test_inside_a_callers_transaction_it_is_theirs(place: Place) -> None:
     with place.store() as store:
         with place.connection() as connection:
