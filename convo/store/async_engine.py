@@ -34,6 +34,7 @@ from convo.store.engine import (
     driver_needed,
     mind_the_server,
     options_of,
+    paramstyle,
     parse_url,
     place_of,
     runner_for,
@@ -310,7 +311,7 @@ def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
     from sqlalchemy.ext.asyncio import create_async_engine
 
     with driver_needed(url):
-        engine = create_async_engine(url, execution_options=options, **ALONE)
+        engine = create_async_engine(url, execution_options=options, **ALONE, **paramstyle(url))
     mind_the_server(engine.sync_engine)
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
 

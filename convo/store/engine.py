@@ -8,6 +8,7 @@ import re
 import select
 import time
 from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -136,6 +137,7 @@ class FileEngines(Engines[Engine]):
                 self._check(connection)
                 yield connection
         else:
+            _import_what_writes_take()
             with self.file.gate.held(), self.writing.begin() as connection:
                 self._check(connection)
                 yield connection
@@ -167,6 +169,12 @@ class FileEngines(Engines[Engine]):
         self.file.gate.close()
 
 
+@cache
+def _import_what_writes_take() -> None:
+    """Import what a process needs for its first write while nobody waits for us: INSERT with ON CONFLICT, in both databases."""
+    import sqlalchemy.dialects.postgresql  # noqa: F401 - imported for later
+
+
 @attrs.frozen
 class MemoryEngines(Engines[Engine]):
     """Where units of work run on a database in memory, of which a forked process has its own copy."""
@@ -179,7 +187,7 @@ def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) ->
     """Make the engines of a URL. No connection is opened."""
     if url.get_backend_name() == "sqlite":
         return _sqlite_engines(url, durability, options)
-    engine = sa.create_engine(url, execution_options=options, **ALONE)
+    engine = sa.create_engine(url, execution_options=options, **ALONE, **paramstyle(url))
     if engine.dialect.is_async:
         raise UnsupportedUrl(
             url.render_as_string(hide_password=True), "sync stores use postgresql+psycopg, AsyncStore this driver"
@@ -187,6 +195,14 @@ def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) ->
     _ping_without_asking(engine)
     mind_the_server(engine)
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
+
+
+def paramstyle(url: URL) -> dict[str, Any]:
+    """Give the settings with which psycopg is given statements in the server's own words, `$1` (see `mind_the_server`).
+
+    Any other style it translates; and for a statement with more than 50 parameters, such as the end of an exchange, each time.
+    """
+    return {"paramstyle": "numeric_dollar"} if url.get_driver_name() in ("psycopg", "psycopg_async") else {}
 
 
 ALONE: dict[str, Any] = {
@@ -279,11 +295,17 @@ def _ping_without_asking(engine: Engine) -> None:
 
 
 def mind_the_server(engine: Engine) -> None:
-    """See behind each new connection of psycopg whether a pooler stands there, and leave a server that became a standby."""
+    """See behind each new connection of psycopg whether a pooler stands there, and leave a server that became a standby.
+
+    Its cursors take statements as `paramstyle` has them written.
+    """
 
     def connected(connection: Any, record: object) -> None:
+        import psycopg
+
         del record
         raw = getattr(connection, "driver_connection", connection)
+        raw.cursor_factory = psycopg.AsyncRawCursor if engine.dialect.is_async else psycopg.RawCursor
         cursor = connection.cursor()
         cursor.execute("SELECT pg_backend_pid()")
         if cursor.fetchone()[0] != raw.info.backend_pid:
@@ -442,6 +464,7 @@ class Runner:
         schema.check_partitions(self.engines.reading.dialect.name, partitions)
         if self.creates:
             with typed_errors(self.place):
+                schema.import_migrations()
                 self.run(schema.check_free, self.place)
                 with self.engines.file.gate.held() if isinstance(self.engines, FileEngines) else nullcontext():
                     _use_wal(self.engines.writing)

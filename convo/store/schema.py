@@ -129,6 +129,13 @@ def partition(connection: Connection, name: str, number: int | None) -> None:
         split(connection, name, number)
 
 
+def import_migrations() -> None:
+    """Import Alembic now, which takes longer than most upgrades: before other writers wait for this one."""
+    import alembic.config
+    import alembic.runtime.migration
+    import alembic.script  # noqa: F401 - imported for later
+
+
 def take_turns(connection: Connection) -> None:
     """Wait for other upgraders. On SQLite this also begins a transaction, which Python's sqlite3 does not do for DDL."""
     if connection.dialect.name == "postgresql":

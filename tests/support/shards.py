@@ -12,10 +12,9 @@ import sqlalchemy as sa
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
 PARTITION = re.compile(r"convo_\w+_p(\d{4})")
-_PARAMETER = re.compile(r"%\((\w+)\)s(::\w+(?: WITH TIME ZONE)?)?|%%")
 PLANS = ("force_custom_plan", "force_generic_plan")
 """With the values at hand when it is planned, and planned once for all values, which are looked at when it is run."""
 
@@ -39,29 +38,14 @@ def touched(plan: Any) -> frozenset[int]:
     return frozenset(int(number) for number in PARTITION.findall(json.dumps(plan)))
 
 
-def prepared(text: str, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """Write the parameters of a statement as PREPARE has them; give their values in that order."""
-    names: list[str] = []
-
-    def number(found: re.Match[str]) -> str:
-        if found[0] == "%%":
-            return "%"
-        if found[1] not in names:
-            names.append(found[1])
-        return f"${names.index(found[1]) + 1}{found[2] or ''}"
-
-    return _PARAMETER.sub(number, text), [values[name] for name in names]
-
-
-def explain(connection: Any, text: str, values: Mapping[str, Any], mode: str) -> Planned:
-    """Have a statement planned on a connection of psycopg, and not run."""
-    numbered, given = prepared(text, values)
+def explain(connection: Any, text: str, values: Sequence[Any], mode: str) -> Planned:
+    """Have a statement planned on a connection of psycopg, and not run. It is in the server's own words."""
     cursor = connection.cursor()
     cursor.execute(sql.SQL("SET plan_cache_mode = {}").format(sql.Identifier(mode)))
-    cursor.execute(f"PREPARE convo_planned AS {numbered}".encode(), prepare=False)
-    arguments = sql.SQL(", ").join(map(sql.Literal, given))
+    cursor.execute(f"PREPARE convo_planned AS {text}".encode(), prepare=False)
+    arguments = sql.SQL(", ").join(map(sql.Literal, values))
     asked = sql.SQL("EXPLAIN (FORMAT JSON, COSTS OFF, VERBOSE) EXECUTE convo_planned")
-    cursor.execute(asked + sql.SQL("({})").format(arguments) if given else asked)
+    cursor.execute(asked + sql.SQL("({})").format(arguments) if values else asked)
     plan = cursor.fetchone()[0]
     cursor.execute("DEALLOCATE convo_planned")
     cursor.execute("RESET plan_cache_mode")
@@ -75,7 +59,7 @@ def planned() -> Iterator[list[Planned]]:
     told: list[Planned] = []
 
     def before(_: Any, cursor: Any, text: str, parameters: Any, *__: Any) -> None:
-        values = parameters[0] if isinstance(parameters, list) else parameters or {}
+        values = parameters[0] if isinstance(parameters, list) else parameters
         if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", text) and "convo_" in text:
             for mode in PLANS:
                 if (text, mode) not in found:
