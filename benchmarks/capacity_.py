@@ -25,7 +25,7 @@ from tests.support import postgres
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SETTINGS = ("max_connections=50", "autovacuum=off", "checkpoint_timeout=30min", "max_wal_size=8GB", "wal_compression=off")
+SETTINGS = ("max_connections=50", "autovacuum=off", "checkpoint_timeout=30min", "max_wal_size=2GB", "wal_compression=off")
 """Nothing cleans up, and no checkpoint comes, but when it is asked for."""
 TURNS = 1_000
 LARGEST_FILE = 20_000

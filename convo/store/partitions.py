@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from convo.checks import check_type
 from convo.errors import CannotPartition, InputError, PartitionsDiffer
+from convo.store.schema import inside
 from convo.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -74,11 +75,12 @@ def _number(there: Iterable[_Table]) -> int | None:
 
 @attrs.frozen
 class _Table:
-    """A table that is there, its partitions, 0 for a plain one, and the bytes of it and its indexes while it is plain."""
+    """A table that is there, its partitions, 0 for a plain one, the bytes of it and its indexes while it is plain, its schema."""
 
     name: str
     partitions: int
     size: int
+    schema: str
 
 
 _CLASS = sa.table("pg_class", *map(sa.column, ("oid", "relname", "relnamespace", "relkind")), schema="pg_catalog")
@@ -92,7 +94,7 @@ def _tables(connection: Connection) -> list[_Table]:
     here = _NAMESPACE.c.nspname == schema if schema else sa.func.pg_table_is_visible(_CLASS.c.oid)
     children = sa.select(sa.func.count()).where(_INHERITS.c.inhparent == _CLASS.c.oid).scalar_subquery()
     query = (
-        sa.select(_CLASS.c.relname, children, sa.func.pg_total_relation_size(_CLASS.c.oid))
+        sa.select(_CLASS.c.relname, children, sa.func.pg_total_relation_size(_CLASS.c.oid), _NAMESPACE.c.nspname)
         .join_from(_CLASS, _NAMESPACE, _NAMESPACE.c.oid == _CLASS.c.relnamespace)
         .where(here, _CLASS.c.relname.in_(NAMES), _CLASS.c.relkind.in_(["r", "p"]))
     )
@@ -103,7 +105,7 @@ def _tables(connection: Connection) -> list[_Table]:
 
 
 def split(connection: Connection, name: str, number: int | None) -> None:
-    """Split a table; nothing, where it is split already. Names without a schema mean the tables of convo here.
+    """Split a table, in its schema; nothing, where it is split already.
 
     Raises `PartitionsDiffer`, `CannotPartition`.
     """
@@ -116,9 +118,10 @@ def split(connection: Connection, name: str, number: int | None) -> None:
     if wanted is None or name not in plain:
         return
     _check_small(plain[name])
-    _lock(connection, name)
-    _check_bare(connection, name)
-    _Plain(connection, name).split(wanted)
+    with inside(connection, plain[name].schema):
+        _lock(connection, name)
+        _check_bare(connection, name)
+        _Plain(connection, name).split(wanted)
 
 
 def _check_same(found: int | None, wanted: int) -> None:
@@ -135,18 +138,25 @@ def _check_small(table: _Table) -> None:
         )
 
 
-_BARE = """
+_HUNG = """
 SELECT 'the policy ' || polname FROM pg_policy WHERE polrelid = CAST(:name AS regclass)
 UNION ALL SELECT 'the trigger ' || tgname FROM pg_trigger
     WHERE tgrelid = CAST(:name AS regclass) AND NOT tgisinternal AND tgname <> 'convo_words_owner'
 UNION ALL SELECT 'the publication ' || pubname FROM pg_publication_rel JOIN pg_publication ON pg_publication.oid = prpubid
     WHERE prrelid = CAST(:name AS regclass)
+UNION ALL SELECT 'the view ' || CAST(CAST(ev_class AS regclass) AS text) FROM pg_rewrite
+    JOIN pg_depend ON classid = CAST('pg_rewrite' AS regclass) AND objid = pg_rewrite.oid
+    WHERE refobjid = CAST(:name AS regclass) AND ev_class <> refobjid
+UNION ALL SELECT 'a grant for the column ' || attname FROM pg_attribute
+    WHERE attrelid = CAST(:name AS regclass) AND attacl IS NOT NULL
+UNION ALL SELECT 'a replica identity or a tablespace' FROM pg_class
+    WHERE oid = CAST(:name AS regclass) AND (relreplident <> 'd' OR reltablespace <> 0)
 """
 
 
 def _check_bare(connection: Connection, name: str) -> None:
     """Raise `CannotPartition` for what somebody hung on a table, and who knows what it is for."""
-    found = connection.execute(sa.text(_BARE), {"name": name}).scalars().first()
+    found = connection.execute(sa.text(_HUNG), {"name": name}).scalars().first()
     if found is not None:
         reason = f"{found} hangs on {name}"
         raise CannotPartition(reason, "take it off, and put it on the partitioned table afterwards")
@@ -155,7 +165,7 @@ def _check_bare(connection: Connection, name: str) -> None:
 def _lock(connection: Connection, name: str) -> None:
     """Get hold of a table and those that its keys go to and come from: keys that are dropped lock both ends."""
     beside = sa.text(
-        "SELECT DISTINCT relname FROM pg_constraint JOIN pg_class ON pg_class.oid IN (conrelid, confrelid)"
+        "SELECT DISTINCT pg_class.oid::regclass::text FROM pg_constraint JOIN pg_class ON pg_class.oid IN (conrelid, confrelid)"
         " WHERE contype = 'f' AND conparentid = 0 AND CAST(:name AS regclass) IN (conrelid, confrelid)"
     )
     names = {name, *connection.execute(beside, {"name": name}).scalars()}

@@ -123,9 +123,8 @@ def partition(connection: Connection, name: str, number: int | None) -> None:
     """
     from convo.store.partitions import split
 
-    schema = connection.get_execution_options().get("convo_schema")
     take_turns(connection)
-    with changed(connection, lock_timeout=_milliseconds(LOCK_WAIT)), inside(connection, schema):
+    with changed(connection, lock_timeout=_milliseconds(LOCK_WAIT)):
         split(connection, name, number)
 
 

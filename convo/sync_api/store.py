@@ -150,7 +150,8 @@ class Store:
         keep it without being told, also for tables of revisions to come. What is stored is copied table by table, each in a
         transaction of its own while which others wait; a table of more than 2 GB is refused, and so is SQLite
         (`CannotPartition`), and another number than the one there (`PartitionsDiffer`). Set `plan_cache_mode` to
-        `force_generic_plan` for such a database, by `ALTER DATABASE`: by itself PostgreSQL plans each statement anew there.
+        `force_generic_plan` for such a database, by `ALTER DATABASE`: by itself PostgreSQL plans each statement anew there. And
+        run `ANALYZE` now and then, for reports over everyone: autovacuum looks at partitions only.
         """
         self._driver.tools.check_writable()
         return self._driver.upgrade(partitions)

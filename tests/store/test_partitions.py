@@ -413,6 +413,9 @@ HUNG = {
         "CREATE TRIGGER mine BEFORE UPDATE ON convo_message FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
     ),
     "the publication mine": "CREATE PUBLICATION mine FOR TABLE convo_message",
+    "the view mine": "CREATE VIEW mine AS SELECT text FROM convo_message",
+    "a grant for the column text": "GRANT SELECT (text) ON convo_message TO PUBLIC",
+    "a replica identity": "ALTER TABLE convo_message REPLICA IDENTITY FULL",
 }
 
 
@@ -424,7 +427,7 @@ def test_what_others_hung_on_a_table_is_not_lost(place: Place, what: str) -> Non
         with looked_into(place) as connection:
             connection.exec_driver_sql(HUNG[what])
         try:
-            with pytest.raises(convo.CannotPartition, match=f"{what} hangs on convo_message"):
+            with pytest.raises(convo.CannotPartition, match=f"{what}.* hangs on convo_message"):
                 store.upgrade(partitions=2)
             store.create().add("Hello?")
         finally:
@@ -432,16 +435,27 @@ def test_what_others_hung_on_a_table_is_not_lost(place: Place, what: str) -> Non
                 connection.exec_driver_sql("DROP PUBLICATION IF EXISTS mine")
 
 
-def test_a_view_keeps_its_table(place: Place) -> None:
+def test_tables_stay_in_their_schema_and_keys_of_others_go_with_them(place: Place, postgres_url: str) -> None:
+    """The path may begin with another schema, in which new tables would be made; there somebody refers to a conversation."""
     with place.store() as store:
         store.upgrade()
-        with looked_into(place) as connection:
-            connection.exec_driver_sql("CREATE VIEW seen AS SELECT text FROM convo_message")
-        with pytest.raises(convo.StoreError):
+        chat = store.create()
+    with postgres_place(postgres_url, named=False) as other:
+        with other.connection() as connection:
+            theirs = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+            connection.exec_driver_sql(
+                "CREATE TABLE ticket (owner text, conversation uuid, FOREIGN KEY (owner, conversation)"
+                f" REFERENCES {place.schema}.convo_conversation (owner, id) ON DELETE CASCADE)"
+            )
+            connection.exec_driver_sql(f"INSERT INTO ticket SELECT owner, id FROM {place.schema}.convo_conversation")
+        both = sa.make_url(postgres_url).update_query_dict({"options": f"-csearch_path={theirs},{place.schema}"})
+        with convo.Store(both) as store:
             store.upgrade(partitions=2)
-        store.create().add("Hello?")
-        with looked_into(place) as connection:
-            assert connection.exec_driver_sql("SELECT text FROM seen").scalars().all() == ["Hello?"]
+            assert split(place) == dict.fromkeys(partitions.NAMES, 2)
+            store.delete(chat.id)
+        with other.connection() as connection:
+            assert sa.inspect(connection).get_table_names(schema=theirs) == ["ticket"]
+            assert connection.exec_driver_sql("SELECT count(*) FROM ticket").scalar_one() == 0
 
 
 # --- the way for large tables ----------------------------------------------------------------------
