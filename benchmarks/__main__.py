@@ -19,6 +19,7 @@ QUESTIONS = {
     "telemetry": "What does telemetry cost a send: without any, with the API of OpenTelemetry alone, with its SDK?",
     "cipher": "What does encryption cost: adding a message, loading 1,000, and a recording of 1 MB?",
     "import": "What does it cost to import convo, against SQLAlchemy?",
+    "capacity": "What do 100 million users with 10 conversations each take: disk, log, input and output, and how many servers?",
 }
 
 

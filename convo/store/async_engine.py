@@ -162,9 +162,9 @@ class AsyncRunner:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    async def upgrade(self) -> str | None:
+    async def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found."""
-        return await self.run(schemas.upgrade, self.place, mode="write")
+        return await self.run(schemas.upgrade, self.place, partitions, mode="write")
 
     def must_exist(self) -> None:
         """A server's tables are never made by themselves."""
@@ -222,11 +222,11 @@ class ThreadRunner:
             self._start()  # a fork: the thread is the parent's
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def upgrade(self) -> str | None:
+    async def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found."""
         if self._closed:
             raise StoreClosed
-        return await self._shield.run(self._in_thread(self._runner.upgrade))
+        return await self._shield.run(self._in_thread(lambda: self._runner.upgrade(partitions)))
 
     def must_exist(self) -> None:
         """Create nothing from now on. Raises `StoreNotFound` for a file that is not there."""
@@ -275,9 +275,9 @@ class AsyncWithin:
 
     run_beside = run
 
-    async def upgrade(self) -> str | None:
+    async def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found."""
-        return await self.run(schemas.upgrade, self.place, mode="write")
+        return await self.run(schemas.upgrade, self.place, partitions, mode="write")
 
     def must_exist(self) -> None:
         """The caller's connection is there."""

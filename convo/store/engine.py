@@ -455,19 +455,20 @@ class Runner:
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def upgrade(self) -> str | None:
+    def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; a SQLite file that a URL names is put into WAL mode first.
 
         Gives the revision that was found, None for no tables.
         """
         self._check_ready()
+        schema.check_partitions(self.engines.reading.dialect.name, partitions)
         if self.creates:
             with typed_errors(self.place):
                 schema.import_migrations()
                 self.run(schema.check_free, self.place)
                 with self.engines.file.gate.held() if isinstance(self.engines, FileEngines) else nullcontext():
                     _use_wal(self.engines.writing)
-        return self.run(schema.upgrade, self.place, mode="write")
+        return self.run(schema.upgrade, self.place, partitions, mode="write")
 
     def _check_ready(self) -> None:
         if self._closed:
@@ -525,9 +526,9 @@ class Within:
             with self._connection.begin_nested():
                 return work(self._connection, *arguments, **named)
 
-    def upgrade(self) -> str | None:
+    def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date, inside the caller's transaction."""
-        return self.run(schema.upgrade, self.place, mode="write")
+        return self.run(schema.upgrade, self.place, partitions, mode="write")
 
     def must_exist(self) -> None:
         """The caller's connection is there."""
