@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.stub import runner_of
 from tests.support import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import convo
 
 
 @contextlib.contextmanager
@@ -30,3 +34,16 @@ def postgres_url() -> Iterator[str]:
         return
     with postgres.server(settings=("max_connections=50",)) as url:
         yield url
+
+
+def settled(store: convo.Store) -> None:
+    """Have a database do now what it would do sometime: SQLite's WAL goes into the file, PostgreSQL's statistics are taken."""
+    engine = runner_of(store).engines.writing
+    if engine.dialect.name == "sqlite":
+        with contextlib.closing(sqlite3.connect(str(engine.url.database))) as connection:
+            connection.execute("ANALYZE")
+            connection.commit()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    else:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")

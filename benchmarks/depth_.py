@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 import convo
-from benchmarks.append_ import Stub, runner_of
-from benchmarks.databases import postgres_url, sqlite_file
-from benchmarks.side_by_side import compare
+from benchmarks.databases import postgres_url, settled, sqlite_file
+from benchmarks.side_by_side import Effort, Ways
+from benchmarks.stub import Stub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from benchmarks.side_by_side import Found
 
 MESSAGES, DEPTH = 200, 100
 OTHERS = 300
@@ -47,28 +47,26 @@ def request_of(chat: convo.Conversation) -> Callable[[], object]:
     return lambda: chat.request("gpt-5.5", client=Stub())
 
 
-def measure(store: convo.Store, *, analyze: bool = False) -> None:
-    """Print the ratio of the two."""
-    for _ in range(OTHERS):
+def measure(store: convo.Store, effort: Effort, what: str, *, analyze: bool = False) -> Ways:
+    """Give the two that are compared."""
+    for _ in range(effort.of(OTHERS, OTHERS, 3)):
         flat(store)
     shallow, far = flat(store), deep(store)
     if analyze:
-        with runner_of(store).engines.writing.begin() as connection:
-            connection.execute(sa.text("ANALYZE"))
+        settled(store)
     same = [chat.request("gpt-5.5", client=Stub())["messages"] for chat in (shallow, far)]
     assert same[0] == same[1]
     assert len(same[0]) == MESSAGES
     ways = {"never edited": request_of(shallow), f"edited {DEPTH} times": request_of(far)}
-    compare(ways, rounds=ROUNDS, batch=BATCH, limits={f"edited {DEPTH} times": 1.5})
+    return Ways(f"a request of {MESSAGES} messages, {what}", ways, {f"edited {DEPTH} times": 1.5}, rounds=ROUNDS, batch=BATCH)
 
 
-def run() -> None:
-    """Print the ratios."""
-    print("  SQLite:")
+def run(effort: Effort) -> Found:
+    """Compare on SQLite and PostgreSQL."""
     with sqlite_file() as path, convo.Store(f"sqlite:///{path}") as store:
-        measure(store)
+        yield measure(store, effort, "SQLite")
     for analyze in (False, True):
-        print("  PostgreSQL, after ANALYZE:" if analyze else "  PostgreSQL, without statistics:")
+        what = "PostgreSQL, after ANALYZE" if analyze else "PostgreSQL, without statistics"
         with postgres_url() as url, convo.Store(url) as store:
             store.upgrade()
-            measure(store, analyze=analyze)
+            yield measure(store, effort, what, analyze=analyze)
