@@ -38,7 +38,7 @@ def _on_sqlite(effort: Effort, durability: Literal["full", "relaxed"], goal: flo
         same = by_hand.opened(path, synchronous)
         replay = Replay(store, appending(store.create()), TURNS)
         ways = {
-            BY_HAND: by_hand.warmed(by_hand.sqlite_turn(plain, "a")),
+            BY_HAND: by_hand.warmed(by_hand.sqlite_turn(plain)),
             SAME_ROWS: replay.on_sqlite(same),
             OURS: appending(store.create()),
         }
@@ -54,8 +54,8 @@ def _on_postgres(effort: Effort) -> Found:
         store.upgrade()
         replay = Replay(store, appending(store.create()), TURNS)
         ways = {
-            BY_HAND: by_hand.postgres_turn(raw, "a"),
-            "raw: one INSERT of two rows": by_hand.postgres_turn_at_once(raw, "b"),
+            BY_HAND: by_hand.postgres_turn(raw),
+            "raw: one INSERT of two rows": by_hand.postgres_turn_at_once(raw),
             SAME_ROWS: replay.on_postgres(raw),
             OURS: appending(store.create()),
         }

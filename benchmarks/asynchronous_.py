@@ -51,7 +51,7 @@ def _on_sqlite(runner: asyncio.Runner, effort: Effort) -> Found:
         hand = "raw: aiosqlite"
         ways: dict[str, Callable[[], object]] = {
             SYNC: appending(chat),
-            hand: by_hand.aiosqlite_turn(raw, "a"),
+            hand: by_hand.aiosqlite_turn(raw),
             ASYNC: appending_async(runner.run(others.create())),
         }
         what = "append a turn, SQLite, synchronous=FULL, async"
@@ -85,7 +85,7 @@ def _on_postgres(runner: asyncio.Runner, effort: Effort, url: str, driver: str) 
     raw = runner.run(_psycopg(url) if by_psycopg else asyncpg.connect(url))
     others = runner.run(_opened(url.replace("postgresql:", f"postgresql+{driver}:")))
     turn = by_hand.psycopg_async_turn if by_psycopg else by_hand.asyncpg_turn
-    ways = {hand: turn(raw, driver), ASYNC: appending_async(runner.run(others.create()))}
+    ways = {hand: turn(raw), ASYNC: appending_async(runner.run(others.create()))}
     yield Ways(f"append a turn, PostgreSQL, {driver}, async", ways, {ASYNC: 1.4}, rounds=ROUNDS, batch=10, runner=runner)
     chat = runner.run(others.create(messages=messages(count)))
     loads = {f"{hand}, and json.loads": _bodies(raw, chat, by_psycopg=by_psycopg), ASYNC: _request_async(chat)}

@@ -10,6 +10,7 @@ import json
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 
@@ -60,19 +61,20 @@ def warmed(turn: Callable[[], object], times: int = 500) -> Callable[[], object]
     return turn
 
 
-def rows(conversation: str) -> Iterator[tuple[Row, Row]]:
-    """Give turns, a question and an answer each, their bodies made of dicts as they are asked for."""
-    for first in itertools.count(1, 2):
+def rows(conversation: str | None = None, first: int = 1) -> Iterator[tuple[Row, Row]]:
+    """Give turns of a conversation, a new one unless said, their bodies made of dicts as they are asked for."""
+    conversation = conversation or uuid4().hex
+    for position in itertools.count(first, 2):
         now = time.time_ns() // 1000
         yield (
-            (conversation, first, "user", json.dumps({"role": "user", "content": QUESTION}), now),
-            (conversation, first + 1, "assistant", json.dumps({"role": "assistant", "content": SAID}), now),
+            (conversation, position, "user", json.dumps({"role": "user", "content": QUESTION}), now),
+            (conversation, position + 1, "assistant", json.dumps({"role": "assistant", "content": SAID}), now),
         )
 
 
-def sqlite_turn(connection: sqlite3.Connection, conversation: str) -> Callable[[], object]:
+def sqlite_turn(connection: sqlite3.Connection) -> Callable[[], object]:
     """BEGIN, two INSERTs, COMMIT."""
-    turns = rows(conversation)
+    turns = rows()
 
     def turn() -> None:
         question, answer = next(turns)
@@ -84,9 +86,9 @@ def sqlite_turn(connection: sqlite3.Connection, conversation: str) -> Callable[[
     return turn
 
 
-def sqlite_two_commits(connection: sqlite3.Connection, conversation: str) -> Callable[[], object]:
+def sqlite_two_commits(connection: sqlite3.Connection) -> Callable[[], object]:
     """BEGIN, INSERT, COMMIT, and once more: what surrounds a call of a model."""
-    turns = rows(conversation)
+    turns = rows()
 
     def turn() -> None:
         for row in next(turns):
@@ -97,9 +99,9 @@ def sqlite_two_commits(connection: sqlite3.Connection, conversation: str) -> Cal
     return turn
 
 
-def postgres_turn(connection: psycopg.Connection[Any], conversation: str) -> Callable[[], object]:
+def postgres_turn(connection: psycopg.Connection[Any]) -> Callable[[], object]:
     """BEGIN, two INSERTs, COMMIT."""
-    turns = rows(conversation)
+    turns = rows()
 
     def turn() -> None:
         question, answer = next(turns)
@@ -110,9 +112,9 @@ def postgres_turn(connection: psycopg.Connection[Any], conversation: str) -> Cal
     return turn
 
 
-def postgres_turn_at_once(connection: psycopg.Connection[Any], conversation: str) -> Callable[[], object]:
+def postgres_turn_at_once(connection: psycopg.Connection[Any]) -> Callable[[], object]:
     """One INSERT of both rows, which is its own transaction."""
-    turns = rows(conversation)
+    turns = rows()
 
     def turn() -> None:
         question, answer = next(turns)
@@ -121,9 +123,9 @@ def postgres_turn_at_once(connection: psycopg.Connection[Any], conversation: str
     return turn
 
 
-def postgres_two_commits(connection: psycopg.Connection[Any], conversation: str) -> Callable[[], object]:
+def postgres_two_commits(connection: psycopg.Connection[Any]) -> Callable[[], object]:
     """BEGIN, INSERT, COMMIT, and once more."""
-    turns = rows(conversation)
+    turns = rows()
 
     def turn() -> None:
         for row in next(turns):
@@ -133,9 +135,9 @@ def postgres_two_commits(connection: psycopg.Connection[Any], conversation: str)
     return turn
 
 
-def postgres_two_statements(connection: psycopg.Connection[Any], conversation: str) -> Callable[[], object]:
+def postgres_two_statements(connection: psycopg.Connection[Any]) -> Callable[[], object]:
     """Two INSERTs, each its own transaction."""
-    turns = rows(conversation)
+    turns = rows()
 
     def turn() -> None:
         for row in next(turns):
@@ -144,9 +146,9 @@ def postgres_two_statements(connection: psycopg.Connection[Any], conversation: s
     return turn
 
 
-def aiosqlite_turn(connection: Any, conversation: str) -> Callable[[], Awaitable[object]]:
+def aiosqlite_turn(connection: Any) -> Callable[[], Awaitable[object]]:
     """BEGIN, two INSERTs, COMMIT, awaited."""
-    turns = rows(conversation)
+    turns = rows()
 
     async def turn() -> None:
         question, answer = next(turns)
@@ -158,9 +160,9 @@ def aiosqlite_turn(connection: Any, conversation: str) -> Callable[[], Awaitable
     return turn
 
 
-def psycopg_async_turn(connection: Any, conversation: str) -> Callable[[], Awaitable[object]]:
+def psycopg_async_turn(connection: Any) -> Callable[[], Awaitable[object]]:
     """BEGIN, two INSERTs, COMMIT, awaited."""
-    turns = rows(conversation)
+    turns = rows()
 
     async def turn() -> None:
         question, answer = next(turns)
@@ -171,9 +173,9 @@ def psycopg_async_turn(connection: Any, conversation: str) -> Callable[[], Await
     return turn
 
 
-def asyncpg_turn(connection: Any, conversation: str) -> Callable[[], Awaitable[object]]:
+def asyncpg_turn(connection: Any) -> Callable[[], Awaitable[object]]:
     """BEGIN, two INSERTs, COMMIT, awaited."""
-    turns = rows(conversation)
+    turns = rows()
 
     async def turn() -> None:
         question, answer = next(turns)
@@ -184,7 +186,7 @@ def asyncpg_turn(connection: Any, conversation: str) -> Callable[[], Awaitable[o
     return turn
 
 
-def filled(conversation: str, count: int) -> list[Row]:
-    """Give the rows of a conversation of so many messages."""
-    made = enumerate(messages(count), 1)
+def filled(count: int) -> list[Row]:
+    """Give the rows of a new conversation of so many messages."""
+    conversation, made = uuid4().hex, enumerate(messages(count), 1)
     return [(conversation, position, message["role"], json.dumps(message), position) for position, message in made]

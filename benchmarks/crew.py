@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class Crew:
-    """What was started. `waits` are the seconds of every single call."""
+    """What was started, each to do its way so many `times`. `waits` are the seconds of every single call."""
 
     def __init__(self, pipes: Sequence[Connection], times: int) -> None:
         self._pipes = pipes
-        self._times = times
+        self.times = times
         self.waits: list[float] = []
 
     def work(self) -> None:
         """Have every process do its part, and wait for the last one."""
         for pipe in self._pipes:
-            pipe.send(self._times)
+            pipe.send(self.times)
         for pipe in self._pipes:
             self.waits += _received(pipe)
 
@@ -72,6 +73,7 @@ def _serve(maker: Maker, pipe: Connection) -> None:
             pipe.send([_seconds(way) for _ in range(times)])
     except Exception as error:  # noqa: BLE001 - raised again where the crew was started
         pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
+    os._exit(0)  # threads of what was left open would keep the process
 
 
 def _seconds(way: Callable[[], object]) -> float:

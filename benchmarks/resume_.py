@@ -7,6 +7,7 @@ driver; ours opens the store, gets the conversation of 100 messages and assemble
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -69,10 +70,11 @@ def fill(store: convo.Store, conversations: int) -> UUID:
     first = chat._place.found.branch
     with runner_of(store).engines.writing.begin() as connection:
         sqlite = connection.dialect.name == "sqlite"
+        last = (since := secrets.randbelow(10**12)) + conversations
         series = (
-            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {conversations})"
+            f"WITH RECURSIVE n(i) AS (SELECT {since + 1} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
             if sqlite
-            else f"WITH n AS (SELECT generate_series(1, {conversations}) AS i)"
+            else f"WITH n AS (SELECT generate_series({since + 1}, {last}) AS i)"
         )
         new_id = "CAST(printf('%016d', i) AS BLOB)" if sqlite else "lpad(to_hex(i), 32, '0')::uuid"
         for table, ids, key in (
@@ -90,7 +92,7 @@ def fill(store: convo.Store, conversations: int) -> UUID:
             )
             connection.exec_driver_sql(statement, (key.bytes if sqlite else key,))
     settled(store)
-    middle = max(1, conversations // 2)
+    middle = since + max(1, conversations // 2)
     return UUID(bytes=f"{middle:016d}".encode()) if sqlite else UUID(int=middle)
 
 

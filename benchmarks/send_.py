@@ -38,8 +38,8 @@ def run(effort: Effort) -> Found:
         replay = Replay(store, sending(store.create()), TURNS)
         single = "raw: two INSERTs that commit themselves"
         ways = {
-            BY_HAND: by_hand.postgres_two_commits(raw, "a"),
-            single: by_hand.postgres_two_statements(raw, "b"),
+            BY_HAND: by_hand.postgres_two_commits(raw),
+            single: by_hand.postgres_two_statements(raw),
             SAME_ROWS: replay.on_postgres(raw),
             OURS: sending(store.create()),
             WHOLE: whole_sends([store.create() for _ in range(CHATS)]),
@@ -54,7 +54,7 @@ def _on_sqlite(durability: Literal["full", "relaxed"], goal: float | None) -> Fo
         same = by_hand.opened(path, synchronous)
         replay = Replay(store, sending(store.create()), TURNS)
         ways = {
-            BY_HAND: by_hand.warmed(by_hand.sqlite_two_commits(plain, "a")),
+            BY_HAND: by_hand.warmed(by_hand.sqlite_two_commits(plain)),
             SAME_ROWS: replay.on_sqlite(same, (COMPLETION,)),
             OURS: sending(store.create()),
             WHOLE: whole_sends([store.create() for _ in range(CHATS)]),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from benchmarks.crew import Maker
+    from benchmarks.crew import Crew, Maker
     from benchmarks.side_by_side import Found
 
 WRITERS = 8
@@ -38,7 +38,7 @@ def run(effort: Effort) -> Found:
             chats = [str(store.create().id) for _ in range(WRITERS)]
         plain = path.with_name("by_hand.db")
         makers = {
-            "raw: BEGIN IMMEDIATE, two INSERTs, COMMIT": [partial(sqlite_writer, plain, number) for number in range(WRITERS)],
+            "raw: BEGIN IMMEDIATE, two INSERTs, COMMIT": [partial(sqlite_writer, plain)] * WRITERS,
             OURS: [partial(our_writer, url, chat) for chat in chats],
         }
         yield from compared("8 writers, SQLite, a conversation each", makers, effort, {}, at_least=1_500)
@@ -49,13 +49,13 @@ def run(effort: Effort) -> Found:
             connection.execute(HEADS)
             connection.execute("INSERT INTO by_hand_head VALUES ('hot', 0) ON CONFLICT DO NOTHING")
         makers = {
-            "raw: BEGIN, two INSERTs, COMMIT": [partial(postgres_writer, url, number) for number in range(WRITERS)],
+            "raw: BEGIN, two INSERTs, COMMIT": [partial(postgres_writer, url)] * WRITERS,
             OURS: [partial(our_writer, url, chat) for chat in chats],
         }
         yield from compared("8 writers, PostgreSQL, a conversation each", makers, effort, {OURS: SLOWER})
         makers = {
-            "raw: BEGIN, UPDATE of the head, two INSERTs, COMMIT": [partial(hot_writer, url) for _ in range(WRITERS)],
-            OURS: [partial(our_writer, url, chats[0]) for _ in range(WRITERS)],
+            "raw: BEGIN, UPDATE of the head, two INSERTs, COMMIT": [partial(hot_writer, url)] * WRITERS,
+            OURS: [partial(our_writer, url, chats[0])] * WRITERS,
         }
         yield from compared("8 writers, PostgreSQL, one conversation", makers, effort, {OURS: SLOWER})
 
@@ -67,35 +67,48 @@ SLOWER = 1 / 0.8
 def compared(
     what: str, makers: Mapping[str, Sequence[Maker]], effort: Effort, goals: Mapping[str, float], *, at_least: float | None = None
 ) -> Found:
-    """Compare crews: time for each turn of all together, how long a single turn waits, and turns a second."""
-    times = effort.of(50, 25, 1)
+    """Compare crews that are started for it."""
     with ExitStack() as stack:
-        crews = {name: stack.enter_context(crew(each, times)) for name, each in makers.items()}
-        ways: dict[str, Callable[[], object]] = {name: each.work for name, each in crews.items()}
-        figures = yield Ways(what, ways, goals, rounds=20, per=times * WRITERS)
-        for figure in figures:
-            waits = crews[figure.way].waits
-            wait = f"{figure.way}: a single turn"
-            yield Figure(what=what, way=wait, value=statistics.median(waits), p99=percentile(waits, 0.99))
-            goal = at_least if figure.way == OURS else None
-            way = f"{figure.way}: turns a second"
-            yield Figure(what=what, way=way, value=1 / figure.value, unit="turns/s", goal=goal, least=True)
+        crews = {name: stack.enter_context(crew(each, times_of(effort))) for name, each in makers.items()}
+        yield from compared_crews(what, crews, goals, at_least=at_least)
 
 
-def sqlite_writer(path: Path, number: int) -> Callable[[], object]:
+def times_of(effort: Effort) -> int:
+    """Give how many turns a writer writes in a round."""
+    return effort.of(50, 25, 1)
+
+
+def compared_crews(
+    what: str, crews: Mapping[str, Crew], goals: Mapping[str, float], *, at_least: float | None = None
+) -> Found:  # fmt: skip
+    """Compare crews: time for each turn of all together, how long a single turn waits, and turns a second."""
+    for each in crews.values():
+        each.waits.clear()
+    ways: dict[str, Callable[[], object]] = {name: each.work for name, each in crews.items()}
+    figures = yield Ways(what, ways, goals, rounds=20, per=WRITERS * next(iter(crews.values())).times)
+    for figure in figures:
+        waits = crews[figure.way].waits
+        wait = f"{figure.way}: a single turn"
+        yield Figure(what=what, way=wait, value=statistics.median(waits), p99=percentile(waits, 0.99))
+        goal = at_least if figure.way == OURS else None
+        way = f"{figure.way}: turns a second"
+        yield Figure(what=what, way=way, value=1 / figure.value, unit="turns/s", goal=goal, least=True)
+
+
+def sqlite_writer(path: Path) -> Callable[[], object]:
     """Write by hand to a SQLite file."""
-    return by_hand.sqlite_turn(by_hand.sqlite(path), f"{number}")
+    return by_hand.sqlite_turn(by_hand.sqlite(path))
 
 
-def postgres_writer(url: str, number: int) -> Callable[[], object]:
+def postgres_writer(url: str) -> Callable[[], object]:
     """Write by hand to PostgreSQL."""
-    return by_hand.postgres_turn(by_hand.postgres(url), f"{number}")
+    return by_hand.postgres_turn(by_hand.postgres(url))
 
 
 def hot_writer(url: str) -> Callable[[], object]:
     """Write by hand to a conversation that others write to, too."""
     connection = by_hand.postgres(url)
-    turns = by_hand.rows("hot")
+    turns = by_hand.rows()
 
     def turn() -> None:
         question, answer = next(turns)

@@ -1,0 +1,179 @@
+"""What do other libraries cost for the same, at the same durability? Those that are installed: `uv run --group peers`.
+
+Appending a turn of two messages to conversations that are short and long; loading 1,000 messages; and on SQLite eight processes
+that write. Raw drivers and convo stand beside them in the same rounds. Each library gives its own values: dicts,
+messages, events; convo a request that is ready to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import warnings
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import convo
+from benchmarks import by_hand
+from benchmarks.crew import crew
+from benchmarks.databases import postgres_url, sqlite_file
+from benchmarks.peers import PEERS
+from benchmarks.side_by_side import Effort, Ways
+from benchmarks.stub import Stub, messages
+from benchmarks.turns import appending
+from benchmarks.writers_ import WRITERS, compared_crews, our_writer, sqlite_writer, times_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from benchmarks.peers import Opened, Peer
+    from benchmarks.side_by_side import Found
+
+ROUNDS, BATCH = 24, 2
+OURS = "convo"
+
+
+def run(effort: Effort) -> Found:
+    """Compare on SQLite and PostgreSQL."""
+    with quiet(), asyncio.Runner() as runner:
+        with sqlite_file() as path:
+            yield from _on_sqlite(path, runner, effort)
+        with postgres_url() as url:
+            yield from _on_postgres(url, runner, effort)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what libraries warn of out of the table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def _on_sqlite(path: Path, runner: asyncio.Runner, effort: Effort) -> Found:
+    plain = path.with_name("by_hand.db")
+    with ExitStack() as stack, convo.Store(f"sqlite:///{path}") as store:
+        raw = by_hand.sqlite(plain)
+        stack.callback(raw.close)
+        places = {
+            peer: str(path.with_name(f"{peer.adapter.replace(':', '-')}.db")) for peer in PEERS if peer.database == "SQLite"
+        }
+        opened = yield from _opened(places, runner, stack)
+        first = "raw: BEGIN, two INSERTs, COMMIT"
+        turn = by_hand.warmed(by_hand.sqlite_turn(raw))
+        yield from _appending("SQLite, synchronous=FULL", {first: turn}, store, opened, runner, effort)
+        insert, query = by_hand.INSERT, "SELECT body FROM by_hand WHERE conversation = ? ORDER BY position"
+        yield from _loading("SQLite", raw.executemany, insert, partial(_bodies, raw, query), store, opened, runner, effort)
+    if effort is Effort.LONG:
+        yield from _writing(path, {peer: places[peer] for peer in opened}, effort)
+
+
+def _writing(path: Path, places: Mapping[Peer, str], effort: Effort) -> Found:
+    """Have eight processes of each library write; those of the raw driver and of convo go on beside each."""
+    with convo.Store(f"sqlite:///{path}") as store:
+        chats = [str(store.create().id) for _ in range(WRITERS)]
+    times, plain = times_of(effort), path.with_name("by_hand.db")
+    by_drivers, by_us = (
+        [partial(sqlite_writer, plain)] * WRITERS,
+        [partial(our_writer, f"sqlite:///{path}", chat) for chat in chats],
+    )
+    with crew(by_drivers, times) as drivers, crew(by_us, times) as ours:
+        for peer, place in places.items():
+            what = f"8 writers, SQLite, a conversation each, {peer.name}"
+            try:
+                with crew([partial(peer_writer, peer, place)] * WRITERS, times) as theirs:
+                    crews = {"raw: BEGIN IMMEDIATE, two INSERTs, COMMIT": drivers, OURS: ours, peer.name: theirs}
+                    yield from compared_crews(what, crews, {})
+            except (RuntimeError, EOFError) as error:
+                yield _failure(what, error)
+
+
+def _on_postgres(url: str, runner: asyncio.Runner, effort: Effort) -> Found:
+    with ExitStack() as stack, convo.Store(url) as store:
+        store.upgrade()
+        raw = stack.enter_context(by_hand.postgres(url))
+        opened = yield from _opened(dict.fromkeys((peer for peer in PEERS if peer.database == "PostgreSQL"), url), runner, stack)
+        first = "raw: BEGIN, two INSERTs, COMMIT"
+        yield from _appending("PostgreSQL", {first: by_hand.postgres_turn(raw)}, store, opened, runner, effort)
+        insert, query = by_hand.INSERT_PG, "SELECT body FROM by_hand WHERE conversation = %s ORDER BY position"
+        many = raw.cursor().executemany
+        yield from _loading("PostgreSQL", many, insert, partial(_bodies, raw, query), store, opened, runner, effort)
+
+
+def _opened(places: Mapping[Peer, str], runner: asyncio.Runner, stack: ExitStack) -> Found:
+    """Open the peers that can be, and say how durable each is, or why it cannot be."""
+    found: dict[Peer, Opened] = {}
+    for peer, place in places.items():
+        try:
+            found[peer] = opened = peer.open(place, runner)
+            tried = opened.chat(2)
+            for way in (tried.append, tried.load):
+                _once(way, runner)
+        except ImportError as error:
+            yield f"  {peer.name}, {peer.database}: not installed ({error})"
+            found.pop(peer, None)
+        except Exception as error:  # noqa: BLE001 - a library that fails is no reason not to measure the others
+            yield _failure(f"{peer.name}, {peer.database}", error)
+            found.pop(peer, None)
+        else:
+            stack.callback(opened.close)
+            yield f"  {peer.name}, {peer.database}: {opened.durability}"
+    return found
+
+
+def _failure(what: str, error: Exception) -> str:
+    first, *_ = str(error).splitlines() or [""]
+    return f"  {what}: failed ({type(error).__name__}: {first[:200]})"
+
+
+def _once(way: Callable[[], Any], runner: asyncio.Runner) -> Any:
+    return runner.run(way()) if inspect.iscoroutinefunction(way) else way()
+
+
+def _appending(
+    what: str, raw: Mapping[str, Any], store: convo.Store, opened: Mapping[Peer, Opened], runner: asyncio.Runner, effort: Effort
+) -> Found:  # fmt: skip
+    for count in effort.of((0, 100, 10_000), (0, 1_000), (0,)):
+        ways = {**raw, OURS: appending(store.create(messages=messages(count)))}
+        for peer, each in opened.items():
+            ways[peer.name] = each.chat(count).append
+        yield Ways(f"append a turn at {count:,} messages, {what}", ways, rounds=ROUNDS, batch=BATCH, runner=runner)
+
+
+def _loading(
+    what: str, many: Callable[[str, Any], object], insert: str, bodies: Callable[[str], Any], store: convo.Store,
+    opened: Mapping[Peer, Opened], runner: asyncio.Runner, effort: Effort,
+) -> Found:  # fmt: skip
+    count = effort.of(1_000, 1_000, 10)
+    rows = by_hand.filled(count)
+    many(insert, rows)
+    chat = store.create(messages=messages(count))
+    ways: dict[str, Any] = {
+        "raw: the bodies, and json.loads": partial(bodies, rows[0][0]),
+        OURS: lambda: chat.request("gpt-5.5", client=Stub())["messages"],
+    }
+    ways |= {peer.name: each.chat(count).load for peer, each in opened.items()}
+    for name, way in ways.items():
+        assert len(_once(way, runner)) == count, name
+    yield Ways(f"load {count:,} messages, {what}", ways, rounds=ROUNDS, batch=BATCH, runner=runner)
+
+
+def _bodies(raw: Any, query: str, conversation: str) -> list[Any]:
+    return [json.loads(body) for (body,) in raw.execute(query, (conversation,)).fetchall()]
+
+
+def peer_writer(peer: Peer, place: str) -> Callable[[], object]:
+    """Write turns in a process of its own."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.ERROR)
+    runner = asyncio.Runner()
+    append = peer.open(place, runner).chat(0).append
+    return lambda: _once(append, runner)
