@@ -117,7 +117,7 @@ More, by their names only:
 {}
 
 PostgreSQL is started from the wheel that the tests use, with the settings it
-ships with; CONVO_TEST_POSTGRES_URL names another one, whose tables stay.
+ships with; or CONVO_TEST_POSTGRES_URL names a server that runs.
 `faults` breaks things, and is not a benchmark."""
 
 

@@ -54,8 +54,8 @@ def postgres(url: str) -> psycopg.Connection[Any]:
     return connection
 
 
-def warmed(turn: Callable[[], object], times: int = 500) -> Callable[[], object]:
-    """Give a way once it was gone often: a WAL that has its size already is written faster."""
+def warmed(turn: Callable[[], object], times: int) -> Callable[[], object]:
+    """Give a way once it was gone so many times."""
     for _ in range(times):
         turn()
     return turn

@@ -49,7 +49,7 @@ with convo.Store(sys.argv[1]) as store:
 
 def run(effort: Effort) -> Found:
     """Compare on SQLite and PostgreSQL."""
-    count, size = effort.of(CLIPS, CLIPS, 2), effort.of(SIZE, SIZE, 1 << 12)
+    count, size = effort.of(CLIPS, CLIPS, 2), effort.of(SIZE, SIZE, 1 << 18)
     sounds = [wav_header(size) + os.urandom(size) for _ in range(count)]
     with sqlite_file() as path:
         files = _files(path.parent, sounds)

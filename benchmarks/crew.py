@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 
 class Crew:
-    """What was started, each to do its way so many `times`. `waits` are the seconds of every single call."""
+    """What was started: `turns` are the calls of all processes in a round, `waits` the seconds of every single one."""
 
     def __init__(self, pipes: Sequence[Connection], times: int) -> None:
         self._pipes = pipes
-        self.times = times
+        self._times = times
+        self.turns = times * len(pipes)
         self.waits: list[float] = []
 
     def work(self) -> None:
         """Have every process do its part, and wait for the last one."""
         for pipe in self._pipes:
-            pipe.send(self.times)
+            pipe.send(self._times)
         for pipe in self._pipes:
             self.waits += _received(pipe)
 

@@ -18,28 +18,30 @@ if TYPE_CHECKING:
 
     from benchmarks.side_by_side import Found
 
-MESSAGES, DEPTH = 200, 100
+DEPTH = 100
+A_BRANCH = 2
+"""Messages between two edits."""
 OTHERS = 300
 """Other conversations of the same owner, so that an index is worth its while."""
 ROUNDS, BATCH = 30, 10
 TEXT = "Message {}: is a golden retriever a good family dog, and why do you say so?"
 
 
-def flat(store: convo.Store) -> convo.Conversation:
+def flat(store: convo.Store, count: int) -> convo.Conversation:
     """Make a conversation whose line is all its own."""
-    return store.create(messages=[{"role": "user", "content": TEXT.format(number)} for number in range(1, MESSAGES + 1)])
+    return store.create(messages=[{"role": "user", "content": TEXT.format(number)} for number in range(1, count + 1)])
 
 
-def deep(store: convo.Store) -> convo.Conversation:
+def deep(store: convo.Store, count: int) -> convo.Conversation:
     """Make a conversation with the same messages, each second of them on a branch deeper than the one before."""
     chat = store.create(messages=[{"role": "user", "content": TEXT.format(number)} for number in (1, 2)])
-    for number in range(2, MESSAGES + 1, MESSAGES // DEPTH):
+    for number in range(2, count + 1, A_BRANCH):
         chat.edit(number, TEXT.format(number))
-        for more in range(number + 1, min(number + MESSAGES // DEPTH, MESSAGES) + 1):
+        for more in range(number + 1, min(number + A_BRANCH, count) + 1):
             chat.add(TEXT.format(more))
         chat.add("This is taken back.")
-    chat.edit(MESSAGES + 1, TEXT.format(MESSAGES + 1))
-    return chat.fork(MESSAGES)
+    chat.edit(count + 1, TEXT.format(count + 1))
+    return chat.fork(count)
 
 
 def request_of(chat: convo.Conversation) -> Callable[[], object]:
@@ -49,16 +51,19 @@ def request_of(chat: convo.Conversation) -> Callable[[], object]:
 
 def measure(store: convo.Store, effort: Effort, what: str, *, analyze: bool = False) -> Ways:
     """Give the two that are compared."""
+    depth = effort.of(DEPTH, DEPTH, 4)
+    count = depth * A_BRANCH
     for _ in range(effort.of(OTHERS, OTHERS, 3)):
-        flat(store)
-    shallow, far = flat(store), deep(store)
+        flat(store, count)
+    shallow, far = flat(store, count), deep(store, count)
     if analyze:
         settled(store)
     same = [chat.request("gpt-5.5", client=Stub())["messages"] for chat in (shallow, far)]
     assert same[0] == same[1]
-    assert len(same[0]) == MESSAGES
-    ways = {"never edited": request_of(shallow), f"edited {DEPTH} times": request_of(far)}
-    return Ways(f"a request of {MESSAGES} messages, {what}", ways, {f"edited {DEPTH} times": 1.5}, rounds=ROUNDS, batch=BATCH)
+    assert len(same[0]) == count
+    edited = f"edited {depth} times"
+    ways = {"never edited": request_of(shallow), edited: request_of(far)}
+    return Ways(f"a request of {count} messages, {what}", ways, {edited: 1.5}, rounds=ROUNDS, batch=BATCH)
 
 
 def run(effort: Effort) -> Found:

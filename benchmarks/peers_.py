@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import convo
 from benchmarks import by_hand
+from benchmarks.append_ import WARM
 from benchmarks.crew import crew
 from benchmarks.databases import postgres_url, sqlite_file
 from benchmarks.peers import PEERS
@@ -27,7 +28,7 @@ from benchmarks.turns import appending
 from benchmarks.writers_ import WRITERS, compared_crews, our_writer, sqlite_writer, times_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
     from benchmarks.peers import Opened, Peer
@@ -68,7 +69,7 @@ def _on_sqlite(path: Path, runner: asyncio.Runner, effort: Effort) -> Found:
         }
         opened = yield from _opened(places, runner, stack)
         first = "raw: BEGIN, two INSERTs, COMMIT"
-        turn = by_hand.warmed(by_hand.sqlite_turn(raw))
+        turn = by_hand.warmed(by_hand.sqlite_turn(raw), effort.of(WARM, WARM, 1))
         yield from _appending("SQLite, synchronous=FULL", {first: turn}, store, opened, runner, effort)
         insert, query = by_hand.INSERT, "SELECT body FROM by_hand WHERE conversation = ? ORDER BY position"
         yield from _loading("SQLite", raw.executemany, insert, partial(_bodies, raw, query), store, opened, runner, effort)
@@ -108,7 +109,9 @@ def _on_postgres(url: str, runner: asyncio.Runner, effort: Effort) -> Found:
         yield from _loading("PostgreSQL", many, insert, partial(_bodies, raw, query), store, opened, runner, effort)
 
 
-def _opened(places: Mapping[Peer, str], runner: asyncio.Runner, stack: ExitStack) -> Found:
+def _opened(
+    places: Mapping[Peer, str], runner: asyncio.Runner, stack: ExitStack
+) -> Generator[str, Any, dict[Peer, Opened]]:  # fmt: skip
     """Open the peers that can be, and say how durable each is, or why it cannot be."""
     found: dict[Peer, Opened] = {}
     for peer, place in places.items():

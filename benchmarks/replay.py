@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import convo
 
-_UNMISTAKABLE = 500
+_UNMISTAKABLE = 100
 """Turns before the one that is replayed: then no parameter is by chance what the head is."""
 
 Statements = list[tuple[str, Any]]

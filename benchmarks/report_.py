@@ -38,12 +38,12 @@ STATUSES = ("done",) * 94 + ("interrupted",) * 2 + ("failed",) * 3 + ("late",)
 RAW = '{"choices":[{"finish_reason":"stop","index":0}],"id":"chatcmpl-' + "x" * 400 + '"}'
 
 
-def rows(calls: int) -> Iterator[dict[str, Any]]:
+def rows(calls: int, conversations: int) -> Iterator[dict[str, Any]]:
     """Give the calls, in the order in which they were made."""
     chance = random.Random(7)
     whole = dict.fromkeys(("input_image", "input_cached_audio", "output_reasoning"), 0)
     for number in range(calls):
-        place = chance.randrange(CONVERSATIONS)
+        place = chance.randrange(conversations)
         status = chance.choice(STATUSES)
         kind = chance.randrange(len(MODELS))
         started = BEGAN + number * DAYS * DAY // calls
@@ -73,11 +73,11 @@ def rows(calls: int) -> Iterator[dict[str, Any]]:
 NAMES = tuple(tables.exchange.c.keys())
 
 
-def fill(connection: Any, calls: int) -> None:
+def fill(connection: Any, calls: int, conversations: int) -> None:
     """Insert the calls and what they refer to."""
     places = [
         {"owner": f"customer-{place % OWNERS}", "id": UUID(int=place), "branch": UUID(int=place), "created_at": BEGAN}
-        for place in range(CONVERSATIONS)
+        for place in range(conversations)
     ]
     connection.execute(sa.insert(tables.conversation), places)
     lines = [
@@ -85,7 +85,7 @@ def fill(connection: Any, calls: int) -> None:
         for one in places
     ]
     connection.execute(sa.insert(tables.branch), lines)
-    made = rows(calls)
+    made = rows(calls, conversations)
     while batch := list(islice(made, BATCH)):
         connection.execute(sa.insert(tables.exchange), batch)
 
@@ -94,7 +94,7 @@ def measure(store: convo.Store, effort: Effort, database: str) -> Found:
     """Compare every report with the cheapest sum."""
     runner = runner_of(store)
     calls = effort.of(CALLS, CALLS // 10, 100)
-    runner.run(fill, calls, mode="write")
+    runner.run(fill, calls, effort.of(CONVERSATIONS, CONVERSATIONS, 10), mode="write")
     settled(store)
     with runner.engines.reading.connect() as connection:
         ways: dict[str, Callable[[], object]] = {

@@ -32,32 +32,33 @@ OURS = "convo"
 
 def run(effort: Effort) -> Found:
     """Compare on SQLite and PostgreSQL."""
+    writers = effort.of(WRITERS, WRITERS, 1)
     with sqlite_file() as path:
         url = f"sqlite:///{path}"
         with convo.Store(url) as store:
-            chats = [str(store.create().id) for _ in range(WRITERS)]
+            chats = [str(store.create().id) for _ in range(writers)]
         plain = path.with_name("by_hand.db")
         makers = {
-            "raw: BEGIN IMMEDIATE, two INSERTs, COMMIT": [partial(sqlite_writer, plain)] * WRITERS,
+            "raw: BEGIN IMMEDIATE, two INSERTs, COMMIT": [partial(sqlite_writer, plain)] * writers,
             OURS: [partial(our_writer, url, chat) for chat in chats],
         }
-        yield from compared("8 writers, SQLite, a conversation each", makers, effort, {}, at_least=1_500)
+        yield from compared(f"{writers} writers, SQLite, a conversation each", makers, effort, {}, at_least=1_500)
     with postgres_url() as url, convo.Store(url) as store:
         store.upgrade()
-        chats = [str(store.create().id) for _ in range(WRITERS)]
+        chats = [str(store.create().id) for _ in range(writers)]
         with by_hand.postgres(url) as connection:
             connection.execute(HEADS)
             connection.execute("INSERT INTO by_hand_head VALUES ('hot', 0) ON CONFLICT DO NOTHING")
         makers = {
-            "raw: BEGIN, two INSERTs, COMMIT": [partial(postgres_writer, url)] * WRITERS,
+            "raw: BEGIN, two INSERTs, COMMIT": [partial(postgres_writer, url)] * writers,
             OURS: [partial(our_writer, url, chat) for chat in chats],
         }
-        yield from compared("8 writers, PostgreSQL, a conversation each", makers, effort, {OURS: SLOWER})
+        yield from compared(f"{writers} writers, PostgreSQL, a conversation each", makers, effort, {OURS: SLOWER})
         makers = {
-            "raw: BEGIN, UPDATE of the head, two INSERTs, COMMIT": [partial(hot_writer, url)] * WRITERS,
-            OURS: [partial(our_writer, url, chats[0])] * WRITERS,
+            "raw: BEGIN, UPDATE of the head, two INSERTs, COMMIT": [partial(hot_writer, url)] * writers,
+            OURS: [partial(our_writer, url, chats[0])] * writers,
         }
-        yield from compared("8 writers, PostgreSQL, one conversation", makers, effort, {OURS: SLOWER})
+        yield from compared(f"{writers} writers, PostgreSQL, one conversation", makers, effort, {OURS: SLOWER})
 
 
 SLOWER = 1 / 0.8
@@ -84,8 +85,9 @@ def compared_crews(
     """Compare crews: time for each turn of all together, how long a single turn waits, and turns a second."""
     for each in crews.values():
         each.waits.clear()
+    (turns,) = {each.turns for each in crews.values()}
     ways: dict[str, Callable[[], object]] = {name: each.work for name, each in crews.items()}
-    figures = yield Ways(what, ways, goals, rounds=20, per=WRITERS * next(iter(crews.values())).times)
+    figures = yield Ways(what, ways, goals, rounds=20, per=turns)
     for figure in figures:
         waits = crews[figure.way].waits
         wait = f"{figure.way}: a single turn"
