@@ -28,5 +28,5 @@ def run(effort: Effort) -> Found:
     del effort
     check = f"import sys, convo; assert not {{*sys.modules}} & {{*{NOT_IMPORTED!r}}}, sorted(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
-    ways = {"import sqlalchemy": importing("import sqlalchemy"), "import convo": importing("import convo")}
-    yield Ways("an import in a new process", ways, {"import convo": 1.3}, rounds=15)
+    ways = {"import sqlalchemy": importing("import sqlalchemy"), "convo": importing("import convo")}
+    yield Ways("an import in a new process", ways, {"convo": 1.3}, rounds=15)

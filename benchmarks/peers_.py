@@ -68,6 +68,8 @@ def _on_sqlite(path: Path, runner: asyncio.Runner, effort: Effort) -> Found:
             peer: str(path.with_name(f"{peer.adapter.replace(':', '-')}.db")) for peer in PEERS if peer.database == "SQLite"
         }
         opened = yield from _opened(places, runner, stack)
+        if not opened:
+            return
         first = "raw: BEGIN, two INSERTs, COMMIT"
         turn = by_hand.warmed(by_hand.sqlite_turn(raw), effort.of(WARM, WARM, 1))
         yield from _appending("SQLite, synchronous=FULL", {first: turn}, store, opened, runner, effort)
@@ -102,6 +104,8 @@ def _on_postgres(url: str, runner: asyncio.Runner, effort: Effort) -> Found:
         store.upgrade()
         raw = stack.enter_context(by_hand.postgres(url))
         opened = yield from _opened(dict.fromkeys((peer for peer in PEERS if peer.database == "PostgreSQL"), url), runner, stack)
+        if not opened:
+            return
         first = "raw: BEGIN, two INSERTs, COMMIT"
         yield from _appending("PostgreSQL", {first: by_hand.postgres_turn(raw)}, store, opened, runner, effort)
         insert, query = by_hand.INSERT_PG, "SELECT body FROM by_hand WHERE conversation = %s ORDER BY position"

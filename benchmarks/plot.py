@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 OURS, THEIRS, BY_HAND = "convo", "other libraries", "raw driver, another way"
 COLOURS = {OURS: "#1f6f8b", THEIRS: "#b9b4aa", BY_HAND: "#dfdbd3"}
 GOAL = "#c8502d"
+FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
 
 
 def draw(results: Sequence[Result], path: Path) -> None:
@@ -46,34 +48,42 @@ def _kind(way: str) -> str:
 def _chart(alt: Any, rows: list[dict[str, Any]]) -> Any:
     kinds = [kind for kind in COLOURS if any(row["kind"] == kind for row in rows)]
     colour = alt.Color(
-        "kind:N", title=None, legend=alt.Legend(orient="top") if len(kinds) > 1 else None,
+        "kind:N",
+        title=None,
+        legend=alt.Legend(orient="bottom", offset=4) if len(kinds) > 1 else None,
         scale=alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds]),
-    )  # fmt: skip
-    scale = alt.Scale(type="log", domainMin=_lower(rows))
-    x = alt.X("ratio:Q", title="times as long, or as much, as the baseline (logarithmic); mark: goal", scale=scale)
-    y = alt.Y("way:N", title=None, sort=None, axis=alt.Axis(labelLimit=420, ticks=False, domain=False))
-    base = alt.Chart(alt.Data(values=rows)).encode(y=y)
-    bar = base.mark_bar(height=13).encode(x=x, x2=alt.datum(1), color=colour)
-    label = base.mark_text(align="left", dx=5, fontSize=11).encode(
-        x=alt.X("end:Q", scale=scale), text="label:N"
-    ).transform_calculate(end="max(datum.ratio, 1, datum.goal)")  # fmt: skip
-    goal = base.transform_filter("isValid(datum.goal)").mark_tick(color=GOAL, thickness=2.5, height=19).encode(
-        x=alt.X("goal:Q", scale=scale)
-    )  # fmt: skip
-    rule = alt.Chart().mark_rule(color="#555").encode(x=alt.datum(1))
-    facet = alt.Facet(
-        "what:N", title=None, sort=None,
-        header=alt.Header(labelAnchor="start", labelFontWeight="bold", labelFontSize=12, labelPadding=3),
-    )  # fmt: skip
-    return (
-        alt.layer(bar, goal, label, rule, data=alt.Data(values=rows))
-        .properties(width=420, height=alt.Step(19))
-        .facet(facet, columns=1, spacing=8)
-        .resolve_scale(y="independent")
-        .configure(background="white")
-        .configure_view(stroke=None)
     )
+    scale = alt.Scale(type="log", domain=_domain(rows))
+    panels = [list(panel) for _, panel in groupby(rows, key=lambda row: str(row["what"]))]
+    charts = [_panel(alt, panel, colour, scale, last=panel is panels[-1]) for panel in panels]
+    return alt.vconcat(*charts, spacing=6).configure(background="white", font=FONT).configure_view(stroke=None)
 
 
-def _lower(rows: list[dict[str, Any]]) -> float:
-    return min([0.5, *(float(row["ratio"]) * 0.9 for row in rows)])
+def _panel(alt: Any, rows: list[dict[str, Any]], colour: Any, scale: Any, *, last: bool) -> Any:
+    """Draw what belongs to one baseline; only the lowest panel says what the scale is."""
+    shown = alt.Axis(title=_SCALE, format="~g", grid=False) if last else None
+    y = alt.Y("way:N", title=None, sort=None, axis=alt.Axis(labelLimit=_LABELS, minExtent=_LABELS, ticks=False, domain=False))
+    base = alt.Chart(alt.Data(values=rows)).encode(y=y)
+    bar = base.mark_bar(height=12).encode(x=alt.X("ratio:Q", scale=scale, axis=shown), x2=alt.datum(1), color=colour)
+    goal = base.transform_filter("isValid(datum.goal)").mark_tick(color=GOAL, thickness=2.5, height=17)
+    text = base.transform_calculate(end="max(datum.ratio, 1, datum.goal)").mark_text(align="left", dx=5, fontSize=11)
+    rule = base.mark_rule(color="#555", strokeWidth=1).encode(x=alt.datum(1, scale=scale), y=alt.value(0), y2=alt.value("height"))
+    layers = (
+        bar,
+        goal.encode(x=alt.X("goal:Q", scale=scale, axis=shown)),
+        text.encode(x=alt.X("end:Q", scale=scale, axis=shown), text="label:N"),
+        rule,
+    )
+    title = alt.TitleParams(rows[0]["what"], anchor="start", frame="bounds", fontSize=12, offset=3)
+    return alt.layer(*layers).properties(width=420, height=alt.Step(17), title=title)
+
+
+_SCALE = "times the baseline, logarithmic; the red mark is the goal"
+_LABELS = 290
+"""Pixels for the names of the ways."""
+
+
+def _domain(rows: list[dict[str, Any]]) -> list[float]:
+    """Give the ends of the scale, with room for the text behind the longest bar."""
+    ends = [float(row[name]) for row in rows for name in ("ratio", "goal") if row[name] is not None]
+    return [min(0.5, *ends) * 0.95, max(2.0, *ends) * 1.8]
