@@ -49,7 +49,7 @@ def _speech(seconds: int) -> bytes:
 
 def run(effort: Effort) -> Found:
     """Give the table."""
-    speech = _speech(effort.of(180, 180, 2))
+    speech = _speech(effort.of(180, 180, 1))
     start = f"{'':34}{'time':>7}{'cpu':>7}{'x real time':>13}{'out':>12}{'above':>8}{'in all':>10}{'likeness':>10}{'late':>9}"
     yield start
     plain = convert(speech, "pcm16", Form("wav")).data
