@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,21 +53,26 @@ def measured(names: Iterable[str], effort: Effort) -> list[Result]:
 def _figures(name: str, effort: Effort) -> list[Figure]:
     going = importlib.import_module(f"benchmarks.{name}_").run(effort)
     found: list[Figure] = []
-    answer: list[Figure] | None = None
+    proceed = partial(going.send, None)
     while True:
         try:
-            asked = going.send(answer)
+            asked = proceed()
         except StopIteration:
             return found
-        answer = None
+        proceed = partial(going.send, None)
         if isinstance(asked, str):
             print(asked, flush=True)
             continue
-        answer = timed(asked, effort) if isinstance(asked, Ways) else [asked]
+        try:
+            answer = timed(asked, effort) if isinstance(asked, Ways) else [asked]
+        except Exception as error:  # noqa: BLE001 - the benchmark knows what a failure of its ways means, or raises it again
+            proceed = partial(going.throw, error)
+            continue
         if not found or found[-1].what != asked.what:
             print(f"\n  {asked.what}")
         print("\n".join(map(line, answer)), flush=True)
         found += answer
+        proceed = partial(going.send, answer)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -78,6 +84,11 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.names if name not in QUESTIONS]:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(QUESTIONS)}")
+    for path in filter(None, (given.json, given.plot)):
+        if not path.absolute().parent.is_dir():
+            parser.error(f"there is no folder {path.absolute().parent}")
+    if given.plot is not None and given.plot.suffix not in (".svg", ".png"):
+        parser.error(f"--plot {given.plot} ends neither in .svg nor in .png")
     effort = Effort(given.effort or ("long" if given.names else "short"))
     results = measured(given.names or SHORT, effort)
     print("", *summary(results), sep="\n")

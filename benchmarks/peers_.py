@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
-    from benchmarks.peers import Opened, Peer
+    from benchmarks.peers import Chat, Opened, Peer
     from benchmarks.side_by_side import Found
 
 ROUNDS, BATCH = 24, 2
@@ -120,39 +120,83 @@ def _opened(
     found: dict[Peer, Opened] = {}
     for peer, place in places.items():
         try:
-            found[peer] = opened = peer.open(place, runner)
-            tried = opened.chat(2)
-            for way in (tried.append, tried.load):
-                _once(way, runner)
+            found[peer] = peer.open(place, runner)
         except ImportError as error:
             yield f"  {peer.name}, {peer.database}: not installed ({error})"
-            found.pop(peer, None)
         except Exception as error:  # noqa: BLE001 - a library that fails is no reason not to measure the others
             yield _failure(f"{peer.name}, {peer.database}", error)
-            found.pop(peer, None)
         else:
-            stack.callback(opened.close)
-            yield f"  {peer.name}, {peer.database}: {opened.durability}"
+            stack.callback(found[peer].close)
+            yield f"  {peer.name}, {peer.database}: {found[peer].durability}"
     return found
 
 
-def _failure(what: str, error: Exception) -> str:
+def _failure(what: str, error: BaseException) -> str:
     first, *_ = str(error).splitlines() or [""]
     return f"  {what}: failed ({type(error).__name__}: {first[:200]})"
+
+
+class _PeerFailed(Exception):
+    """The way of a peer, by its name, raised what is the cause."""
+
+
+def _way_of(peer: Peer, way: Callable[[], Any]) -> Callable[[], Any]:
+    """Give the way of a peer; what it raises says whose it was."""
+    if inspect.iscoroutinefunction(way):
+
+        async def awaited() -> object:
+            try:
+                return await way()
+            except Exception as error:
+                raise _PeerFailed(peer.name) from error
+
+        return awaited
+
+    def called() -> object:
+        try:
+            return way()
+        except Exception as error:
+            raise _PeerFailed(peer.name) from error
+
+    return called
 
 
 def _once(way: Callable[[], Any], runner: asyncio.Runner) -> Any:
     return runner.run(way()) if inspect.iscoroutinefunction(way) else way()
 
 
+def _compared(what: str, ways: dict[str, Any], runner: asyncio.Runner) -> Found:
+    """Compare; a peer that fails is said, and left out of another try."""
+    while True:
+        try:
+            yield Ways(what, ways, rounds=ROUNDS, batch=BATCH, runner=runner)
+        except _PeerFailed as failed:
+            (name,) = failed.args
+            yield _failure(f"{name}, {what}", failed.__cause__ or failed)
+            del ways[name]
+        else:
+            return
+
+
+def _chats(opened: Mapping[Peer, Opened], count: int) -> Generator[str, Any, dict[Peer, Chat]]:
+    """Make a conversation of so many messages at every peer that can."""
+    found: dict[Peer, Chat] = {}
+    for peer, each in opened.items():
+        try:
+            found[peer] = each.chat(count)
+        except Exception as error:  # noqa: BLE001 - see above
+            yield _failure(f"{peer.name}, {peer.database}, {count:,} messages", error)
+    return found
+
+
 def _appending(
     what: str, raw: Mapping[str, Any], store: convo.Store, opened: Mapping[Peer, Opened], runner: asyncio.Runner, effort: Effort
 ) -> Found:  # fmt: skip
     for count in effort.of((0, 100, 10_000), (0, 1_000), (0,)):
+        chats = yield from _chats(opened, count)
         ways = {**raw, OURS: appending(store.create(messages=messages(count)))}
-        for peer, each in opened.items():
-            ways[peer.name] = each.chat(count).append
-        yield Ways(f"append a turn at {count:,} messages, {what}", ways, rounds=ROUNDS, batch=BATCH, runner=runner)
+        ways |= {peer.name: _way_of(peer, chat.append) for peer, chat in chats.items()}
+        yield from _compared(f"append a turn at {count:,} messages, {what}", ways, runner)
 
 
 def _loading(
@@ -167,10 +211,25 @@ def _loading(
         "raw: the bodies, and json.loads": partial(bodies, rows[0][0]),
         OURS: lambda: chat.request("gpt-5.5", client=Stub())["messages"],
     }
-    ways |= {peer.name: each.chat(count).load for peer, each in opened.items()}
-    for name, way in ways.items():
-        assert len(_once(way, runner)) == count, name
-    yield Ways(f"load {count:,} messages, {what}", ways, rounds=ROUNDS, batch=BATCH, runner=runner)
+    chats = yield from _chats(opened, count)
+    ways |= {peer.name: _way_of(peer, _whole(chat.load, count)) for peer, chat in chats.items()}
+    yield from _compared(f"load {count:,} messages, {what}", ways, runner)
+
+
+def _whole(load: Callable[[], Any], count: int) -> Callable[[], Any]:
+    """Give a way to load that fails where it does not give all messages."""
+    if inspect.iscoroutinefunction(load):
+
+        async def awaited() -> None:
+            _check(len(await load()), count)
+
+        return awaited
+    return lambda: _check(len(load()), count)
+
+
+def _check(found: int, count: int) -> None:
+    if found != count:
+        raise ValueError(f"it gave {found} of {count} messages")
 
 
 def _bodies(raw: Any, query: str, conversation: str) -> list[Any]:

@@ -7,6 +7,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from benchmarks import __main__ as benchmarks
@@ -180,15 +181,20 @@ def opened(place: str, runner: asyncio.Runner) -> Opened:
     return Opened("none at all", chat)
 
 
-def failing(place: str, runner: asyncio.Runner) -> Opened:
+def away(place: str, runner: asyncio.Runner) -> Opened:
     raise OSError("its server is away\nsince yesterday")
+
+
+def forgetful(place: str, runner: asyncio.Runner) -> Opened:
+    """Stand for a peer that does not give back what it was given."""
+    return attrs.evolve(opened(place, runner), chat=lambda _: Chat(broken, list))
 
 
 def test_peers_that_are_there_are_measured_and_the_others_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    peers = tuple(Peer(name, "SQLite", f"{name}:opened") for name in ("here", "away", "gone"))
-    places = {"here": opened, "away": failing}
+    peers = tuple(Peer(name, "SQLite", f"{name}:opened") for name in ("here", "away", "gone", "forgetful"))
+    places = {"here": opened, "away": away, "forgetful": forgetful}
 
     def open_(peer: Peer, place: str, runner: asyncio.Runner) -> Opened:
         if peer.name not in places:
@@ -201,6 +207,8 @@ def test_peers_that_are_there_are_measured_and_the_others_named(
     said = capsys.readouterr().out
     assert "here, SQLite: none at all" in said
     assert "away, SQLite: failed (OSError: its server is away)" in said
+    assert "forgetful, append a turn at 0 messages, SQLite, synchronous=FULL: failed (ValueError: there is no such" in said
+    assert "forgetful, load 10 messages, SQLite: failed (ValueError: it gave 0 of 10 messages)" in said
     assert "gone, SQLite: not installed (No module named 'gone')" in said
     assert {result.figure.what for result in found if result.figure.way == "here"} == {
         "append a turn at 0 messages, SQLite, synchronous=FULL", "load 10 messages, SQLite",
@@ -262,7 +270,17 @@ def test_the_plot_has_a_bar_for_every_ratio_to_something_else(tmp_path: Path) ->
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_an_unknown_name_is_refused_before_anything_runs(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["append", "apend"], "no benchmark apend; there are append,"),
+        (["append", "--json", "/nowhere/x.json"], "there is no folder /nowhere"),
+        (["append", "--plot", "x.gif"], "x.gif ends neither in .svg nor in .png"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_runs(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        benchmarks.main(["append", "apend"])
-    assert "no benchmark apend; there are append," in capsys.readouterr().err
+        benchmarks.main(arguments)
+    assert said in capsys.readouterr().err
