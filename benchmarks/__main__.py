@@ -129,6 +129,8 @@ More, by their names only:
 
 PostgreSQL is started from the wheel that the tests use, with the settings it
 ships with; or CONVO_TEST_POSTGRES_URL names a server that runs.
+Files are temporary: TMPDIR says on which disk. Where it is a RAM disk, a commit
+costs what the library does about it, and nothing else.
 `faults` breaks things, and is not a benchmark."""
 
 
