@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from convo.errors import BlobNotFound
 from convo.store import keys, tables
-from convo.store.statements import Statement, micros
+from convo.store.statements import AS_BYTES, Statement, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +108,8 @@ def put_object(connection: Connection, owner: str, one: Held, now: int) -> bool:
 
 def _select_bytes() -> sa.Select[Any]:
     held = tables.blob.outerjoin(tables.blob_chunk, (_K.owner == _L.owner) & (_K.digest == _L.digest))
-    return sa.select(_L.size, _L.place, _L.object, _K.data).select_from(held).where(*_one).order_by(_K.number)
+    columns = sa.select(_L.size, _L.place, _L.object, _K.data).prefix_with(AS_BYTES)
+    return columns.select_from(held).where(*_one).order_by(_K.number)
 
 
 _bytes = Statement("where bytes are, and those of the database in order", _select_bytes)

@@ -31,6 +31,7 @@ from convo.errors import (
 from convo.sealing.keyring import PLAIN
 from convo.store import schema
 from convo.store.faults import READ_ONLY, code_of, may_retry, note_again, typed_errors
+from convo.store.statements import AS_BYTES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -301,11 +302,9 @@ def mind_the_server(engine: Engine) -> None:
     """
 
     def connected(connection: Any, record: object) -> None:
-        import psycopg
-
         del record
         raw = getattr(connection, "driver_connection", connection)
-        raw.cursor_factory = psycopg.AsyncRawCursor if engine.dialect.is_async else psycopg.RawCursor
+        raw.cursor_factory = _cursors(is_async=engine.dialect.is_async)
         cursor = connection.cursor()
         cursor.execute("SELECT pg_backend_pid()")
         if cursor.fetchone()[0] != raw.info.backend_pid:
@@ -320,6 +319,28 @@ def mind_the_server(engine: Engine) -> None:
         event.listen(engine, "connect", connected)
     if isinstance(engine.url.query.get("host"), tuple):
         event.listen(engine, "handle_error", failed)
+
+
+_SELECT_BYTES = f"SELECT {AS_BYTES} "
+
+
+@cache
+def _cursors(*, is_async: bool) -> type[Any]:
+    """Give the class of psycopg's cursors.
+
+    They take statements as they are, and rows as text, as SQLAlchemy expects; rows that hold bytes (`AS_BYTES`) as the server
+    has them: as text these would be twice as long.
+    """
+    import psycopg
+
+    base: Any = psycopg.AsyncRawCursor if is_async else psycopg.RawCursor
+
+    class Cursor(base):  # type: ignore[misc]  # one of two
+        def execute(self, query: Any, params: Any = None, **named: Any) -> Any:
+            binary = isinstance(query, str) and query.startswith(_SELECT_BYTES)
+            return super().execute(query, params, **({"binary": True} if binary else {}), **named)
+
+    return Cursor
 
 
 @contextmanager
