@@ -19,11 +19,14 @@ import convo
 from benchmarks.capacity import Assumed, bill, parts, turn
 from benchmarks.databases import sqlite_file
 from benchmarks.filling import fill, say
+from benchmarks.side_by_side import Effort
 from convo.testing import FakeAPI
 from tests.support import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from benchmarks.side_by_side import Found
 
 SETTINGS = ("max_connections=50", "autovacuum=off", "checkpoint_timeout=30min", "max_wal_size=2GB", "wal_compression=off")
 """Nothing cleans up, and no checkpoint comes, but when it is asked for."""
@@ -33,14 +36,15 @@ LARGEST_FILE = 20_000
 GROWING = ("convo_branch", "convo_exchange", "convo_message")
 
 
-def run() -> None:
+def run(effort: Effort) -> Found:
     """Print the model, and how far it is from what was measured."""
+    yield "  the model:"
     for words, assumed in (
         ("100 million users, 10 conversations of 10 turns each, all in text", Assumed()),
         ("the same, every second turn spoken, its audio in a bucket", Assumed(spoken=0.5)),
     ):
         _tell(words, assumed)
-    messages = int(os.environ.get("CONVO_CAPACITY", "10000"))
+    messages = int(os.environ.get("CONVO_CAPACITY", "10000")) if effort is not Effort.TINY else 0
     if messages:
         with postgres.server(SETTINGS) as url:
             measure(url, messages)

@@ -321,7 +321,7 @@ _OF_SQLALCHEMY = ("prepared_statement_cache_size", "prepared_statement_name_func
 
 async def _is_pooled(engine: AsyncEngine) -> bool:
     """Say whether the server's process is another one than the one that we were told of when we connected."""
-    import asyncpg  # type: ignore[import-untyped]  # it has no types
+    import asyncpg
 
     _, arguments = engine.dialect.create_connect_args(engine.url)
     kept = {name: value for name, value in arguments.items() if name not in _OF_SQLALCHEMY}
