@@ -1,7 +1,9 @@
 """How much disk, log and input/output a store takes, from the layout of PostgreSQL's pages: on paper, as functions.
 
 Nothing here is fitted to a measurement. A row is laid out as PostgreSQL does it (header, null bitmap, alignment), an entry of an
-index likewise; pages are as full as their filling leaves them. `python -m benchmarks capacity` holds it against real tables.
+index likewise; pages are as full as their filling leaves them. `python -m benchmarks capacity` holds it against real tables: for
+stores of 10 thousand, 1 million and 5 million messages it gives 1.00 times the bytes of all tables and indexes (0.91 to 1.03 of
+each of the large ones), and 0.92 times the log of a turn after a checkpoint at the two larger sizes.
 
 The text of a turn decides about a third of it, so lengths are assumptions like the number of users: see `Assumed`.
 """

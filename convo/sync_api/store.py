@@ -145,7 +145,7 @@ class Store:
         transaction has a table, it steps back, and tries again for 30 s. Raises `StoreBusy` then, and `SchemaTooNew`,
         `NotAConvoStore`, `ReadOnlyView`.
 
-        `partitions` (2 to 1,024, PostgreSQL only) splits each table of rows with an owner by the hash of the owner, for
+        `partitions` (2 to 256, PostgreSQL only) splits each table of rows with an owner by the hash of the owner, for
         databases that outgrow one set of indexes; 16 to 64 serve one server well. The number is chosen once: later upgrades
         keep it without being told, also for tables of revisions to come. What is stored is copied table by table, each in a
         transaction of its own while which others wait; a table of more than 2 GB is refused, and so is SQLite

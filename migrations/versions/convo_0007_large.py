@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def _branches() -> None:
-    """Leave room for the head, which each turn moves twice: in a page with room no index is written, and less log (9 to 25 %).
+    """Leave room for the head, which each turn moves twice: in a page with room no index is written, and 11 to 18 % less log.
 
     New rows leave it; pages that are full stay so. The table is less than a hundredth of a store.
     """
