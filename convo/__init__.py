@@ -138,6 +138,8 @@ __all__ = [
     "AsyncListener",
     "AsyncStore",
     "AsyncStream",
+    "AsyncTable",
+    "AsyncTables",
     "Audio",
     "AudioDelta",
     "AudioDropped",
@@ -267,6 +269,8 @@ __all__ = [
     "StoreReplaced",
     "StoreUnavailable",
     "Stream",
+    "Table",
+    "Tables",
     "Telemetry",
     "TextDelta",
     "TooDeep",
@@ -306,6 +310,8 @@ _LATER = {
     "AsyncListener": "async_listening",
     "AsyncStore": "async_api",
     "AsyncStream": "async_api",
+    "AsyncTable": "async_tables",
+    "AsyncTables": "async_tables",
     "Budget": "budget",
     "BudgetWarning": "budget",
     "Cipher": "cipher",
@@ -326,6 +332,8 @@ _LATER = {
     "Preset": "presets",
     "Report": "report",
     "ReportRow": "report",
+    "Table": "tables",
+    "Tables": "tables",
     "Telemetry": "telemetry",
     "Transcribed": "transcribing",
     "Translated": "translating",
@@ -336,6 +344,7 @@ _LATER = {
 if typing.TYPE_CHECKING:
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
     from convo.async_api.listening import AsyncListener
+    from convo.async_api.tables import AsyncTable, AsyncTables
     from convo.audio.fetch import Fetch
     from convo.audio.growing import GrowingWav
     from convo.budget import Budget, BudgetWarning
@@ -350,6 +359,7 @@ if typing.TYPE_CHECKING:
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
+    from convo.sync_api.tables import Table, Tables
     from convo.telemetry import Telemetry
     from convo.voices import VOICES, Voice, recommend_voice
 else:
@@ -361,6 +371,8 @@ else:
                 from convo import async_api as home
             case "async_listening":
                 from convo.async_api import listening as home
+            case "async_tables":
+                from convo.async_api import tables as home
             case "budget":
                 from convo import budget as home
             case "cipher":
@@ -387,6 +399,8 @@ else:
                 from convo import presets as home
             case "report":
                 from convo import report as home
+            case "tables":
+                from convo.sync_api import tables as home
             case "telemetry":
                 from convo import telemetry as home
             case "transcribing":

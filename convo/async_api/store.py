@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from convo.async_api.tables import AsyncTables
     from convo.backups import Backup
     from convo.blobs import BlobStore
     from convo.budget import Budget
@@ -320,6 +321,28 @@ class AsyncStore:
         return await self._driver.do(
             store_steps.report(self._owner, by, since=since, until=until, model=model, api=api, conversation=conversation)
         )
+
+    def tables(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> AsyncTables:
+        """Give the owner's conversations, messages, audio, exchanges and turns as Arrow tables; nothing is read before they are.
+
+            print(store.tables())                                   # what the columns hold
+            frame = await store.everyone().tables(since=last_month).messages.to_polars()
+
+        Those of conversations whose metadata holds these values, as `conversations()` takes them; and of these the rows whose
+        own time is in [since, until): when a conversation was made, a message entered the log, a call or a turn began.
+
+        Raises `InvalidMetadata`, `InputError` and `NaiveTime`. What is read needs the extra `analysis`.
+        """
+        from convo.async_api.tables import AsyncTables
+        from convo.steps.tables import wanted
+
+        return AsyncTables(self._driver, wanted(self._owner, metadata=metadata, since=since, until=until))
 
     async def doctor(
         self,

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from convo.steps.transcribing import Transcribed
     from convo.store.conversations import Found
     from convo.store.totals import Totals
+    from convo.sync_api.tables import Tables
     from convo.telemetry import Telemetry
     from convo.tokens import Counter
 
@@ -316,6 +317,28 @@ class Store:
         return self._driver.do(
             store_steps.report(self._owner, by, since=since, until=until, model=model, api=api, conversation=conversation)
         )
+
+    def tables(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Tables:
+        """Give the owner's conversations, messages, audio, exchanges and turns as Arrow tables; nothing is read before they are.
+
+            print(store.tables())                                   # what the columns hold
+            frame = store.everyone().tables(since=last_month).messages.to_polars()
+
+        Those of conversations whose metadata holds these values, as `conversations()` takes them; and of these the rows whose
+        own time is in [since, until): when a conversation was made, a message entered the log, a call or a turn began.
+
+        Raises `InvalidMetadata`, `InputError` and `NaiveTime`. What is read needs the extra `analysis`.
+        """
+        from convo.steps.tables import wanted
+        from convo.sync_api.tables import Tables
+
+        return Tables(self._driver, wanted(self._owner, metadata=metadata, since=since, until=until))
 
     def doctor(
         self,
