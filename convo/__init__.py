@@ -43,6 +43,8 @@ from convo.errors import (
     EmptyContent,
     ExchangeLost,
     ExchangeNotFound,
+    ExportConflict,
+    ExportFailed,
     FetchFailed,
     HeldTransaction,
     InputError,
@@ -62,6 +64,7 @@ from convo.errors import (
     NoReply,
     NotAConvoStore,
     NotAReply,
+    NotASession,
     NotEditable,
     NotFound,
     NothingToSend,
@@ -132,6 +135,7 @@ __all__ = [
     "AUDIO_FORMATS",
     "VOICES",
     "Absent",
+    "Anonymous",
     "AnswerError",
     "AsyncConversation",
     "AsyncExchange",
@@ -187,6 +191,9 @@ __all__ = [
     "Exchange",
     "ExchangeLost",
     "ExchangeNotFound",
+    "ExportConflict",
+    "ExportFailed",
+    "Exported",
     "Fetch",
     "FetchFailed",
     "File",
@@ -221,6 +228,7 @@ __all__ = [
     "NoReply",
     "NotAConvoStore",
     "NotAReply",
+    "NotASession",
     "NotEditable",
     "NotFound",
     "NotPermitted",
@@ -312,6 +320,8 @@ _LATER = {
     "AsyncStream": "async_api",
     "AsyncTable": "async_tables",
     "AsyncTables": "async_tables",
+    "Anonymous": "exported",
+    "Exported": "exported",
     "Budget": "budget",
     "BudgetWarning": "budget",
     "Cipher": "cipher",
@@ -342,6 +352,7 @@ _LATER = {
 """Where the names are that many programs do not need: a sync one should not pay for asyncio."""
 
 if typing.TYPE_CHECKING:
+    from convo.analysis.exported import Anonymous, Exported
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
     from convo.async_api.listening import AsyncListener
     from convo.async_api.tables import AsyncTable, AsyncTables
@@ -377,6 +388,8 @@ else:
                 from convo import budget as home
             case "cipher":
                 from convo.sealing import cipher as home
+            case "exported":
+                from convo.analysis import exported as home
             case "erasure":
                 from convo import erasure as home
             case "filters":

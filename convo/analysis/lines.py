@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convo.canonical import decode, printable
@@ -29,6 +30,8 @@ class Place(NamedTuple):
 
 
 START = Place()
+CONTINUED = object()
+"""Stands for the conversation of a place where another reader was: the next message is of it."""
 
 
 def columns_of(names: Sequence[str], rows: Rows) -> dict[str, Sequence[Any]]:
@@ -42,6 +45,8 @@ def numbered(owners: Sequence[str], conversations: Sequence[Any], roles: Sequenc
     A turn begins with a message of a user that follows none of a user.
     """
     owner, conversation, turn, before = place
+    if conversation is CONTINUED and owners:
+        owner, conversation = owners[0], conversations[0]
     turns = []
     for whose, which, role in zip(owners, conversations, roles, strict=True):
         if which != conversation or whose != owner:
@@ -64,6 +69,8 @@ def message_columns(names: Sequence[str], rows: Rows, beside: Mapping[str, Rows]
         found["turn"] = [known.get(key) for key in keys]
     else:
         found["turn"], place = numbered(found["owner"], found["conversation"], found["role"], place)
+    if (within := found.pop("within", None)) is not None and not all(within):
+        found = {name: list(compress(values, within)) for name, values in found.items()}
     bodies = _bodies(found["position"], found["body"])
     if (said := beside.get("transcripts")) is not None:
         found["text"] = _texts(found, bodies, _by_message(said))

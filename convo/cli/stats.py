@@ -12,7 +12,7 @@ import click
 
 from convo.cli.faults import Failure
 from convo.cli.screen import line
-from convo.escapes import safe
+from convo.escapes import cell, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 WIDTH = 80
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LAST = re.compile(r"([1-9][0-9]{0,5})([hdw])", re.ASCII)
-_FORMULA = re.compile("[\t\r\n\0]|[\\s\"']*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
-"""How a cell begins that a spreadsheet may take for a formula (OWASP ASVS 1.2.10), in full width too and behind quotes."""
 
 
 class _Moment(click.ParamType[datetime]):
@@ -145,7 +143,7 @@ def _cell(name: str, row: Mapping[str, Any]) -> Any:
         value = _voices(value.items())
     if not isinstance(value, str) or name.split("_", maxsplit=1)[0] == "cost":
         return value
-    return f"'{safe(value)}" if _FORMULA.match(value) else safe(value)
+    return cell(value)
 
 
 def _voices(voices: Iterable[tuple[str, int]]) -> str:

@@ -17,6 +17,7 @@ from convo.times import to_micros
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from convo.analysis.columns import Description
     from convo.steps.effects import Steps
@@ -60,6 +61,12 @@ class Cursor:
     since: int = 1
     rows: int = 0
     place: Place = START
+    ended: Line | None = None
+    """The last conversation that was read to its end, behind which another reader may go on."""
+    count: int = 0
+    """Conversations that were read."""
+    inside: UUID | None = None
+    """The conversation of which a part was read: where it is gone, the next one begins at its beginning."""
 
 
 def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple[Any, Cursor] | None]:
@@ -73,6 +80,8 @@ def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple
         cursor = attrs.evolve(cursor, lines=tuple(coming), more=more, last=coming[-1] if coming else cursor.last)
         if not coming:
             return None
+        if cursor.inside not in (None, coming[0].conversation):
+            cursor = attrs.evolve(cursor, since=1, place=START, inside=None)
     owners = spans.OWNERS if tools.keys.seals else len(cursor.lines)
     size = cursor.rows or FIRST
     span, ended = spans.next_span(cursor.lines, cursor.since, size, splits=source.splits, weighs=source.weighs, owners=owners)
@@ -80,7 +89,11 @@ def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple
     batch, place = yield from call(batch_of, (table, asked, found, cursor.place), {})
     since = 1 if ended else span.until + 1
     rows = _next_size(size, batch)
-    return batch, attrs.evolve(cursor, lines=cursor.lines[ended:], since=since, place=place, rows=rows)
+    done = cursor.lines[ended - 1] if ended else cursor.ended
+    inside = None if ended else cursor.lines[0].conversation
+    left = cursor.lines[ended:]
+    count = cursor.count + ended
+    return batch, Cursor(left, cursor.more, cursor.last, since, rows, place, done, count, inside)
 
 
 def _next_size(rows: int, batch: Any) -> int:

@@ -113,8 +113,10 @@ def messages(connection: Connection, wanted: Wanted, span: Span) -> Found:
     """Give messages. `body` is there where something of it is needed: all of it in an encrypted store, else calls of tools.
 
     Beside them: the roles of all messages of the span, where the rows are not all; transcripts, where texts are encrypted.
+    Where only what is younger is not wanted, that is little: it is there, marked, and turns are counted in the same pass.
     """
     seals = keyring_of(connection).seals
+    whole = wanted.since is None and wanted.until is not None
     names, columns = _named(
         connection,
         {
@@ -123,11 +125,13 @@ def messages(connection: Connection, wanted: Wanted, span: Span) -> Found:
             "exchange": _M.exchange, "media": _M.pieces, "text_tokens": _M.text_tokens, "audio_tokens": _M.audio_tokens,
             "pinned": _M.pinned, "branch": _M.branch, "shared": _B.conversation != _C.id, "metadata": _M.metadata,
             "body": _M.body if seals else _needed_body(connection),
+            **({"within": _M.created_at < wanted.until} if whole else {}),
         },
     )  # fmt: skip
-    statement = line_of(wanted, connection, span, *columns).where(*wanted.within(_M.created_at))
+    statement = line_of(wanted, connection, span, *columns)
     beside: dict[str, Rows] = {}
-    if wanted.timed:
+    if wanted.since is not None:
+        statement = statement.where(*wanted.within(_M.created_at))
         _, light = _named(connection, {"owner": _C.owner, "conversation": _C.id, "position": _M.position, "role": _M.role})
         beside["roles"] = fetched(connection, line_of(wanted, connection, span, *light))
     rows = fetched(connection, statement)

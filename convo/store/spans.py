@@ -96,6 +96,13 @@ def planned(connection: Connection, wanted: Wanted, after: Line | None, held: An
     return [Line(*row) for row in rows], len(rows) == PLANNED
 
 
+def counted(connection: Connection, wanted: Wanted) -> int:
+    """Count the conversations, whatever time is wanted."""
+    check_filters(connection, wanted.filters)
+    statement = sa.select(sa.func.count()).select_from(tables.conversation).where(*conditions(connection, wanted))
+    return int(connection.execute(statement, execution_options=in_schema(connection)).scalar_one())
+
+
 def check_filters(connection: Connection, filters: Mapping[str, Filter]) -> None:
     """Raise `SearchUnavailable` where what is filtered by is encrypted."""
     if filters and keyring_of(connection).seals:

@@ -1,0 +1,84 @@
+"""What do a million messages cost as tables and as Parquet, against the fastest other ways to the same rows?
+
+The messages stand in 50,000 conversations of 20, of 300 owners in a year. The other ways read the same columns of the table
+itself, without turns, forks, or calls of tools: `polars.read_database_uri` (ADBC) into a frame, and ADBC through DuckDB into
+Parquet. Memory is the most that was resident in a process that does one thing.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+import convo
+from benchmarks.append_ import runner_of
+from benchmarks.databases import postgres_url, sqlite_file
+from convo.canonical import digest, encode
+from convo.store import tables
+from convo.store.log import END
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONVERSATIONS, MESSAGES, OWNERS = 50_000, 20, 300
+DAY = 86_400_000_000
+BEGAN, DAYS = 1_735_689_600_000_000, 365
+"""2025-01-01, and for how many days messages were written."""
+BATCH = 1_000
+WORDS = "the dog is loyal and a good friend of every family that has time for it".split()
+MODEL = "gpt-audio-1.5"
+
+
+def conversations() -> Iterator[dict[str, list[dict[str, Any]]]]:
+    """Give the rows of conversations, `BATCH` at a time, by table."""
+    chance = random.Random(7)
+    for start in range(0, CONVERSATIONS, BATCH):
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("conversation", "branch", "segment", "message")}
+        for number in range(start, start + BATCH):
+            _add(found, number, chance)
+        yield found
+
+
+def _add(found: dict[str, list[dict[str, Any]]], number: int, chance: random.Random) -> None:
+    owner, id_, branch = f"customer-{number % OWNERS}", UUID(int=number << 64), UUID(int=(number << 64) + 1)
+    began = BEGAN + number * DAYS * DAY // CONVERSATIONS
+    found["conversation"].append({"owner": owner, "id": id_, "branch": branch, "created_at": began})
+    found["branch"].append(
+        {"owner": owner, "id": branch, "conversation": id_, "head": MESSAGES, "attempt": 0, "created_at": began, "state": "shown"}
+    )
+    found["segment"].append({"owner": owner, "branch": branch, "first": 1, "last": END, "source": branch})
+    for position in range(1, MESSAGES + 1):
+        asked = position % 2 == 1
+        text = " ".join(chance.choices(WORDS, k=chance.randrange(5, 45)))
+        body = encode({"role": "user" if asked else "assistant", "content": text})
+        found["message"].append(
+            {
+                "owner": owner, "branch": branch, "position": position, "kind": "message",
+                "role": "user" if asked else "assistant", "body": body, "hash": digest(body), "status": "complete",
+                "api": "chat", "model": None if asked else MODEL, "text": text, "created_at": began + position * 8_000_000,
+                "exchange": UUID(int=(number << 64) + (position + 1) // 2 + 1), "pinned": False, "pieces": 0,
+                "text_tokens": None if asked else len(text) // 4, "audio_tokens": None if asked else 0, "metadata": None,
+            }
+        )  # fmt: skip
+
+
+def fill(store: convo.Store) -> None:
+    """Write the conversations."""
+    runner = runner_of(store)
+
+    def written(connection: Any, rows: dict[str, list[dict[str, Any]]]) -> None:
+        for name, several in rows.items():
+            connection.execute(sa.insert(getattr(tables, name)), several)
+
+    for rows in conversations():
+        runner.run(written, rows, mode="write")
+    with runner.engines.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE")
