@@ -525,6 +525,16 @@ class AsyncConversation(Seen):
         """Give the conversation as plain text, one paragraph a message."""
         return written(await self.history())
 
+    async def session(self, *, audio: bool = False) -> str:
+        """Give the whole conversation as one JSON text, from which `store.import_session()` makes the same again.
+
+        All of its branches are in it, calls with their usage and cost, notes, images and files; with `audio` recordings and
+        replies, too, where they are kept, else only what was said in them. What was encrypted is in the clear.
+        """
+        from convo.steps import sessions as session_steps
+
+        return await self._driver.do(session_steps.session(self._place, audio=audio))
+
     async def usage(self) -> Totals:
         """Sum calls, tokens and cost of this conversation."""
         return await self._driver.do(store_steps.usage(self.owner, self.id))

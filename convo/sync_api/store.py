@@ -388,6 +388,21 @@ class Store:
         )
         return self._driver.do(steps)
 
+    def import_session(self, session: str | bytes) -> Conversation:
+        """Make the conversation again that `chat.session()` gave as text: its ids, positions, times, branches, calls and notes.
+
+        Where it is there already it stays as it is. It gets this store's owner; the bytes of audio that are not in the text, and
+        that the owner does not have, count as let go, and its transcripts are sent. A branch that it shares with a conversation
+        of which it is a fork is shared with that again, where it is there.
+
+        Raises `NotASession` for any other text, or one that was changed so that it is no conversation; `ConflictError` where the
+        conversation is there with other messages, `KeyTaken`, `TooLarge`, `ReadOnlyView`. Nothing is stored then but bytes,
+        which `prune` deletes.
+        """
+        from convo.steps import sessions as session_steps
+
+        return self._conversation(self._driver.do(session_steps.imported(self._driver.tools, self._owner or "", session)))
+
     def doctor(
         self,
         *,
