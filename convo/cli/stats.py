@@ -25,7 +25,7 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 _LAST = re.compile(r"([1-9][0-9]{0,5})([hdw])", re.ASCII)
 
 
-class _Moment(click.ParamType[datetime]):
+class Moment(click.ParamType[datetime]):
     """A day or a time in ISO form; without a zone it is UTC."""
 
     name = "time"
@@ -54,8 +54,8 @@ class _Span(click.ParamType[timedelta]):
 
 @click.command()
 @click.option("--by", metavar="KEY,...", default="", help="conversation, owner, model, voice, api, day or error; or several.")
-@click.option("--since", type=_Moment(), metavar="TIME", help="Calls that began then or later; a day is one in UTC.")
-@click.option("--until", type=_Moment(), metavar="TIME", help="Calls that began before.")
+@click.option("--since", type=Moment(), metavar="TIME", help="Calls that began then or later; a day is one in UTC.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Calls that began before.")
 @click.option("--last", type=_Span(), metavar="SPAN", help="Calls of the last 24h, 30d or 8w.")
 @click.option("--model", metavar="NAME", help="Calls of this model, as it was asked for.")
 @click.option("--api", metavar="NAME", help="Calls of this API: chat, responses, realtime, transcriptions, speech ...")
