@@ -11,11 +11,12 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import duckdb
+import polars as pl
 import sqlalchemy as sa
 
 import convo
@@ -26,7 +27,7 @@ from convo.store import tables
 from convo.store.log import END
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CONVERSATIONS, MESSAGES, OWNERS = 50_000, 20, 300
 DAY = 86_400_000_000
@@ -82,3 +83,88 @@ def fill(store: convo.Store) -> None:
         runner.run(written, rows, mode="write")
     with runner.engines.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE")
+
+
+COLUMNS = (
+    "owner", "branch", "position", "role", "kind", "status", "text", "created_at", "model", "api", "exchange", "pieces",
+    "text_tokens", "audio_tokens", "pinned", "metadata",
+)  # fmt: skip
+PLAIN = f"SELECT {', '.join(COLUMNS)} FROM convo_message"
+
+
+def frame(url: str) -> None:
+    """Make a polars frame of all messages by `tables()`."""
+    with convo.Store.existing(url) as store:
+        assert store.everyone().tables().messages.to_polars().height == CONVERSATIONS * MESSAGES
+
+
+def frame_otherwise(url: str) -> None:
+    """Make a polars frame of the rows of the table."""
+    assert pl.read_database_uri(PLAIN, url, engine="adbc").height == CONVERSATIONS * MESSAGES
+
+
+def parquet(url: str) -> None:
+    """Export all messages to Parquet."""
+    with tempfile.TemporaryDirectory() as folder, convo.Store.existing(url) as store:
+        done = store.everyone().export(Path(folder) / "out", tables="messages")
+        assert done.rows == {"messages": CONVERSATIONS * MESSAGES}
+
+
+def parquet_otherwise(url: str) -> None:
+    """Write the rows of the table to Parquet, partitioned by month, by DuckDB from ADBC."""
+    dbapi = __import__(f"adbc_driver_{'sqlite' if url.startswith('sqlite') else 'postgresql'}.dbapi", fromlist=["dbapi"])
+    with tempfile.TemporaryDirectory() as folder, dbapi.connect(url.removeprefix("sqlite:///")) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(PLAIN)
+            rows = cursor.fetch_record_batch()
+            month = "make_timestamp(created_at)" if url.startswith("sqlite") else "created_at"
+            select = f"SELECT *, strftime({month}, '%Y-%m') AS month FROM rows"
+            duckdb.sql(f"COPY ({select}) TO '{folder}/out' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (month))")
+            del rows
+
+
+WAYS: dict[str, Callable[[str], None]] = {
+    "frame": frame, "frame_otherwise": frame_otherwise, "parquet": parquet, "parquet_otherwise": parquet_otherwise,
+}  # fmt: skip
+_CHILD = """
+import resource, sys, time
+from benchmarks import export_
+started = time.perf_counter()
+export_.WAYS[sys.argv[1]](sys.argv[2])
+seconds = time.perf_counter() - started
+most = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print(seconds, most / (1024 * 1024 if sys.platform == "darwin" else 1024))
+"""
+
+
+def measured(way: str, url: str) -> tuple[float, float]:
+    """Give the seconds that a way takes in a process of its own, the best of three, and the megabytes it had at most."""
+    found = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", _CHILD, way, url], capture_output=True, text=True, check=True)
+        found.append(tuple(map(float, done.stdout.split())))
+    return min(seconds for seconds, _ in found), max(most for _, most in found)
+
+
+def measure(url: str) -> None:
+    """Print seconds, ratios, and megabytes."""
+    for way, other in (("frame", "frame_otherwise"), ("parquet", "parquet_otherwise")):
+        seconds, most = measured(way, url)
+        base, others = measured(other, url)
+        print(
+            f"    {way:8s} {seconds:6.2f} s {most:6.0f} MB    otherwise {base:6.2f} s {others:6.0f} MB    {seconds / base:.2f}x"
+        )
+
+
+def run() -> None:
+    """Print what it takes on both databases."""
+    print("  SQLite:")
+    with sqlite_file() as path, convo.Store(f"sqlite:///{path}") as store:
+        store.upgrade()
+        fill(store)
+        measure(f"sqlite:///{path}")
+    print("  PostgreSQL:")
+    with postgres_url() as url, convo.Store(url) as store:
+        store.upgrade()
+        fill(store)
+        measure(url)
