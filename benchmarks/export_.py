@@ -34,7 +34,7 @@ DAY = 86_400_000_000
 BEGAN, DAYS = 1_735_689_600_000_000, 365
 """2025-01-01, and for how many days messages were written."""
 BATCH = 1_000
-WORDS = "the dog is loyal and a good friend of every family that has time for it".split()
+WORDS = ("the", "dog", "is", "loyal", "and", "a", "good", "friend", "of", "every", "family", "that", "has", "time", "for", "it")
 MODEL = "gpt-audio-1.5"
 
 
@@ -113,14 +113,13 @@ def parquet(url: str) -> None:
 def parquet_otherwise(url: str) -> None:
     """Write the rows of the table to Parquet, partitioned by month, by DuckDB from ADBC."""
     dbapi = __import__(f"adbc_driver_{'sqlite' if url.startswith('sqlite') else 'postgresql'}.dbapi", fromlist=["dbapi"])
-    with tempfile.TemporaryDirectory() as folder, dbapi.connect(url.removeprefix("sqlite:///")) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(PLAIN)
-            rows = cursor.fetch_record_batch()
-            month = "make_timestamp(created_at)" if url.startswith("sqlite") else "created_at"
-            select = f"SELECT *, strftime({month}, '%Y-%m') AS month FROM rows"
-            duckdb.sql(f"COPY ({select}) TO '{folder}/out' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (month))")
-            del rows
+    where, month = url.removeprefix("sqlite:///"), "make_timestamp(created_at)" if url.startswith("sqlite") else "created_at"
+    select = f"SELECT *, strftime({month}, '%Y-%m') AS month FROM rows"
+    with tempfile.TemporaryDirectory() as folder, dbapi.connect(where) as connection, connection.cursor() as cursor:
+        cursor.execute(PLAIN)
+        rows = cursor.fetch_record_batch()
+        duckdb.sql(f"COPY ({select}) TO '{folder}/out' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (month))")
+        del rows
 
 
 WAYS: dict[str, Callable[[str], None]] = {

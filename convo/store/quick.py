@@ -37,7 +37,7 @@ def fetched(connection: Connection, statement: sa.Select[Any], rows: int) -> Any
     """Give the rows of a statement as a `pyarrow.Table`; None where the driver of SQLAlchemy is to read them."""
     dialect = connection.dialect
     options = connection.get_execution_options()
-    if rows < LEAST or dialect.is_async or "convo_own_file" not in options or keyring_of(connection).seals:
+    if rows < LEAST or os.name != "posix" or dialect.is_async or "convo_own_file" not in options or keyring_of(connection).seals:
         return None
     url = connection.engine.url
     if find_spec(_DRIVERS[dialect.name]) is None or find_spec("adbc_driver_manager") is None:
