@@ -85,7 +85,7 @@ def test_what_is_sealed_or_looks_so_is_not_read_past_the_keys(
     options = {**database.options, "owner": owner}
     with convo.Store(database.url, cipher=KeyService().cipher(), **options) as sealed:
         sealed.create(messages=CALLED, title="Secret")
-        assert sealed.tables().messages.to_arrow().column("text").to_pylist()[0] == CALLED[0]["content"]
+        assert sealed.tables().messages.to_arrow().column("text").to_pylist()[0] == "What is the weather?"
     with convo.Store(database.url, **options) as plain:
         for name in ("messages", "conversations"):
             with pytest.raises(convo.KeyUnavailable):

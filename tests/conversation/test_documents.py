@@ -94,7 +94,7 @@ def test_a_page_plays_audio_where_it_is_wished(store: Any, client: Any, clock: A
 def test_a_page_shows_pictures_that_hold_no_script(store: Any) -> None:
     chat = store.create()
     chat.add(convo.Image.open(PNG), "Look.")
-    assert [attributes["src"][:22] for tag, attributes in Page(chat.document("html")).tags if tag == "img"] == [
+    assert [(attributes["src"] or "")[:22] for tag, attributes in Page(chat.document("html")).tags if tag == "img"] == [
         "data:image/png;base64,"
     ]
 
