@@ -126,7 +126,7 @@ with dbapi.connect("file:" + sys.argv[1] + "?mode=ro", autocommit=True) as conne
         out.write(data)
         out.flush()
 """
-_children: dict[str, tuple[subprocess.Popen[bytes], threading.Lock, int]] = {}
+_children: dict[str, tuple[subprocess.Popen[bytes], threading.Lock, tuple[int, int]]] = {}
 _starting = threading.Lock()
 
 
@@ -148,18 +148,18 @@ def _sqlite(path: str, sql: str, parameters: list[Any]) -> Any:
     return None
 
 
-def _child(path: str, *, anew: bool) -> tuple[subprocess.Popen[bytes], threading.Lock, int]:
+def _child(path: str, *, anew: bool) -> tuple[subprocess.Popen[bytes], threading.Lock, tuple[int, int]]:
     """Give the process that reads a file, started anew where it ended, or belongs to the process that was forked."""
     with _starting:
-        known = _children.get(path)
-        if known is not None and not anew and known[2] == os.getpid() and known[0].poll() is None:
+        known, whose = _children.get(path), (os.getpid(), os.stat(path).st_ino)  # noqa: PTH116 - a path in text
+        if known is not None and not anew and known[2] == whose and known[0].poll() is None:
             return known
-        if known is not None and known[2] == os.getpid():
+        if known is not None and known[2][0] == os.getpid():
             _end(known[0])
         quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         command = [sys.executable, "-c", _CHILD, quoted, str(IDLE), str(1 << 20)]
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
-        _children[path] = child, threading.Lock(), os.getpid()
+        _children[path] = child, threading.Lock(), whose
         return _children[path]
 
 
@@ -187,9 +187,16 @@ def _end(child: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
+def ended(path: str) -> None:
+    """End the process that reads a file, so that whoever closes the file next is the last, and empties its write-ahead log."""
+    with _starting:
+        child, lock, (process, _) = _children.pop(path, (None, None, (0, 0)))
+    if child is not None and lock is not None and process == os.getpid():
+        with lock:
+            _end(child)
+
+
 @atexit.register
 def _end_all() -> None:
-    for child, _, process in _children.values():
-        if process == os.getpid():
-            _end(child)
-    _children.clear()
+    for path in list(_children):
+        ended(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -145,3 +146,15 @@ def test_what_was_written_since_is_seen(store: convo.Store, monkeypatch: pytest.
     store.create(messages=CALLED)
     assert store.tables().messages.to_arrow().num_rows == before + len(CALLED)
     assert all(asked)
+
+
+def test_a_store_that_is_closed_leaves_one_file(database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.kind != "sqlite":
+        return
+    monkeypatch.setattr(quick, "LEAST", 1)
+    assert store.tables().messages.to_arrow().num_rows
+    path = Path(database.url.removeprefix("sqlite:///"))
+    assert str(path) in quick._children
+    store.close()
+    assert str(path) not in quick._children
+    assert not path.with_name("chat.db-wal").exists()
