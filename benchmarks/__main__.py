@@ -35,6 +35,7 @@ MORE = {
     "economy": "What does a voice conversation of two hours cost under each policy, by a biller of its own?",
     "convert": "What does it cost to convert a recording, and how much of the sound is left?",
     "report": "What does a report of a million calls cost, against the cheapest sum over the same rows by the raw driver?",
+    "export": "What do a million messages cost as tables and as Parquet, against the fastest other ways to the same rows?",
     "telemetry": "What does telemetry cost a send: without any, with the API of OpenTelemetry alone, with its SDK?",
     "cipher": "What does encryption cost: adding a message, loading 1,000, and a recording of 1 MB?",
     "capacity": "What do 100 million users with 10 conversations each take: disk, log, input and output, and how many servers?",

@@ -44,6 +44,8 @@ from convo.errors import (
     EmptyContent,
     ExchangeLost,
     ExchangeNotFound,
+    ExportConflict,
+    ExportFailed,
     FetchFailed,
     HeldTransaction,
     InputError,
@@ -63,6 +65,7 @@ from convo.errors import (
     NoReply,
     NotAConvoStore,
     NotAReply,
+    NotASession,
     NotEditable,
     NotFound,
     NothingToSend,
@@ -134,12 +137,15 @@ __all__ = [
     "AUDIO_FORMATS",
     "VOICES",
     "Absent",
+    "Anonymous",
     "AnswerError",
     "AsyncConversation",
     "AsyncExchange",
     "AsyncListener",
     "AsyncStore",
     "AsyncStream",
+    "AsyncTable",
+    "AsyncTables",
     "Audio",
     "AudioDelta",
     "AudioDropped",
@@ -188,6 +194,9 @@ __all__ = [
     "Exchange",
     "ExchangeLost",
     "ExchangeNotFound",
+    "ExportConflict",
+    "ExportFailed",
+    "Exported",
     "Fetch",
     "FetchFailed",
     "File",
@@ -222,6 +231,7 @@ __all__ = [
     "NoReply",
     "NotAConvoStore",
     "NotAReply",
+    "NotASession",
     "NotEditable",
     "NotFound",
     "NotPermitted",
@@ -271,6 +281,8 @@ __all__ = [
     "StoreReplaced",
     "StoreUnavailable",
     "Stream",
+    "Table",
+    "Tables",
     "Telemetry",
     "TextDelta",
     "TooDeep",
@@ -310,6 +322,10 @@ _LATER = {
     "AsyncListener": "async_listening",
     "AsyncStore": "async_api",
     "AsyncStream": "async_api",
+    "AsyncTable": "async_tables",
+    "AsyncTables": "async_tables",
+    "Anonymous": "exported",
+    "Exported": "exported",
     "Budget": "budget",
     "BudgetWarning": "budget",
     "Cipher": "cipher",
@@ -330,6 +346,8 @@ _LATER = {
     "Preset": "presets",
     "Report": "report",
     "ReportRow": "report",
+    "Table": "tables",
+    "Tables": "tables",
     "Telemetry": "telemetry",
     "Transcribed": "transcribing",
     "Translated": "translating",
@@ -338,8 +356,10 @@ _LATER = {
 """Where the names are that many programs do not need: a sync one should not pay for asyncio."""
 
 if typing.TYPE_CHECKING:
+    from convo.analysis.exported import Anonymous, Exported
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
     from convo.async_api.listening import AsyncListener
+    from convo.async_api.tables import AsyncTable, AsyncTables
     from convo.audio.fetch import Fetch
     from convo.audio.growing import GrowingWav
     from convo.budget import Budget, BudgetWarning
@@ -354,6 +374,7 @@ if typing.TYPE_CHECKING:
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.steps.translating import Translated
     from convo.sync_api.listening import Listener
+    from convo.sync_api.tables import Table, Tables
     from convo.telemetry import Telemetry
     from convo.voices import VOICES, Voice, recommend_voice
 else:
@@ -365,10 +386,14 @@ else:
                 from convo import async_api as home
             case "async_listening":
                 from convo.async_api import listening as home
+            case "async_tables":
+                from convo.async_api import tables as home
             case "budget":
                 from convo import budget as home
             case "cipher":
                 from convo.sealing import cipher as home
+            case "exported":
+                from convo.analysis import exported as home
             case "erasure":
                 from convo import erasure as home
             case "filters":
@@ -391,6 +416,8 @@ else:
                 from convo import presets as home
             case "report":
                 from convo import report as home
+            case "tables":
+                from convo.sync_api import tables as home
             case "telemetry":
                 from convo import telemetry as home
             case "transcribing":

@@ -11,6 +11,7 @@
     │   │   └── AudioTooLong               more seconds of sound than are decoded, or than a model takes
     │   ├── NaiveTime                      a time without a time zone
     │   ├── ConflictingArguments           two arguments that say different things
+    │   ├── NotASession                    a file that is no session of convo, or not a whole one
     │   ├── NotEditable                    a reply, or the result of a tool
     │   ├── NotAReply                      a message of anyone but the model
     │   ├── BadAudio                       bytes that are not the audio they should be
@@ -50,6 +51,7 @@
     │   ├── StaleHead                      the log moved past `expected_head`
     │   ├── KeyMismatch                    the key was used before, for other content
     │   ├── KeyTaken                       another conversation of the new owner has the key
+    │   ├── ExportConflict                 a folder that holds another export
     │   ├── OnHold                         a conversation that must not be deleted
     │   ├── ExchangeLost                   another worker took the exchange over
     │   ├── ListenerClosed                 the listener of a session was closed
@@ -81,6 +83,7 @@
         ├── BlobDamaged                    stored bytes are not those that were written
         ├── BlobStoreFailed                a folder or a bucket that does not work
         ├── BackupFailed                   a backup's file that cannot be made
+        ├── ExportFailed                   a file of an export that cannot be written
         ├── StorageFull                    no space left
         ├── ReadOnlyStore                  the database, or a folder, refuses writes
         ├── NotPermitted (PermissionError)  the database does not let this role do that
@@ -232,6 +235,14 @@ class NotAReply(InputError):
         super().__init__(f"message {position} is of the role {role}, and no reply of the model; pass the position of a reply")
         self.position = position
         self.role = role
+
+
+class NotASession(InputError):
+    """What is to be imported is no session that convo exported, or not all of it: `reason` says what is wrong with it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"this is no session of convo: {reason}; pass what chat.session() or convo export --format session gave")
+        self.reason = reason
 
 
 class NotEditable(InputError):
@@ -757,6 +768,15 @@ class OnHold(ConflictError):
         self.conversations = tuple(conversations)
 
 
+class ExportConflict(ConflictError):
+    """The folder holds another export, to which this one cannot be added. Nothing was written."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} holds an export {reason}; name another folder")
+        self.path = path
+        self.reason = reason
+
+
 class KeyTaken(ConflictError):
     """A conversation cannot move to an owner who has one with the same key, or with the same id."""
 
@@ -1037,6 +1057,15 @@ class BackupFailed(StoreError):
             else "check that its folder is there and may be written"
         )
         super().__init__(f"no backup was made at {path} ({reason}); {remedy}")
+        self.path = path
+        self.reason = reason
+
+
+class ExportFailed(StoreError):
+    """A file of an export cannot be written: `reason` is the system's word for why. Files that were written are whole."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"nothing was exported to {path} ({reason}); check that it may be written, and export again: it goes on")
         self.path = path
         self.reason = reason
 

@@ -12,6 +12,8 @@ import pytest
 
 import convo
 from convo import async_api, sync_api
+from convo.async_api import tables as async_tables
+from convo.sync_api import tables as sync_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,8 @@ PAIRS = [
     (convo.Exchange, convo.AsyncExchange),
     (convo.Stream, convo.AsyncStream),
     (convo.Listener, convo.AsyncListener),
+    (sync_tables.Tables, async_tables.AsyncTables),
+    (sync_tables.Table, async_tables.AsyncTable),
 ]
 ENTRIES = {"__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__", "__next__": "__anext__"}
 NOT_AWAITED = {
@@ -36,6 +40,8 @@ NOT_AWAITED = {
     "owned_by",
     "everyone",
     "within",
+    "tables",
+    "__str__",
 }
 """What an async edge has without `await`: what does no work by itself."""
 

@@ -129,6 +129,8 @@ def test_the_wheel_says_what_it_needs(built: Built) -> None:
         "asyncpg",
         "audio",
         "crypto",
+        "adbc",
+        "frames",
         "openai",
         "postgres",
         "s3",

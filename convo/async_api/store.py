@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from convo.analysis.exported import Anonymous, Exported, Format
+    from convo.async_api.tables import AsyncTables
     from convo.backups import Backup
     from convo.blobs import BlobStore
     from convo.budget import Budget
@@ -328,6 +330,90 @@ class AsyncStore:
         return await self._driver.do(
             store_steps.report(self._owner, by, since=since, until=until, model=model, api=api, conversation=conversation)
         )
+
+    def tables(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> AsyncTables:
+        """Give the owner's conversations, messages, audio, exchanges and turns as Arrow tables; nothing is read before they are.
+
+            print(store.tables())                                   # what the columns hold
+            frame = await store.everyone().tables(since=last_month).messages.to_polars()
+
+        Those of conversations whose metadata holds these values, as `conversations()` takes them; and of these the rows whose
+        own time is in [since, until): when a conversation was made, a message entered the log, a call or a turn began.
+
+        Raises `InvalidMetadata`, `InputError` and `NaiveTime`. What is read needs the extra `analysis`.
+        """
+        from convo.async_api.tables import AsyncTables
+        from convo.steps.tables import wanted
+
+        return AsyncTables(self._driver, wanted(self._owner, metadata=metadata, since=since, until=until))
+
+    async def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: Format = "parquet",  # noqa: A002 - the natural word
+        tables: Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        since: datetime | Literal["last"] | None = None,
+        until: datetime | None = None,
+        anonymous: Anonymous | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Exported:
+        """Write the tables of `tables()` to a folder, as "parquet", "jsonl" or "csv", in constant memory: a folder a table in it.
+
+            await store.export("out")
+            polars.scan_parquet("out/messages/**/*.parquet", hive_partitioning=True)
+
+        Files are partitioned by the month of a row in UTC, `messages/month=2026-11/part-0001-00000.parquet`, and each is whole
+        or not there. Killed or failed, the same call goes on where it was: at most some 64 MB of rows are read again. `tables`
+        are their names, all by default; `metadata`, `since` and `until` choose as in `tables()`; `until` is now where it is
+        not given. `since="last"` adds to the folder what is new since its last export: rows whose own time is later; what has
+        changed in older rows, such as the end of a turn, is not written again. Others may write meanwhile; what a transaction
+        puts into the past, or commits later than its time, may be in none: an `until` a minute ago makes that unlikely.
+        `anonymous` puts pseudonyms for owners and ids, and leaves out or redacts what was said: see `Anonymous`. While
+        it runs, its manifest names the owner where it goes on. CSV can be opened in a spreadsheet: what looks like a formula
+        begins with an apostrophe, and control characters are escapes; Parquet and JSONL are exact.
+        `progress` is called with how much is done and how much there is.
+
+        Raises `ExportConflict` where the folder holds something else, `ExportFailed`, `StorageFull`, `HeldTransaction`,
+        `InputError`, `InvalidMetadata`, `NaiveTime`, `MissingDependency` without the extra `analysis`.
+        """
+        from convo.steps import exporting as exporting_steps
+
+        steps = exporting_steps.export(
+            self._driver.tools,
+            self._owner,
+            path,
+            format=format,
+            tables=tables,
+            metadata=metadata,
+            since=since,
+            until=until,
+            anonymous=anonymous,
+            progress=progress,
+        )
+        return await self._driver.do(steps)
+
+    async def import_session(self, session: str | bytes) -> AsyncConversation:
+        """Make the conversation again that `chat.session()` gave as text: its ids, positions, times, branches, calls and notes.
+
+        Where it is there already it stays as it is. It gets this store's owner; the bytes of audio that are not in the text, and
+        that the owner does not have, count as let go, and its transcripts are sent. A branch that it shares with a conversation
+        of which it is a fork is shared with that again, where it is there.
+
+        Raises `NotASession` for any other text, or one that was changed so that it is no conversation; `ConflictError` where the
+        conversation is there with other messages, `KeyTaken`, `TooLarge`, `ReadOnlyView`. Nothing is stored then but bytes,
+        which `prune` deletes.
+        """
+        from convo.steps import sessions as session_steps
+
+        return self._conversation(await self._driver.do(session_steps.imported(self._driver.tools, self._owner or "", session)))
 
     async def doctor(
         self,

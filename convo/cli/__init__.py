@@ -13,6 +13,7 @@ from convo.cli.child import demo_turn
 from convo.cli.demo import demo
 from convo.cli.doctor import doctor
 from convo.cli.erase import erase
+from convo.cli.exports import export, import_
 from convo.cli.faults import Commands
 from convo.cli.place import Place
 from convo.cli.reprice import reprice
@@ -48,5 +49,7 @@ def main(ctx: click.Context, store: str, owner: str, keys: str) -> None:
     ctx.obj = Place(store, owner, keys)
 
 
-for _command in (backup, blobs, demo, demo_turn, doctor, erase, list_, prune, reprice, search, show, stats, upgrade):
+for _command in (
+    backup, blobs, demo, demo_turn, doctor, erase, export, import_, list_, prune, reprice, search, show, stats, upgrade,
+):  # fmt: skip
     main.add_command(_command)

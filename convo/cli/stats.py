@@ -12,7 +12,7 @@ import click
 
 from convo.cli.faults import Failure
 from convo.cli.screen import line
-from convo.escapes import safe
+from convo.escapes import cell, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 WIDTH = 80
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LAST = re.compile(r"([1-9][0-9]{0,5})([hdw])", re.ASCII)
-_FORMULA = re.compile("[\t\r\n\0]|[\\s\"']*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
-"""How a cell begins that a spreadsheet may take for a formula (OWASP ASVS 1.2.10), in full width too and behind quotes."""
 
 
-class _Moment(click.ParamType[datetime]):
+class Moment(click.ParamType[datetime]):
     """A day or a time in ISO form; without a zone it is UTC."""
 
     name = "time"
@@ -56,8 +54,8 @@ class _Span(click.ParamType[timedelta]):
 
 @click.command()
 @click.option("--by", metavar="KEY,...", default="", help="conversation, owner, model, voice, api, day or error; or several.")
-@click.option("--since", type=_Moment(), metavar="TIME", help="Calls that began then or later; a day is one in UTC.")
-@click.option("--until", type=_Moment(), metavar="TIME", help="Calls that began before.")
+@click.option("--since", type=Moment(), metavar="TIME", help="Calls that began then or later; a day is one in UTC.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Calls that began before.")
 @click.option("--last", type=_Span(), metavar="SPAN", help="Calls of the last 24h, 30d or 8w.")
 @click.option("--model", metavar="NAME", help="Calls of this model, as it was asked for.")
 @click.option("--api", metavar="NAME", help="Calls of this API: chat, responses, realtime, transcriptions, speech ...")
@@ -145,7 +143,7 @@ def _cell(name: str, row: Mapping[str, Any]) -> Any:
         value = _voices(value.items())
     if not isinstance(value, str) or name.split("_", maxsplit=1)[0] == "cost":
         return value
-    return f"'{safe(value)}" if _FORMULA.match(value) else safe(value)
+    return cell(value)
 
 
 def _voices(voices: Iterable[tuple[str, int]]) -> str:

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import select
+import sys
 import time
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import cache
@@ -163,6 +164,8 @@ class FileEngines(Engines[Engine]):
 
     def close(self) -> None:
         """Close the connections that are not in use, in turn with writers: the last one to be closed writes to the file."""
+        if (quick := sys.modules.get("convo.store.quick")) is not None:
+            quick.ended(str(self.reading.url.database))
         with suppress(StoreBusy), self.file.gate.held() if self.file.gate.used else nullcontext():
             self.reading.dispose()
         self.reading.dispose()

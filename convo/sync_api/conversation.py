@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from convo.assembly import Request, Seeds
     from convo.audio import Audio
+    from convo.documents import Document
     from convo.edges import Pending
     from convo.functions import Functions
     from convo.history import History
@@ -522,6 +523,28 @@ class Conversation(Seen):
     def transcript(self) -> str:
         """Give the conversation as plain text, one paragraph a message."""
         return written(self.history())
+
+    def session(self, *, audio: bool = False) -> str:
+        """Give the whole conversation as one JSON text, from which `store.import_session()` makes the same again.
+
+        All of its branches are in it, calls with their usage and cost, notes, images and files; with `audio` recordings and
+        replies, too, where they are kept, else only what was said in them. What was encrypted is in the clear.
+        """
+        from convo.steps import sessions as session_steps
+
+        return self._driver.do(session_steps.session(self._place, audio=audio))
+
+    def document(self, format: Document, *, audio: bool = False, redact: Callable[[str], str] | None = None) -> str:  # noqa: A002 - the natural word
+        """Give the conversation as the text of a document, of what is shown; what was said is never obeyed in it.
+
+        "html" is one page that needs nothing else, without scripts, with pictures, and with players when `audio` is True; "md" is
+        Markdown; "srt" and "vtt" are captions of what users and the model said, at the times at which it entered the log, as long
+        as its audio; "finetune" is a line of OpenAI's JSONL for tuning, "" where there is nothing to learn. `redact` sees each
+        text and gives what is to stand there. See `session()` for one that comes back.
+        """
+        from convo.steps.documents import documented
+
+        return self._driver.do(documented(self._place, format, audio=audio, redact=redact))
 
     def usage(self) -> Totals:
         """Sum calls, tokens and cost of this conversation."""

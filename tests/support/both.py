@@ -6,11 +6,15 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import convo
+from convo.async_api.tables import AsyncTable, AsyncTables
 
 if TYPE_CHECKING:
     import asyncio
 
-_ASYNC = (convo.AsyncStore, convo.AsyncConversation, convo.AsyncExchange, convo.AsyncStream, convo.AsyncListener)
+_ASYNC = (
+    convo.AsyncStore, convo.AsyncConversation, convo.AsyncExchange, convo.AsyncStream, convo.AsyncListener,
+    AsyncTables, AsyncTable,
+)  # fmt: skip
 
 
 def resolved(chat: Any, value: Any) -> Any:
@@ -44,7 +48,7 @@ class Blocking:
         return self._loop.run_until_complete(self._target.__aexit__(*details))
 
     def __iter__(self) -> Any:
-        return self
+        return self if hasattr(self._target, "__anext__") else Blocking(aiter(self._target), self._loop)
 
     def __next__(self) -> Any:
         async def call() -> Any:

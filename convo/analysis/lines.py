@@ -1,0 +1,174 @@
+"""Rows of the database as the columns of a table: turns are numbered, texts and calls of tools read from bodies."""
+
+from __future__ import annotations
+
+from itertools import compress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convo.analysis import vectors
+from convo.canonical import decode, printable
+from convo.content import TEXT_COLUMN
+from convo.errors import IntegrityError
+from convo.messages import Media, calls_of, text_of
+from convo.summary import summary_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    Rows = Sequence[Sequence[Any]]
+    Columns = Mapping[str, Sequence[Any]]
+
+_SECOND = 1_000_000
+
+
+class Place(NamedTuple):
+    """Where a reader of messages is: the conversation, its turn so far, and the role of the last message."""
+
+    owner: str | None = None
+    conversation: Any = None
+    turn: int = 0
+    role: str | None = None
+
+
+START = Place()
+CONTINUED = object()
+"""Stands for the conversation of a place where another reader was: the next message is of it."""
+
+
+def columns_of(names: Sequence[str], rows: Any) -> dict[str, Any]:
+    """Give columns of rows, or of an Arrow table."""
+    if not isinstance(rows, list | tuple):
+        return dict(zip(names, vectors.columns(rows), strict=True))
+    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+
+
+def numbered(owners: Sequence[str], conversations: Sequence[Any], roles: Sequence[str], place: Place) -> tuple[list[int], Place]:
+    """Give the turn of each message of lines that follow one another, and the place where they end.
+
+    A turn begins with a message of a user that follows none of a user.
+    """
+    owner, conversation, turn, before = place
+    if conversation is CONTINUED and owners:
+        owner, conversation = owners[0], conversations[0]
+    turns = []
+    for whose, which, role in zip(owners, conversations, roles, strict=True):
+        if which != conversation or whose != owner:
+            owner, conversation, turn, before = whose, which, 0, None
+        if role == "user" and before != "user":
+            turn += 1
+        before = role
+        turns.append(turn)
+    return turns, Place(owner, conversation, turn, before)
+
+
+def message_columns(names: Sequence[str], rows: Rows, beside: Mapping[str, Rows], place: Place) -> tuple[Columns, Place]:
+    """Give the columns of messages, and the place where they end. Raises `IntegrityError`."""
+    found = columns_of(names, rows)
+    if not isinstance(rows, list | tuple) and "roles" not in beside:
+        return _vector_columns(found, place)
+    if not isinstance(rows, list | tuple):
+        found = {name: values.to_pylist() for name, values in found.items()}
+    if (whole := beside.get("roles")) is not None:
+        line = columns_of(("owner", "conversation", "position", "role"), whole)
+        turns, place = numbered(line["owner"], line["conversation"], line["role"], place)
+        known = dict(zip(zip(line["owner"], line["conversation"], line["position"], strict=True), turns, strict=True))
+        keys = zip(found["owner"], found["conversation"], found["position"], strict=True)
+        found["turn"] = [known.get(key) for key in keys]
+    else:
+        found["turn"], place = numbered(found["owner"], found["conversation"], found["role"], place)
+    if (within := found.pop("within", None)) is not None and not all(within):
+        found = {name: list(compress(values, within)) for name, values in found.items()}
+    bodies = _bodies(found["position"], found["body"])
+    if (said := beside.get("transcripts")) is not None:
+        found["text"] = _texts(found, bodies, _by_message(said))
+    calls, answered = _calls(found["role"], bodies)
+    return {**found, "tool_calls": calls, "tool_call_id": answered}, place
+
+
+def _vector_columns(found: dict[str, Any], place: Place) -> tuple[Columns, Place]:
+    """Give the columns of messages that came as Arrow, but for the few that ask or answer a tool without a loop."""
+    held = None if place.conversation in (None, CONTINUED) else place.conversation
+    continues = place.conversation is CONTINUED
+    found["turn"], (turn, role, owner, conversation) = vectors.turns(
+        found["owner"], found["conversation"], found["role"], (place.owner, held, continues, place.turn, place.role)
+    )
+    place = Place(owner, conversation, turn, role) if len(found["role"]) else place
+    if (within := found.pop("within", None)) is not None:
+        found = vectors.kept(found, within)
+    bodies = found["body"].to_pylist()
+    calls: list[Any] = [None] * len(bodies)
+    answered: list[str | None] = [None] * len(bodies)
+    if any(body is not None for body in bodies):
+        calls, answered = _calls(found["role"].to_pylist(), _bodies(found["position"].to_pylist(), bodies))
+    return {**found, "tool_calls": calls, "tool_call_id": answered}, place
+
+
+def _bodies(positions: Sequence[int], bodies: Sequence[str | None]) -> list[Any]:
+    return [None if body is None else _decoded(position, body) for position, body in zip(positions, bodies, strict=True)]
+
+
+def _decoded(position: int, body: str) -> Any:
+    try:
+        return decode(body)
+    except ValueError as error:
+        raise IntegrityError(position) from error
+
+
+def _texts(found: Columns, bodies: Sequence[Any], media: Mapping[Any, tuple[Media, ...]]) -> list[str]:
+    keys = zip(found["owner"], found["branch"], found["position"], strict=True)
+    texts = []
+    for key, kind, body in zip(keys, found["kind"], bodies, strict=True):
+        text = text_of(body, media.get(key, ()))
+        texts.append(printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN))
+    return texts
+
+
+def _by_message(rows: Rows) -> dict[Any, tuple[Media, ...]]:
+    found: dict[Any, tuple[Media, ...]] = {}
+    for owner, branch, position, part, kind, format_, digest, size, transcript in rows:
+        piece = Media(part, kind, format_, digest, size, transcript=transcript)
+        key = (owner, branch, position)
+        found[key] = (*found.get(key, ()), piece)
+    return found
+
+
+_CALL = ("id", "name", "arguments")
+
+
+def _calls(roles: Sequence[str], bodies: Sequence[Any]) -> tuple[list[Any], list[str | None]]:
+    calls: list[Any] = [None] * len(bodies)
+    answered: list[str | None] = [None] * len(bodies)
+    for index, (role, body) in enumerate(zip(roles, bodies, strict=True)):
+        if not isinstance(body, dict):
+            continue
+        if role == "assistant":
+            asked = [
+                {"id": _plain(one.id), "name": _plain(one.name), "arguments": _plain(one.arguments)} for one in calls_of(body)
+            ]
+            calls[index] = asked or None
+        elif role == "tool" and isinstance(answer := body.get("tool_call_id"), str):
+            answered[index] = _plain(answer)
+    return calls, answered
+
+
+def _plain(text: str) -> str:
+    return printable(text, TEXT_COLUMN)
+
+
+def exchange_columns(names: Sequence[str], rows: Rows) -> Columns:
+    """Give the columns of calls. They took time, unless they were recorded afterwards."""
+    found = columns_of(names, rows)
+    if not isinstance(rows, list | tuple):
+        first, last = (vectors.seconds(found["started_at"], found[name]) for name in ("first_byte_at", "finished_at"))
+        return {**found, "first_byte_seconds": first, "duration_seconds": last}
+    return {
+        **found,
+        "first_byte_seconds": seconds_between(found["started_at"], found["first_byte_at"]),
+        "duration_seconds": seconds_between(found["started_at"], found["finished_at"]),
+    }
+
+
+def seconds_between(begins: Iterable[int | None], ends: Iterable[int | None]) -> list[float | None]:
+    """Give the seconds from one instant to another, which is later; None where one is not known, or it is not later."""
+    pairs = zip(begins, ends, strict=True)
+    return [(end - begin) / _SECOND if begin is not None and end is not None and end > begin else None for begin, end in pairs]

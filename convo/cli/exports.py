@@ -1,0 +1,202 @@
+"""The commands `export` and `import`: tables for analysis, documents for people, sessions that come back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from convo.cli import records
+from convo.cli.blobs import blobs_option, clear, progress_of
+from convo.cli.faults import Failure
+from convo.cli.screen import line
+from convo.cli.stats import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import convo
+    from convo.cli.place import Place
+
+TABLES = ("parquet", "jsonl", "csv")
+DOCUMENTS = ("session", "html", "md", "srt", "vtt", "finetune")
+ENDINGS = {"session": "json", "finetune": "jsonl"}
+PAGE = 500
+
+
+class _Begin(Moment):
+    """A time, or "last"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it."""
+        return value if value == "last" else super().convert(value, param, ctx)
+
+
+@click.command()
+@click.argument("out", type=click.Path())
+@click.option("--format", "format_", type=click.Choice([*TABLES, *DOCUMENTS]), default="parquet", show_default=True)
+@click.option("--conversation", metavar="ID", help="Only this conversation, into the file OUT (- is the screen). Not for tables.")
+@click.option("--tables", metavar="NAME,...", help="Only these: conversations, messages, audio, exchanges, turns.")
+@click.option("--since", type=_Begin(), metavar="TIME|last", help="What is not older; last: what is new since the last export.")
+@click.option("--until", type=Moment(), metavar="TIME", help="What is older.")
+@click.option("--anonymous", type=click.Path(dir_okay=False), metavar="FILE", help="Pseudonyms by the secret in FILE, no text.")
+@click.option("--audio", is_flag=True, help="With the sound: players in html, bytes in session.")
+@click.option("--everyone", is_flag=True, help="What all owners have.")
+@blobs_option
+@click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
+@click.pass_obj
+def export(
+    place: Place, out: str, format_: Any, conversation: str | None, tables: str | None, since: Any, until: datetime | None,
+    anonymous: str | None, stores: tuple[Any, ...], *, audio: bool, everyone: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Write conversations to files: tables to the folder OUT, documents to a file of OUT each.
+
+    \b
+    convo export out                                       Parquet, a folder a table, partitioned by month
+    convo export out --since last                          what is new since then
+    convo export out.html --format html --conversation ID --audio
+    convo export sessions --format session                 all conversations, for convo import
+    convo export tune.jsonl --format finetune              one file for all
+
+    An export of tables that was interrupted goes on with the same command. Documents replace no file.
+    """  # noqa: D301 - the mark of click for lines to leave as they are
+    _check(format_, tables=tables, conversation=conversation, anonymous=anonymous, audio=audio, since=since)
+    with place.existing(everyone=everyone, blobs=list(stores) or None) as store:
+        if format_ in TABLES:
+            named = None if tables is None else [name.strip() for name in tables.split(",")]
+            secret = None if anonymous is None else _secret(anonymous)
+            chosen = {"tables": named, "since": since, "until": until, "anonymous": secret}
+            done = store.export(out, format=format_, progress=progress_of("", "exported"), **chosen)
+            clear()
+            told = attrs.asdict(done)
+        else:
+            told = _documents(store, out, format_, conversation, since, until, audio=audio)
+    if as_json:
+        click.echo(records.written(told))
+    else:
+        rows = ", ".join(f"{count:,} {name}" for name, count in told.get("rows", {}).items())
+        click.echo(f"{line(out)}: {told['files']:,} file{'' if told['files'] == 1 else 's'}{rows and f' of {rows}'}", err=True)
+
+
+def _check(format_: str, *, tables: Any, conversation: Any, anonymous: Any, audio: bool, since: Any) -> None:
+    wrong = {"--tables": tables, "--anonymous": anonymous, "--since last": since == "last"}
+    if format_ in TABLES:
+        wrong = {"--conversation": conversation, "--audio": audio}
+    elif format_ not in ("session", "html"):
+        wrong["--audio"] = audio
+    if given := [name for name, value in wrong.items() if value]:
+        raise click.UsageError(f"{given[0]} is not for --format {format_}")
+
+
+def _secret(path: str) -> convo.Anonymous:
+    import convo
+
+    with _reading(path):
+        secret = Path(path).read_bytes().strip()
+    return convo.Anonymous(secret)
+
+
+# --- documents -------------------------------------------------------------------------------------
+
+
+def _documents(
+    store: convo.Store, out: str, format_: Any, conversation: str | None, since: Any, until: Any, *, audio: bool
+) -> dict[str, Any]:
+    if conversation is not None:
+        _put(out, _text(store.get(conversation), format_, audio=audio))
+        return {"path": out, "format": format_, "files": 1}
+    chats = _all(store, since, until)
+    if format_ == "finetune":
+        _put(out, "".join(_text(chat, format_, audio=False) for chat in chats))
+        return {"path": out, "format": format_, "files": 1}
+    files = 0
+    with _writing(out):
+        Path(out).mkdir(parents=True, exist_ok=True)
+    for chat in chats:
+        _put(os.path.join(out, f"{chat.id}.{ENDINGS.get(format_, format_)}"), _text(chat, format_, audio=audio))  # noqa: PTH118 - a path in text
+        files += 1
+    return {"path": out, "format": format_, "files": files}
+
+
+def _all(store: convo.Store, since: Any, until: Any) -> Iterator[convo.Conversation]:
+    page: list[convo.Conversation] = []
+    while page := store.conversations(limit=PAGE, since=since, until=until, after=page[-1] if page else None):
+        yield from page
+
+
+def _text(chat: convo.Conversation, format_: Any, *, audio: bool) -> str:
+    return chat.session(audio=audio) if format_ == "session" else chat.document(format_, audio=audio)
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[None]:
+    """Turn an error of the system into a `Failure`."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise Failure(f"{path} is there already: name another file") from error
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Turn an error of the system into a `Failure`."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _put(path: str, text: str) -> None:
+    """Write a file that is not there yet, whole or not at all."""
+    if path == "-":
+        click.echo(text, nl=False)
+        return
+    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - no link is resolved
+    with _writing(path):
+        opened, name = tempfile.mkstemp(prefix=".convo-", dir=folder)
+        try:
+            with open(opened, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor
+                file.write(text)
+            if os.path.lexists(path):
+                raise FileExistsError
+            os.link(name, path)
+        finally:
+            with suppress(OSError):
+                os.unlink(name)  # noqa: PTH108 - a path in text
+
+
+# --- sessions --------------------------------------------------------------------------------------
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@blobs_option
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.pass_obj
+def import_(place: Place, files: tuple[str, ...], stores: tuple[Any, ...], *, as_json: bool) -> None:
+    """Make the conversations again that `convo export --format session` wrote; those that are there stay as they are."""
+    import convo
+
+    found = []
+    with place.existing(everyone=False, blobs=list(stores) or None) as store:
+        for file in files:
+            with _reading(file):
+                text = Path(file).read_bytes()
+            try:
+                chat = store.import_session(text)
+            except convo.NotASession as error:
+                raise Failure(f"{file}: {error}") from error
+            found.append(records.conversation(chat))
+    if as_json:
+        click.echo(records.written(found))
+        return
+    for one in found:
+        click.echo(f"{one['id']}  {one['head']:,} messages  {line(one['title'] or '')}".rstrip())

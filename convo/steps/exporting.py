@@ -1,0 +1,186 @@
+"""Steps of exporting tables to files: so many rows at a time, each segment whole or not there, and the manifest after it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+
+from convo.analysis import arrow
+from convo.analysis.exported import FORMATS, Anonymous, Exported
+from convo.analysis.lines import CONTINUED, START, Place
+from convo.canonical import encode
+from convo.checks import check_choice, check_type
+from convo.errors import HeldTransaction, InputError
+from convo.steps import tables as table_steps
+from convo.steps.effects import call, read
+from convo.store import exported, spans
+from convo.store.spans import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from convo.analysis.exported import Format
+    from convo.steps.effects import Steps
+    from convo.steps.place import Tools
+    from convo.store.spans import Wanted
+
+SEGMENT = 64_000_000
+"""Bytes of rows that are held before they are written: what an export that was killed does again at most."""
+
+
+def export(
+    tools: Tools, owner: str | None, path: str | os.PathLike[str], *, format: Format, tables: Iterable[str] | None,  # noqa: A002 - as the caller has it
+    metadata: Mapping[str, Any] | None, since: datetime | str | None, until: datetime | None, anonymous: Anonymous | None,
+    progress: Callable[[int, int], object] | None,
+) -> Steps[Exported]:  # fmt: skip
+    """Write tables to a folder; see `Store.export`."""
+    names = _checked(path, format, tables, anonymous, progress)
+    if tools.held:
+        raise HeldTransaction("export()", "files are written")
+    last = isinstance(since, str)
+    if last and since != "last":
+        reason = f'since={since!r} is no time; pass an aware datetime, or "last" to go on where the last export ended'
+        raise InputError(reason)
+    wanted = table_steps.wanted(owner, metadata=metadata, since=None if isinstance(since, str) else since, until=until)
+    end = wanted.until if wanted.until is not None else tools.now() + 1
+    folder = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - no link is resolved, nothing is read
+    arrow.arrow()
+    what = {"format": format, "tables": names, "of": _fingerprint(wanted, anonymous)}
+    begin = "last" if last else wanted.since
+    total = yield from read(spans.counted, wanted)
+    manifest = yield from call(exported.begun, (folder, what, begin, end), {})
+    yield from call(exported.cleared, (folder, manifest), {})
+    run = manifest["runs"][-1]
+    wanted = attrs.evolve(wanted, since=run["since"], until=run["until"])
+    job = _Job(tools, folder, manifest, wanted, anonymous, format, names, total, progress)
+    for name in names:
+        yield from _table(job, name)
+        job.tell(name, total)
+    run["done"] = True
+    for state in run["tables"].values():
+        state["at"] = None
+    yield from call(exported.saved, (folder, manifest), {})
+    return _result(folder, format, run)
+
+
+def _checked(path: object, format_: object, tables: object, anonymous: object, progress: object) -> list[str]:
+    check_type(path, (str, os.PathLike), "export()", "the path of a folder")
+    check_choice(format_, FORMATS, "format")
+    check_type(anonymous, (Anonymous, type(None)), "anonymous", "a convo.Anonymous")
+    if not os.fsdecode(path) or "\0" in os.fsdecode(path):  # type: ignore[arg-type]  # as was checked
+        reason = "export() takes the path of a folder, which is made"
+        raise InputError(reason)
+    if progress is not None and not callable(progress):
+        reason = f"progress= is a {type(progress).__name__}; pass a function"
+        raise InputError(reason)
+    given = list(table_steps.NAMES) if tables is None else [tables] if isinstance(tables, str) else list(tables)  # type: ignore[call-overload]  # what is no iterable raises
+    for name in given:
+        check_choice(name, table_steps.NAMES, "tables")
+    if not given:
+        reason = f"tables= names none; there are {', '.join(table_steps.NAMES)}"
+        raise InputError(reason)
+    return list(dict.fromkeys(given))
+
+
+def _fingerprint(wanted: Wanted, anonymous: Anonymous | None) -> str:
+    """Tell exports of one thing from those of another, and nothing of what they are of."""
+    of = [wanted.owner, sorted((key, repr(value)) for key, value in wanted.filters.items())]
+    secret = anonymous and [anonymous.fingerprint, anonymous.redact is not None]
+    return hashlib.sha256(encode([of, secret]).encode()).hexdigest()
+
+
+@attrs.frozen
+class _Job:
+    """An export that is being done: of `total` conversations for each table."""
+
+    tools: Tools
+    folder: str
+    manifest: dict[str, Any]
+    wanted: Wanted
+    anonymous: Anonymous | None
+    format: Format
+    names: list[str]
+    total: int
+    progress: Callable[[int, int], object] | None
+
+    def tell(self, name: str, done: int) -> None:
+        """Say how many conversations of a table are done."""
+        if self.progress is not None:
+            self.progress(self.names.index(name) * self.total + min(done, self.total), len(self.names) * self.total)
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        found: dict[str, Any] = self.manifest["runs"][-1]
+        return found
+
+
+def _table(job: _Job, name: str) -> Steps[None]:
+    state = job.run["tables"].setdefault(name, {"done": False, "files": [], "segments": 0, "at": None})
+    if state["done"]:
+        return
+    cursor, held, size = _cursor(state["at"]), [], 0
+    described = table_steps.described(name)
+    while (found := (yield from table_steps.page(job.tools, name, job.wanted, cursor))) is not None:
+        batch, cursor = found
+        if batch.num_rows:
+            if job.anonymous is not None:
+                batch = yield from call(job.anonymous.batch, (described, batch), {})
+            held.append(batch)
+            size += batch.nbytes
+        if size >= SEGMENT:
+            yield from _written(job, name, state, held, cursor)
+            held, size = [], 0
+        job.tell(name, cursor.count)
+    state["done"] = True
+    yield from _written(job, name, state, held, None)
+
+
+def _written(job: _Job, name: str, state: dict[str, Any], held: list[Any], cursor: table_steps.Cursor | None) -> Steps[None]:
+    """Write a segment, then say so: what is killed between the two is written again."""
+    if held:
+        described = table_steps.described(name)
+        arguments = (job.folder, described, job.format, job.run["number"], state["segments"], held)
+        state["files"] += yield from call(exported.segment, arguments, {})
+        state["segments"] += 1
+    state["at"] = None if cursor is None else _told(cursor)
+    yield from call(exported.saved, (job.folder, job.manifest), {})
+
+
+def _told(cursor: table_steps.Cursor) -> dict[str, Any]:
+    """Give what the manifest says of where to go on."""
+    ended, place = cursor.ended, cursor.place
+    part = cursor.inside is not None
+    return {
+        "ended": None if ended is None else [ended.owner, str(ended.conversation), ended.head],
+        "inside": str(cursor.inside) if part else None,
+        "since": cursor.since,
+        "turn": place.turn if part else 0,
+        "role": place.role if part else None,
+        "rows": cursor.rows,
+        "count": cursor.count,
+    }
+
+
+def _cursor(at: dict[str, Any] | None) -> table_steps.Cursor:
+    """Give the cursor that the manifest tells."""
+    if at is None:
+        return table_steps.Cursor()
+    ended = at["ended"] and Line(at["ended"][0], UUID(at["ended"][1]), at["ended"][2])
+    inside = at["inside"] and UUID(at["inside"])
+    place = Place(None, CONTINUED, at["turn"], at["role"]) if inside else START
+    return table_steps.Cursor(
+        last=ended, ended=ended, since=at["since"], rows=at["rows"], inside=inside, place=place, count=at["count"]
+    )
+
+
+def _result(folder: str, format_: Format, run: Mapping[str, Any]) -> Exported:
+    files = [file for table in run["tables"].values() for file in table["files"]]
+    rows = {name: sum(file["rows"] for file in table["files"]) for name, table in run["tables"].items()}
+    size = sum(file["bytes"] for file in files)
+    return Exported(folder, format_, rows, len(files), size, run["since"], run["until"])

@@ -1,0 +1,161 @@
+"""Steps of reading tables: page by page, each a unit of work that reads, and then made Arrow with no connection held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from convo.analysis import arrow, frames, lines, turning
+from convo.analysis.columns import TABLES
+from convo.analysis.lines import START, Place
+from convo.steps.effects import beside, call
+from convo.store import spans
+from convo.store.rows import SOURCES, TURN_CALL
+from convo.times import to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from convo.analysis.columns import Description
+    from convo.steps.effects import Steps
+    from convo.steps.place import Tools
+    from convo.store.rows import Found
+    from convo.store.spans import Line, Wanted
+
+BATCH = 16_000_000
+"""Bytes that a batch has about, whatever the size of messages."""
+FIRST, LEAST, MOST = 4_096, 64, 32_768
+"""Rows of the first page, from which the size of a row is learned; and the bounds of further ones."""
+NAMES = tuple(one.name for one in TABLES)
+GROWTH = 4
+"""Times that a page may be larger than the one before."""
+
+
+def wanted(owner: str | None, *, metadata: Mapping[str, Any] | None, since: datetime | None, until: datetime | None) -> Wanted:
+    """Give what tables are to hold. Raises `InvalidMetadata`, `InputError`, `NaiveTime`."""
+    from convo.filters import checked_filters
+
+    return spans.Wanted(
+        owner=owner,
+        filters=checked_filters(metadata) if metadata is not None else {},
+        since=None if since is None else to_micros(since, "since"),
+        until=None if until is None else to_micros(until, "until"),
+    )
+
+
+def described(name: str) -> Description:
+    """Give the description of a table."""
+    return next(one for one in TABLES if one.name == name)
+
+
+@attrs.frozen
+class Cursor:
+    """Where a reader of a table is: conversations that come next, the position in the first, and how many rows a page has."""
+
+    lines: tuple[Line, ...] = ()
+    more: bool = True
+    last: Line | None = None
+    since: int = 1
+    rows: int = 0
+    place: Place = START
+    ended: Line | None = None
+    """The last conversation that was read to its end, behind which another reader may go on."""
+    count: int = 0
+    """Conversations that were read."""
+    inside: UUID | None = None
+    """The conversation of which a part was read: where it is gone, the next one begins at its beginning."""
+
+
+def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple[Any, Cursor] | None]:
+    """Give the next record batch of a table, perhaps an empty one, and where to go on; None at the end."""
+    arrow.arrow()
+    source = SOURCES[table]
+    if not cursor.lines:
+        if not cursor.more:
+            return None
+        coming, more = yield from beside(spans.planned, asked, cursor.last, source.held(asked))
+        cursor = attrs.evolve(cursor, lines=tuple(coming), more=more, last=coming[-1] if coming else cursor.last)
+        if not coming:
+            return None
+        if cursor.inside not in (None, coming[0].conversation):
+            cursor = attrs.evolve(cursor, since=1, place=START, inside=None)
+    owners = spans.OWNERS if tools.keys.seals else len(cursor.lines)
+    size = cursor.rows or FIRST
+    span, ended = spans.next_span(cursor.lines, cursor.since, size, splits=source.splits, weighs=source.weighs, owners=owners)
+    found = yield from beside(source.rows, asked, span)
+    batch, place = yield from call(batch_of, (table, asked, found, cursor.place), {})
+    since = 1 if ended else span.until + 1
+    rows = _next_size(size, batch)
+    done = cursor.lines[ended - 1] if ended else cursor.ended
+    inside = None if ended else cursor.lines[0].conversation
+    left = cursor.lines[ended:]
+    count = cursor.count + ended
+    return batch, Cursor(left, cursor.more, cursor.last, since, rows, place, done, count, inside)
+
+
+def _next_size(rows: int, batch: Any) -> int:
+    """Give how many rows the next page may have, that its bytes stay within bounds."""
+    fit = BATCH * batch.num_rows // max(1, batch.nbytes) if batch.num_rows else MOST
+    return max(LEAST, min(fit, rows * GROWTH, MOST))
+
+
+def batch_of(table: str, asked: Wanted, found: Found, place: Place) -> tuple[Any, Place]:
+    """Make a record batch of rows. Raises `IntegrityError`."""
+    if table == "messages":
+        values, place = lines.message_columns(found.names, found.rows, found.beside, place)
+    elif table == "exchanges":
+        values = lines.exchange_columns(found.names, found.rows)
+    elif table == "turns":
+        times = (asked.since, asked.until)
+        values = turning.turn_columns(found.rows, found.beside["audio"], found.beside["calls"], TURN_CALL, times)
+    else:
+        values = lines.columns_of(found.names, found.rows)
+    return arrow.batch_of(described(table), values), place
+
+
+# --- whole tables ----------------------------------------------------------------------------------
+
+
+def whole(tools: Tools, table: str, asked: Wanted) -> Steps[Any]:
+    """Give a table as a `pyarrow.Table`."""
+    pa, batches, cursor = arrow.arrow(), [], Cursor()
+    while (found := (yield from page(tools, table, asked, cursor))) is not None:
+        batch, cursor = found
+        if batch.num_rows:
+            batches.append(batch)
+    return pa.Table.from_batches(batches, arrow.schema_of(described(table)))
+
+
+def framed(tools: Tools, table: str, asked: Wanted, frame: Callable[[Any], Any]) -> Steps[Any]:
+    """Give a table as a frame of another tool."""
+    found = yield from whole(tools, table, asked)
+    return (yield from call(frame, (found,), {}))
+
+
+def copied(tools: Tools, names: Sequence[str], asked: Wanted, connection: Any) -> Steps[Any]:
+    """Make tables of a DuckDB connection, or of a new one, page by page; give the connection. What failed is taken back."""
+    arrow.arrow()
+    target = connection if connection is not None else (yield from call(frames.duckdb_connection, (), {}))
+    made: list[str] = []
+    try:
+        for name in names:
+            yield from call(frames.create_table, (target, name, arrow.schema_of(described(name))), {})
+            made.append(name)
+            cursor = Cursor()
+            while (found := (yield from page(tools, name, asked, cursor))) is not None:
+                batch, cursor = found
+                if batch.num_rows:
+                    yield from call(frames.insert, (target, name, batch), {})
+    except BaseException:
+        for name in made:
+            frames.drop_table(target, name)
+        raise
+    return target
+
+
+def schema_of(table: str) -> Any:
+    """Give the Arrow schema of a table."""
+    return arrow.schema_of(described(table))

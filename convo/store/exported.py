@@ -1,0 +1,199 @@
+"""The files of an export: written under another name and renamed when they are whole, and told in a manifest.
+
+    out/_convo.json                                 what there is, and where an export that was interrupted goes on
+    out/messages/month=2026-11/part-0001-00003.parquet   rows of a month, of the first run's fourth segment
+
+Names with an underscore are passed over by those who read such folders.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import re
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convo.errors import ExportConflict, ExportFailed, StorageFull
+from convo.escapes import cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from convo.analysis.columns import Description
+    from convo.analysis.exported import Format
+
+MANIFEST = "_convo.json"
+VERSION = 1
+_PART = re.compile(r"part-\d{4,}-\d{5,}\.(parquet|jsonl|csv)")
+
+
+# --- the manifest ----------------------------------------------------------------------------------
+
+
+def begun(folder: str, what: dict[str, Any], since: int | str | None, until: int) -> dict[str, Any]:
+    """Make the folder of an export or go on with the one that is there; give its manifest, whose last run is the one to do.
+
+    `since="last"` goes on where the last run ended. Raises `ExportConflict` for another export, or one that is done and would
+    hold rows twice; `ExportFailed`.
+    """
+    place = Path(folder) / MANIFEST
+    with _typed(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        known = place.read_text(encoding="utf-8") if place.is_file() else None
+        if known is None and any(Path(folder).iterdir()):
+            raise ExportConflict(folder, "that convo did not begin, or other files")
+    manifest: dict[str, Any] = {"convo": "export", "version": VERSION, "what": what, "runs": []}
+    if known is not None:
+        manifest = _read(folder, known)
+    if manifest["what"] != what:
+        raise ExportConflict(folder, "of something else")
+    runs = manifest["runs"]
+    if not runs or runs[-1]["done"]:
+        _add_run(folder, runs, since, until)
+    elif since not in ("last", runs[-1]["since"]):
+        raise ExportConflict(folder, "that was interrupted and began at another time: export with the same since=, it goes on")
+    saved(folder, manifest)
+    return manifest
+
+
+def _add_run(folder: str, runs: list[dict[str, Any]], since: int | str | None, until: int) -> None:
+    last = runs[-1]["until"] if runs else None
+    begin = last if since == "last" else since
+    if last is not None and (begin is None or begin < last):
+        raise ExportConflict(folder, 'of this time already: export what is new with since="last"')
+    runs.append({"number": len(runs) + 1, "since": begin, "until": until, "done": False, "tables": {}})
+
+
+def _read(folder: str, text: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(text)
+        if (found["convo"], found["version"]) != ("export", VERSION):
+            raise ExportConflict(folder, "of another version of convo")
+        found["what"], found["runs"]  # noqa: B018 - they are there
+    except (ValueError, KeyError, TypeError) as error:
+        raise ExportConflict(folder, "whose manifest cannot be read") from error
+    return found
+
+
+def saved(folder: str, manifest: dict[str, Any]) -> None:
+    """Put the manifest in the place of the one before. Raises `ExportFailed`."""
+    with _whole(folder, Path(folder) / MANIFEST) as file:
+        Path(file).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def cleared(folder: str, manifest: dict[str, Any]) -> None:
+    """Delete files of a segment that was not finished, and what was not whole: the manifest does not name them."""
+    known = {file["path"] for run in manifest["runs"] for table in run["tables"].values() for file in table["files"]}
+    with _typed(folder):
+        for path in Path(folder).glob("*/month=*/*"):
+            name = path.relative_to(folder).as_posix()
+            if name not in known and (_PART.fullmatch(path.name) or path.name.startswith(".part-")):
+                path.unlink()
+
+
+# --- the files -------------------------------------------------------------------------------------
+
+
+def segment(
+    folder: str, described: Description, format_: Format, run: int, number: int, batches: list[Any]
+) -> list[dict[str, Any]]:
+    """Write rows, a file for each month that they are of; give what the manifest says of the files. Raises `ExportFailed`."""
+    import pyarrow as pa
+
+    found = []
+    for month, table in _by_month(pa.Table.from_batches(batches), described.time):
+        name = f"{described.name}/month={month}/part-{run:04}-{number:05}.{format_}"
+        path = Path(folder) / name
+        with _typed(folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with _whole(folder, path) as file:
+            WRITERS[format_](table, described, file)
+        found.append({"path": name, "rows": table.num_rows, "bytes": path.stat().st_size})
+    return found
+
+
+def _by_month(table: Any, time: str) -> Iterator[tuple[str, Any]]:
+    import pyarrow.compute as pc
+
+    moments = table.column(time)
+    months = pc.add(pc.multiply(pc.year(moments), 12), pc.subtract(pc.month(moments), 1))
+    there = sorted(pc.unique(months).to_pylist())
+    for month in there:
+        name = f"{month // 12:04}-{month % 12 + 1:02}"
+        yield name, table if len(there) == 1 else table.filter(pc.equal(months, month))
+
+
+def _parquet(table: Any, described: Description, file: str) -> None:
+    import pyarrow.parquet as pq
+
+    del described
+    pq.write_table(table, file, compression="zstd", use_dictionary=True, row_group_size=128 * 1024)
+
+
+def _jsonl(table: Any, described: Description, file: str) -> None:
+    """A line of JSON a row, in ASCII: amounts as text, times in ISO, metadata as it is."""
+    del described
+    with open(file, "w", encoding="ascii", newline="\n") as lines:  # noqa: PTH123 - a path in text
+        for batch in table.to_batches(max_chunksize=4_096):
+            lines.writelines(json.dumps(row, default=_plain, separators=(",", ":")) + "\n" for row in batch.to_pylist())
+
+
+def _csv(table: Any, described: Description, file: str) -> None:
+    """Comma-separated values that a spreadsheet only shows; what is not known is an empty cell."""
+    texts = [column.kind in ("text", "id", "word", "json") for column in described]
+    with open(file, "w", encoding="utf-8", newline="") as lines:  # noqa: PTH123 - a path in text
+        rows = csv.writer(lines)
+        rows.writerow(described.names)
+        for batch in table.to_batches(max_chunksize=4_096):
+            for row in batch.to_pylist():
+                values = zip(texts, row.values(), strict=True)
+                rows.writerow([cell(value) if text and value is not None else _flat(value) for text, value in values])
+
+
+WRITERS: dict[Format, Callable[[Any, Description, str], None]] = {"parquet": _parquet, "jsonl": _jsonl, "csv": _csv}
+
+
+def _plain(value: Any) -> str:
+    from datetime import datetime
+
+    return value.isoformat() if isinstance(value, datetime) else f"{value:f}"
+
+
+def _flat(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return cell(json.dumps(value)) if isinstance(value, list) else _plain(value)
+
+
+@contextmanager
+def _whole(folder: str, path: Path) -> Iterator[str]:
+    """Give the name of a file beside `path` that takes its place when it is written, on the disk; else nothing is left."""
+    with _typed(folder):
+        opened, file = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(opened)
+        try:
+            yield file
+            with open(file, "r+b", buffering=0) as written:  # noqa: PTH123 - a path in text
+                os.fsync(written.fileno())
+            os.replace(file, path)  # noqa: PTH105 - a path in text
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(file)  # noqa: PTH108 - a path in text
+            raise
+
+
+@contextmanager
+def _typed(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except (ExportFailed, StorageFull):
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(f"the folder {folder}") from error
+        raise ExportFailed(folder, errno.errorcode.get(error.errno or 0, type(error).__name__)) from error

@@ -1,0 +1,228 @@
+"""Where a reader of all conversations is: they are read in the order of their keys, so many messages at a time.
+
+Each page is a transaction of its own, which reads the rows of a span of conversations, or of positions of a long one. So
+no reader holds the database up, whatever becomes of it; what is written meanwhile may be in it or not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import sqlalchemy as sa
+
+from convo.store import tables
+from convo.store.conditions import metadata_conditions
+from convo.store.log import END
+from convo.store.sealed import keyring_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
+
+    from convo.filters import Filter
+
+_C, _B, _S, _M = tables.conversation.c, tables.branch.c, tables.segment.c, tables.message.c
+PLANNED = 5_000
+"""Conversations that are planned at once."""
+OWNERS = 4
+"""Owners in a span of an encrypted store: their keys are fetched one after the other."""
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """Which rows are wanted: of an owner (None: of all), of conversations by their metadata, of a time (microseconds)."""
+
+    owner: str | None
+    filters: Mapping[str, Filter] = attrs.field(factory=dict)
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether a time is wanted."""
+        return self.since is not None or self.until is not None
+
+    def within(self, moment: Any) -> list[sa.ColumnElement[bool]]:
+        """Give what must hold of an instant."""
+        bounds = []
+        if self.since is not None:
+            bounds.append(moment >= self.since)
+        if self.until is not None:
+            bounds.append(moment < self.until)
+        return bounds
+
+
+@attrs.frozen
+class Line:
+    """A conversation, and the position of the last message that it shows."""
+
+    owner: str
+    conversation: UUID
+    head: int
+
+
+@attrs.frozen
+class Span:
+    """Conversations from one to another, both with their owners; of a single one perhaps only some positions."""
+
+    first: Line
+    last: Line
+    since: int = 1
+    until: int = END
+    rows: int = 0
+    """About how many rows it has."""
+
+
+def planned(connection: Connection, wanted: Wanted, after: Line | None, held: Any = None) -> tuple[list[Line], bool]:
+    """Give the next conversations in the order of their keys, and whether there may be more after them.
+
+    `held` is a condition on the conversation beside its owner and its metadata. Raises `SearchUnavailable` where metadata
+    are encrypted.
+    """
+    check_filters(connection, wanted.filters)
+    statement = (
+        sa.select(_C.owner, _C.id, _B.head)
+        .join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
+        .where(*conditions(connection, wanted))
+        .order_by(_C.owner, _C.id)
+        .limit(PLANNED)
+    )
+    if held is not None:
+        statement = statement.where(held)
+    if after is not None:
+        statement = statement.where(_beyond(wanted, after))
+    rows = connection.execute(statement, execution_options=in_schema(connection)).all()
+    return [Line(*row) for row in rows], len(rows) == PLANNED
+
+
+def counted(connection: Connection, wanted: Wanted) -> int:
+    """Count the conversations, whatever time is wanted."""
+    check_filters(connection, wanted.filters)
+    statement = sa.select(sa.func.count()).select_from(tables.conversation).where(*conditions(connection, wanted))
+    return int(connection.execute(statement, execution_options=in_schema(connection)).scalar_one())
+
+
+def check_filters(connection: Connection, filters: Mapping[str, Filter]) -> None:
+    """Raise `SearchUnavailable` where what is filtered by is encrypted."""
+    if filters and keyring_of(connection).seals:
+        from convo.errors import SearchUnavailable
+
+        reason = "metadata are encrypted, and no database can look into them"
+        raise SearchUnavailable(reason, "read the tables without metadata=, and filter them by their column metadata")
+
+
+def conditions(connection: Connection, wanted: Wanted) -> Sequence[Any]:
+    """Give what must hold of a conversation: its owner first."""
+    mine = [] if wanted.owner is None else [_C.owner == wanted.owner]
+    return [*mine, *metadata_conditions(connection, wanted.filters)]
+
+
+def _beyond(wanted: Wanted, line: Line) -> Any:
+    if wanted.owner is not None:
+        return _C.id > line.conversation
+    return sa.tuple_(_C.owner, _C.id) > _key(line)
+
+
+def _key(line: Line) -> Any:
+    return sa.tuple_(sa.literal(line.owner, sa.Text), sa.literal(line.conversation, _C.id.type))
+
+
+def inside(span: Span, owner: Any = _C.owner, conversation: Any = _C.id) -> list[sa.ColumnElement[bool]]:
+    """Give what must hold of the columns of an owner and of a conversation: that they are of a span."""
+    if span.first.owner == span.last.owner:
+        mine = owner == span.first.owner
+        if span.first.conversation == span.last.conversation:
+            return [mine, conversation == span.first.conversation]
+        return [mine, conversation >= span.first.conversation, conversation <= span.last.conversation]
+    key = sa.tuple_(owner, conversation)
+    return [owner >= span.first.owner, owner <= span.last.owner, key >= _key(span.first), key <= _key(span.last)]
+
+
+def line_of(wanted: Wanted, connection: Connection, span: Span, *columns: Any, alias: Any = tables.message) -> sa.Select[Any]:
+    """Select from the messages that the conversations of a span show; `convo_branch` is that which holds the rows."""
+    message = alias.c
+    owner, branch = _first(connection, _C.owner), _first(connection, _C.branch)
+    return (
+        sa.select(*columns)
+        .select_from(tables.conversation)
+        .join(tables.segment, (_S.owner == owner) & (_S.branch == branch))
+        .join(tables.branch, (_B.owner == _S.owner) & (_B.id == _S.source))
+        .join(alias, (message.owner == _S.owner) & (message.branch == _S.source) & message.position.between(_S.first, _S.last))
+        .where(*inside(span), *conditions(connection, wanted), *at_positions(span, message.position))
+        .order_by(_C.owner, _C.id, message.position)
+    )
+
+
+def _first(connection: Connection, column: Any) -> Any:
+    """Have SQLite look for conversations first: with `+` no index of theirs serves a join that comes from elsewhere."""
+    return sa.literal_column(f"+{column}", column.type) if connection.dialect.name == "sqlite" else column
+
+
+def at_positions(span: Span, position: Any) -> list[sa.ColumnElement[bool]]:
+    """Give what must hold of a position: nothing where whole conversations are wanted."""
+    bounds = [] if span.since == 1 else [position >= span.since]
+    return bounds if span.until == END else [*bounds, position <= span.until]
+
+
+def has_message(wanted: Wanted) -> Any:
+    """Give the condition that a conversation shows a message of the time that is wanted; None where none is."""
+    if not wanted.timed:
+        return None
+    return sa.exists(
+        sa.select(sa.literal(1))
+        .select_from(tables.segment)
+        .join(
+            tables.message,
+            (_M.owner == _S.owner) & (_M.branch == _S.source) & _M.position.between(_S.first, _S.last),
+        )
+        .where(_S.owner == _C.owner, _S.branch == _C.branch, *wanted.within(_M.created_at))
+        .correlate(tables.conversation)
+    )
+
+
+def has_exchange(wanted: Wanted) -> Any:
+    """Give the condition that a conversation has a call of the time that is wanted; None where none is."""
+    if not wanted.timed:
+        return None
+    call = tables.exchange.c
+    return sa.exists(
+        sa.select(sa.literal(1))
+        .select_from(tables.exchange)
+        .where(call.owner == _C.owner, call.conversation == _C.id, *wanted.within(call.started_at))
+        .correlate(tables.conversation)
+    )
+
+
+def is_made(wanted: Wanted) -> Any:
+    """Give the condition that a conversation was made in the time that is wanted; None where none is."""
+    return sa.and_(*wanted.within(_C.created_at)) if wanted.timed else None
+
+
+def in_schema(connection: Connection) -> dict[str, Any]:
+    """Give the execution options by which names mean those of the store's schema."""
+    schema = connection.get_execution_options().get("convo_schema")
+    return {"schema_translate_map": {None: schema}} if schema else {}
+
+
+def next_span(lines: Sequence[Line], since: int, rows: int, *, splits: bool, weighs: bool, owners: int) -> tuple[Span, int]:
+    """Give the span of the next conversations with about so many rows, and how many of them it ends.
+
+    0 is given where a part of a long conversation is next that is not its last: the position goes on behind the span. One
+    is split only where it may be; `weighs=False` counts conversations instead of their messages. At most so many owners.
+    """
+    first = lines[0]
+    if splits and first.head - since + 1 > rows:
+        return Span(first, first, since, since + rows - 1, rows), 0
+    if since > 1:
+        return Span(first, first, since, END, first.head - since + 1), 1
+    count, weight, seen = 0, 0, set[str]()
+    for line in lines:
+        seen.add(line.owner)
+        weight += max(1, line.head) if weighs else 1
+        if count and (weight > rows or len(seen) > owners):
+            break
+        count += 1
+    return Span(first, lines[count - 1], rows=min(weight, rows)), count

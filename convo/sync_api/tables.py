@@ -1,0 +1,155 @@
+"""`Tables`: conversations as Arrow tables, and as frames of other tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convo.steps import tables as table_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convo.analysis.columns import Description
+    from convo.steps.effects import Steps
+    from convo.store.spans import Wanted
+    from convo.sync_api.driver import Driver
+
+
+class Table:
+    """One table of a store, which is read anew each time that it is asked for; nothing is read before.
+
+    `polars.DataFrame(table)`, `pyarrow.table(table)`, pandas and DuckDB read it directly, as a stream of record batches of some
+    16 MB. Each batch is a short read of the database: others may write meanwhile, and what they write may be in it or not.
+    `print(table)` says what its columns hold; so does `convo.analysis.columns`.
+    """
+
+    def __init__(self, driver: Driver, name: str, wanted: Wanted) -> None:
+        self._driver = driver
+        self._wanted = wanted
+        self._name = name
+
+    def _page(self, cursor: table_steps.Cursor) -> Steps[tuple[Any, table_steps.Cursor] | None]:
+        return table_steps.page(self._driver.tools, self._name, self._wanted, cursor)
+
+    @property
+    def name(self) -> str:
+        """Its name: conversations, messages, audio, exchanges or turns."""
+        return self._name
+
+    @property
+    def description(self) -> Description:
+        """What a row is, and what the columns hold."""
+        return table_steps.described(self._name)
+
+    @property
+    def schema(self) -> Any:
+        """Its `pyarrow.Schema`. Raises `MissingDependency` without the extra `analysis`."""
+        return table_steps.schema_of(self._name)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Give the `pyarrow.RecordBatch`es, in the order of owners, conversations, and their rows.
+
+        Raises `MissingDependency`, `KeyUnavailable`, `SearchUnavailable` for a filter of encrypted metadata, `StoreError`.
+        """
+        cursor = table_steps.Cursor()
+        while (found := self._driver.do(self._page(cursor))) is not None:
+            batch, cursor = found
+            if batch.num_rows:
+                yield batch
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Give the rows as an Arrow stream, as its PyCapsule interface has it. Raises `MissingDependency`."""
+        from convo.analysis.arrow import arrow
+
+        return arrow().RecordBatchReader.from_batches(self.schema, self).__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self) -> Any:
+        """Give a `pyarrow.Table`. Raises as iterating does."""
+        return self._driver.do(table_steps.whole(self._driver.tools, self._name, self._wanted))
+
+    def to_polars(self) -> Any:
+        """Give a `polars.DataFrame`. Raises as iterating does."""
+        from convo.analysis.frames import polars_of
+
+        return self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, polars_of))
+
+    def to_pandas(self) -> Any:
+        """Give a `pandas.DataFrame`, with Arrow's types: counts stay whole beside null. Raises as iterating does."""
+        from convo.analysis.frames import pandas_of
+
+        return self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, pandas_of))
+
+    def to_duckdb(self, connection: Any = None) -> Any:
+        """Make a table of this name in DuckDB, in your connection or in memory, and give it as a relation.
+
+        It is copied batch by batch. Raises as iterating does, and DuckDB's own error where there is a table of this name.
+        """
+        steps = table_steps.copied(self._driver.tools, [self._name], self._wanted, connection)
+        return self._driver.do(steps).table(self._name)
+
+    def __repr__(self) -> str:
+        """Show its name."""
+        return f"<Table {self._name}>"
+
+    def __str__(self) -> str:
+        """Say what a row is, and what each column holds."""
+        return str(self.description)
+
+
+class Tables:
+    """What a store holds, as tables for analysis: see `Store.tables`, and `print(tables)` for what the columns hold."""
+
+    def __init__(self, driver: Driver, wanted: Wanted) -> None:
+        self._driver = driver
+        self._wanted = wanted
+
+    def _table(self, name: str) -> Table:
+        return Table(self._driver, name, self._wanted)
+
+    @property
+    def conversations(self) -> Table:
+        """One row a conversation; `since` and `until` go by when it was made."""
+        return self._table("conversations")
+
+    @property
+    def messages(self) -> Table:
+        """One row a message of the branch that a conversation shows; `since` and `until` go by its `created_at`.
+
+        What a fork shares with the conversation that it comes from is a message of both, and in the fork `shared` is true:
+        without those, or with each (`owner`, `branch`, `position`) once, every message counts once.
+        """
+        return self._table("messages")
+
+    @property
+    def audio(self) -> Table:
+        """One row a recording or a spoken reply of such a message, without its bytes (`chat.load` gives them)."""
+        return self._table("audio")
+
+    @property
+    def exchanges(self) -> Table:
+        """One row a call of an API; `since` and `until` go by when it began. A fork has none of what it shares."""
+        return self._table("exchanges")
+
+    @property
+    def turns(self) -> Table:
+        """One row a turn of the branch that is shown; `since` and `until` go by its first message. See `messages` for forks."""
+        return self._table("turns")
+
+    def to_duckdb(self, connection: Any = None) -> Any:
+        """Make all five in DuckDB, in your connection or in memory, and give the connection.
+
+            connection = store.tables().to_duckdb()
+            connection.sql("SELECT role, count(*) FROM messages GROUP BY role")
+
+        Raises as `Table.to_duckdb` does; tables that were made until then are taken back.
+        """
+        names = table_steps.NAMES
+        return self._driver.do(table_steps.copied(self._driver.tools, names, self._wanted, connection))
+
+    def __repr__(self) -> str:
+        """Show the names."""
+        return f"<Tables {', '.join(table_steps.NAMES)}>"
+
+    def __str__(self) -> str:
+        """Say what the rows and columns of all hold."""
+        return "\n\n".join(str(table_steps.described(name)) for name in table_steps.NAMES)
