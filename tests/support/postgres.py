@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -151,7 +152,12 @@ def _run(user: str | None, *command: object) -> None:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}")
 
 
+_PORTS = range(15_000, 32_000)
+
+
 def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Give a port that nobody listens on, below those that systems give to connections: a server that is down keeps it."""
+    while True:
+        port = secrets.randbelow(_PORTS.stop - _PORTS.start) + _PORTS.start
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
