@@ -11,26 +11,23 @@ from convo import Policy
 from convo.content import message_draft
 from convo.history import History
 from convo.memory import Memory
-from convo.protocol import hash_of
 from convo.steps import ending
 from convo.steps import exchange as exchange_steps
-from convo.steps import log as log_steps
-from convo.steps.effects import unless_taken
 from convo.steps.requests import Opened, planned, target_of
-from convo.store.append import Entry, Guard, append
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     import convo
-    from convo.steps.effects import Steps
-    from convo.steps.place import Place
+
+
+TURN = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": SAID}]
 
 
 def appending(chat: convo.Conversation) -> Callable[[], object]:
     """Append a question and its answer in one transaction, known by a key."""
     keys = _keys()
-    return lambda: chat._driver.do(_appended(chat._place, next(keys)))
+    return lambda: chat.extend(TURN, key=next(keys))
 
 
 def appending_async(chat: convo.AsyncConversation) -> Callable[[], Awaitable[object]]:
@@ -38,7 +35,7 @@ def appending_async(chat: convo.AsyncConversation) -> Callable[[], Awaitable[obj
     keys = _keys()
 
     async def turn() -> object:
-        return await chat._driver.do(_appended(chat._place, next(keys)))
+        return await chat.extend(TURN, key=next(keys))
 
     return turn
 
@@ -47,18 +44,6 @@ def _keys() -> Iterator[str]:
     """Give keys that no other process gives, nor another call."""
     mine = uuid4().hex
     return (f"{mine}-{number}" for number in itertools.count())
-
-
-def _appended(place: Place, key: str) -> Steps[int]:
-    """Do what a public call that appends two messages would do: `Conversation.add` with two drafts."""
-    drafts = place.tools.limits.checked([message_draft([QUESTION]), message_draft([SAID], role="assistant")])
-    now = place.tools.now()
-    known = {**log_steps._added(place, drafts[0], key, now), "hash": hash_of(drafts)}
-    entry = Entry(place.owner, place.found.branch, now, drafts, exchange_id=place.tools.new_id(), exchange=known, head=place.head)
-    head = yield from unless_taken(append, Guard.ADD, entry)
-    assert head is not None
-    place.moved(head)
-    return head
 
 
 def sending(chat: convo.Conversation) -> Callable[[], object]:

@@ -8,7 +8,7 @@ import attrs
 
 from convo.audio import Audio
 from convo.checks import check_type
-from convo.content import message_draft, tool_draft
+from convo.content import message_draft, message_drafts, tool_draft
 from convo.errors import AudioNotLoaded, ConflictError, ConversationNotFound, InputError, KeyMismatch, StaleHead, ToolCallNotFound
 from convo.keeping import as_kept
 from convo.metadata import check_title, encode_metadata
@@ -17,7 +17,7 @@ from convo.steps import blobs
 from convo.steps.effects import read, unless_taken, write, write_one
 from convo.steps.measuring import measured
 from convo.store import branches, conversations, exchanges, log
-from convo.store.append import Entry, Guard, append
+from convo.store.append import Entry, Guard, append, append_in_steps
 from convo.times import to_micros
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 RECENT = 50
 """Messages at the end of a log in which a call is looked for before all the others."""
+AT_ONCE = 16
+"""Messages that enter in one statement on PostgreSQL: each of them makes it longer, and one of its own."""
 AGAIN = "the log was changed by others again and again; try once more"
 UNSET: Any = object()
 """The default of an argument for which None means something."""
@@ -46,8 +48,19 @@ def add(
     """Store one message; with a key, once."""
     created = None if created_at is None else to_micros(created_at, "created_at")
     draft = message_draft(content, role=role, name=name, pinned=pinned, metadata=metadata, created=created)
-    (draft,) = yield from measured(place.tools.limits.checked([draft]))
-    return (yield from _add(place, draft, key, expected_head))
+    (added,) = yield from _add(place, (yield from measured(place.tools.limits.checked([draft]))), key, expected_head)
+    return added
+
+
+def extend(
+    place: Place, messages: Iterable[object], *, key: str | None, expected_head: int | None
+) -> Steps[tuple[Message, ...]]:  # fmt: skip
+    """Store several messages, all or none; with a key, once. No messages: nothing happens."""
+    drafts = place.tools.limits.checked(message_drafts(messages))
+    if not drafts:
+        place.tools.check_writable()
+        return ()
+    return (yield from _add(place, (yield from measured(drafts)), key, expected_head))
 
 
 def tool_output(place: Place, call_id: str, output: object, *, error: bool, key: str | None) -> Steps[Message]:
@@ -56,31 +69,41 @@ def tool_output(place: Place, call_id: str, output: object, *, error: bool, key:
     for last in (RECENT, None):
         history = yield from read(load_shown, place.owner, place.found.id, last=last, media="user")
         if any(call.id == call_id for message in history if message.role == "assistant" for call in message.tool_calls):
-            return (yield from _add(place, draft, key, None))
+            (added,) = yield from _add(place, [draft], key, None)
+            return added
     raise ToolCallNotFound(call_id)
 
 
-def _add(place: Place, draft: Draft, key: str | None, expected: int | None) -> Steps[Message]:
+def _add(place: Place, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[tuple[Message, ...]]:
     place.tools.check_writable()
     check_key(key)
     check_head(expected)
     now = place.tools.now()
-    (draft,) = yield from put_media(place, [draft], now)
-    entry = Entry(place.owner, place.found.branch, now, (draft,), expected=expected, head=place.head)
+    drafts = yield from put_media(place, drafts, now)
+    entry = Entry(place.owner, place.found.branch, now, drafts, expected=expected, head=place.head)
     if key is not None:
-        entry = attrs.evolve(entry, exchange_id=place.tools.new_id(), exchange=_added(place, draft, key, now))
+        entry = attrs.evolve(entry, exchange_id=place.tools.new_id(), exchange=_added(place, drafts, key, now))
     unexplained = 0
-    while (head := (yield from (write_one if key is None else unless_taken)(append, Guard.ADD, entry))) is None:
+    while (head := (yield from _entered(entry))) is None:
         if not (yield from followed(place, expected)):
-            before = yield from _added_before(place, draft, key, expected)
-            if before is not None:
+            before = yield from _added_before(place, drafts, key, expected)
+            if before:
                 return before
             unexplained += 1  # its line was left for another one, and is shown again by now
             if unexplained == branches.TRIES:
                 raise ConflictError(AGAIN)
         entry = attrs.evolve(entry, branch=place.found.branch, head=place.head)
     place.moved(head)
-    return draft.at(head, now)
+    return tuple(draft.at(position, now) for position, draft in enumerate(drafts, head - len(drafts) + 1))
+
+
+def _entered(entry: Entry) -> Steps[int | None]:
+    """Append what enters: in one statement, or in a transaction where that would be long."""
+    many = len(entry.drafts) > AT_ONCE
+    work = append_in_steps if many else append
+    if entry.exchange:
+        return (yield from unless_taken(work, Guard.ADD, entry, whole=many))
+    return (yield from (write if many else write_one)(work, Guard.ADD, entry))
 
 
 def followed(place: Place, expected: int | None = None) -> Steps[bool]:
@@ -128,32 +151,34 @@ def load_shown(
     return log.load(connection, owner, branch, last=last, media=media)
 
 
-def _added(place: Place, draft: Draft, key: str, now: int) -> dict[str, Any]:
-    """The columns under which a keyed message is known: an exchange without a call."""
+def _added(place: Place, drafts: Sequence[Draft], key: str, now: int) -> dict[str, Any]:
+    """The columns under which keyed messages are known: an exchange without a call."""
     return {
-        "conversation": place.found.id, "key": key, "hash": hash_of([draft]), "status": "added", "attempt": 0,
+        "conversation": place.found.id, "key": key, "hash": hash_of(drafts), "status": "added", "attempt": 0,
         "api": "none", "model": "", "origin": "", "started_at": now, "finished_at": now,
     }  # fmt: skip
 
 
-def _added_before(place: Place, draft: Draft, key: str | None, expected: int | None) -> Steps[Message | None]:
-    """Give the message that the key has already; None where nothing tells why it was not added.
+def _added_before(
+    place: Place, drafts: Sequence[Draft], key: str | None, expected: int | None
+) -> Steps[tuple[Message, ...]]:  # fmt: skip
+    """Give the messages that the key has already; none where nothing tells why they were not added.
 
     Raises `KeyMismatch`, `StaleHead` and `ConversationNotFound` where that is why.
     """
     known = yield from read(exchanges.by_key, place.owner, place.found.id, key)
     if known is not None and key is not None:
-        if known.status != "added" or known.hash != hash_of([draft]):
+        if known.status != "added" or known.hash != hash_of(drafts):
             raise KeyMismatch(key)
-        stored = yield from read(log.one, place.owner, known.branch, known.asked_last)
-        if stored is not None:
+        stored = yield from read(log.stretch, place.owner, known.branch, known.asked_first, known.asked_last)
+        if stored:
             return stored
     head = yield from read(log.head_of, place.owner, place.found.branch)
     if head is None:
         raise ConversationNotFound(place.found.id)
     if expected is not None and head != expected:
         raise StaleHead(expected, head)
-    return None
+    return ()
 
 
 def check_head(expected: int | None) -> None:

@@ -115,8 +115,13 @@ def spoken(connection: Connection, owner: str, branch: UUID, since: int, until: 
 
 def one(connection: Connection, owner: str, branch: UUID, position: int) -> Message | None:
     """Give the message at a position of the line of a branch, with what is known of its media, or None."""
-    found = _between(connection, owner, branch, position, position, "all")
+    found = stretch(connection, owner, branch, position, position)
     return found[0] if found else None
+
+
+def stretch(connection: Connection, owner: str, branch: UUID, since: int, until: int) -> tuple[Message, ...]:
+    """Give the messages between two positions of the line of a branch, with what is known of their media."""
+    return _between(connection, owner, branch, since, until, "all")
 
 
 def source_of(connection: Connection, owner: str, branch: UUID, position: int) -> UUID | None:

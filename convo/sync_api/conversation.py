@@ -76,6 +76,16 @@ class Conversation(Seen):
         )  # fmt: skip
         return self._driver.do(steps)
 
+    def extend(
+        self, messages: Iterable[object], *, key: str | None = None, expected_head: int | None = None
+    ) -> tuple[Message, ...]:  # fmt: skip
+        """Store several messages, as Chat Completions writes them, in one transaction: all or none, next to each other.
+
+        With `key`, once: the same again gives the stored messages. Raises `StaleHead` when the log has moved past
+        `expected_head`, and `InvalidContent` for what is no message; nothing is stored then.
+        """
+        return self._driver.do(log_steps.extend(self._place, messages, key=key, expected_head=expected_head))
+
     def tool_output(self, call_id: str, output: object, *, error: bool = False, key: str | None = None) -> Message:
         """Store the result of a tool call: text, text parts, or any JSON value. Raises `ToolCallNotFound`."""
         return self._driver.do(log_steps.tool_output(self._place, call_id, output, error=error, key=key))
