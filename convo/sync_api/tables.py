@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convo.steps import measures as measure_steps
 from convo.steps import tables as table_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from convo.analysis.columns import Description
     from convo.steps.effects import Steps
@@ -145,6 +146,19 @@ class Tables:
         """
         names = table_steps.NAMES
         return self._driver.do(table_steps.copied(self._driver.tools, names, self._wanted, connection))
+
+    def measures(self, by: str | Sequence[str] = "conversation") -> Any:
+        """Give turns, words, talk ratio, response times, silences, interruptions, fallbacks, tools, tokens and cost by group.
+
+            store.tables(since=last_month).measures(by="model")
+
+        A `pyarrow.Table` with a row for each "conversation", "owner", "model" or "day" (in UTC), or for each combination of
+        several; by () all is one row. What a column is, with formula, unit and source, says `convo.analysis.measured`, and
+        `print(convo.analysis.MEASURES)` in short. It reads the tables once, batch by batch.
+
+        Raises `InputError` for another `by`, and as iterating over a `Table` does.
+        """
+        return self._driver.do(measure_steps.measured(self._driver.tools, self._wanted, by))
 
     def __repr__(self) -> str:
         """Show the names."""
