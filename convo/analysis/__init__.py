@@ -9,7 +9,9 @@ from __future__ import annotations
 from convo.analysis.columns import AUDIO, CONVERSATIONS, EXCHANGES, MESSAGES, TABLES, TURNS, Column, Description
 from convo.analysis.measured import MEASURES
 from convo.analysis.measuring import measures
+from convo.analysis.plots import PLOTS, Plot, plot
 
 __all__ = [
-    "AUDIO", "CONVERSATIONS", "EXCHANGES", "MEASURES", "MESSAGES", "TABLES", "TURNS", "Column", "Description", "measures",
+    "AUDIO", "CONVERSATIONS", "EXCHANGES", "MEASURES", "MESSAGES", "PLOTS", "TABLES", "TURNS", "Column", "Description", "Plot",
+    "measures", "plot",
 ]  # fmt: skip

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convo.steps import measures as measure_steps
+from convo.steps import plots as plot_steps
 from convo.steps import tables as table_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from uuid import UUID
 
     from convo.analysis.columns import Description
+    from convo.analysis.plots import Plot, PlotName
     from convo.steps.effects import Steps
     from convo.store.spans import Wanted
     from convo.sync_api.driver import Driver
@@ -159,6 +162,17 @@ class Tables:
         Raises `InputError` for another `by`, and as iterating over a `Table` does.
         """
         return self._driver.do(measure_steps.measured(self._driver.tools, self._wanted, by))
+
+    def plot(self, name: PlotName, *, conversation: UUID | str | None = None, zone: str = "UTC") -> Plot:
+        """Draw "cost", "tokens", "latency", "talk", "audio", "activity", or "expiry" of a conversation: see `convo.analysis.plots`.
+
+            plot = store.tables(since=last_month).plot("cost", zone="Europe/Berlin")
+            plot.save("cost.svg")           # or .png; plot.chart is an altair.Chart
+
+        A notebook shows it. `zone` is the time zone whose clocks count. Raises `InputError` for another name or zone,
+        `ConversationNotFound`, `MissingDependency` without the extra `plots`, and as iterating over a `Table` does.
+        """
+        return self._driver.do(plot_steps.plotted(self._driver.tools, self._wanted, name, conversation, zone))
 
     def __repr__(self) -> str:
         """Show the names."""

@@ -66,6 +66,7 @@ def test_every_command_says_what_it_does() -> None:
         "doctor",
         "erase",
         "list",
+        "plot",
         "prune",
         "reprice",
         "search",
