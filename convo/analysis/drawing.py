@@ -22,6 +22,7 @@ UNITS = (("hour", 3), ("day", 100), ("week", 3 * 366), ("month", 400_000))
 """How long a bar is, and up to how many days there are such bars."""
 REPLIES = 30
 """Spoken replies that a timeline shows."""
+_A = {"hour": "an hour", "day": "a day", "week": "a week", "month": "a month"}
 STEPS = 8
 """Bars of a distribution for each power of ten."""
 SHARES = 20
@@ -96,10 +97,11 @@ def cost(tables: Mapping[str, Any], conversation: str | None, zone: str) -> Draw
     rest = pc.subtract(pc.cast(calls["cost"], "double"), _total(list(parts.values())))
     columns["not split"] = pc.if_else(pc.greater(pc.abs(rest), 1e-9), rest, 0.0)
     whole = _total([pc.cast(calls["cost"], "double")])
+    coin = coin if coin.isascii() and coin.isalpha() else "?"  # it stands in a title, of which Vega makes an expression
     words = f"{_money(pc.sum(whole).as_py(), coin)} for {_count(calls.num_rows, 'call')}"
     words += f"; {_count(others, 'call')} in other currencies not shown" if others else ""
     return title, _stacked(
-        title, words, calls["started_at"], columns, zone, f"cost in {safe(coin)}", "$,.2f" if coin == "USD" else ",.2f"
+        title, words, calls["started_at"], columns, zone, f"cost in {coin}", "$,.2f" if coin == "USD" else ",.2f"
     )
 
 
@@ -112,7 +114,7 @@ _PARTS = tuple(name for names in _COST_OF.values() for name in names)
 
 
 def _money(amount: float, coin: str) -> str:
-    return f"${amount:,.2f}" if coin == "USD" else f"{amount:,.2f} {safe(coin)}"
+    return f"${amount:,.2f}" if coin == "USD" else f"{amount:,.2f} {coin}"
 
 
 def _total(columns: Sequence[Any]) -> Any:
@@ -158,7 +160,7 @@ def _stacked(title: str, words: str, times: Any, columns: Mapping[str, Any], zon
         if row.get(kind)
     ]
     kinds = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
-    return charts.stacked(title, f"{words}, {_period(moments)}", rows, kinds, f"{unit} a {size}", _axis(size, zone), form)
+    return charts.stacked(title, f"{words}, {_period(moments)}", rows, kinds, f"{unit} {_A[size]}", _axis(size, zone), form)
 
 
 def _axis(size: str, zone: str) -> str:

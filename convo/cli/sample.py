@@ -1,7 +1,7 @@
 """A synthetic store for trying analysis: a year of voice and text conversations of some customers, always the same.
 
 What is in it that a year of traffic has: hours and weekdays, growth, models that take over from each other, replies that are cut
-short (long ones more often), users who come back after the ids of replies have expired, refusals that were mended, failed calls,
+short (ever more often), users who come back after the ids of replies have expired, refusals that were mended, failed calls,
 tools that make people wait. The bytes of recordings are not there: they count as let go.
 """
 
@@ -96,6 +96,7 @@ class _Talk:
         self._replies: list[tuple[int, int]] = []
         """When each spoken reply expires, and its tokens of audio."""
         self._context = 40
+        self._turn = 0
         self._messages: list[dict[str, Any]] = []
         self._pieces: list[dict[str, Any]] = []
         self._calls: list[dict[str, Any]] = []
@@ -126,6 +127,7 @@ class _Talk:
         rng = self._rng
         self._put("system", {"role": "system", "content": "You help customers. Be brief."}, kind="instructions")
         for turn in range(1 + min(24, int(rng.expovariate(0.28)))):
+            self._turn = turn
             if turn:
                 self._wait(rng.lognormvariate(2.2, 0.9) if rng.random() < 0.88 else rng.lognormvariate(8.6, 1.0))
             self._ask()
@@ -170,7 +172,7 @@ class _Talk:
             failed |= {"status": "failed", "finished_at": self._now, "error": rng.choice(("rate_limit_exceeded", "server_error"))}
         words = max(3, int(rng.lognormvariate(3.0, 0.6)))
         seconds = round(words / 2.7 + rng.random(), 3)
-        broken = self._spoken and rng.random() < min(0.5, 0.004 * seconds**1.5)
+        broken = self._spoken and rng.random() < min(0.4, 0.02 + 0.02 * self._turn)
         if broken:
             share = 0.3 + 0.5 * rng.random()
             words, seconds = max(1, int(words * share)), round(seconds * share, 3)

@@ -164,13 +164,14 @@ class Tables:
         return self._driver.do(measure_steps.measured(self._driver.tools, self._wanted, by))
 
     def plot(self, name: PlotName, *, conversation: UUID | str | None = None, zone: str = "UTC") -> Plot:
-        """Draw "cost", "tokens", "latency", "talk", "audio", "activity", or "expiry" of a conversation: see `convo.analysis.plots`.
+        """Draw "cost", "tokens", "latency", "talk", "audio", "activity", or "expiry" of one conversation.
 
             plot = store.tables(since=last_month).plot("cost", zone="Europe/Berlin")
             plot.save("cost.svg")           # or .png; plot.chart is an altair.Chart
 
-        A notebook shows it. `zone` is the time zone whose clocks count. Raises `InputError` for another name or zone,
-        `ConversationNotFound`, `MissingDependency` without the extra `plots`, and as iterating over a `Table` does.
+        A notebook shows it. What each shows says `convo.analysis.plots`; `zone` is the time zone whose clocks count. Raises
+        `InputError` for another name or zone, `ConversationNotFound`, `MissingDependency` without the extra `plots`, and as
+        iterating over a `Table` does.
         """
         return self._driver.do(plot_steps.plotted(self._driver.tools, self._wanted, name, conversation, zone))
 
