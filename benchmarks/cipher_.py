@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import convo
-from benchmarks.side_by_side import compare
+from benchmarks.side_by_side import Ways
 from convo.audio.wave import wav_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from benchmarks.side_by_side import Effort, Found
 
 TEXT = "Is a golden retriever a good family dog? They are loyal, and need an hour of walking a day. " * 3
 MESSAGES = 1_000
@@ -42,8 +44,9 @@ def sounding(store: convo.Store) -> Callable[[], object]:
     return work
 
 
-def run() -> None:
-    """Print the ratios."""
+def run(effort: Effort) -> Found:
+    """Compare on SQLite."""
+    del effort
     with tempfile.TemporaryDirectory() as folder:
         keys = convo.Cipher.new_key_file(Path(folder) / "keys")
         stores = {
@@ -53,6 +56,6 @@ def run() -> None:
         jobs = (("add a message", adding, 1.3), ("load 1,000 messages", loading, 2.5), ("1 MB of sound", sounding, 1.5))
         for what, way, limit in jobs:
             ways = {f"{what}, {name}": way(store) for name, store in stores.items()}
-            compare(ways, rounds=30, batch=3, limits={f"{what}, with a cipher": limit})
+            yield Ways(what, ways, {f"{what}, with a cipher": limit}, rounds=30, batch=3)
         for store in stores.values():
             store.close()

@@ -20,12 +20,15 @@ import time
 from array import array
 from importlib import resources
 from operator import mul
+from typing import TYPE_CHECKING
 
 from benchmarks.child_memory import child_memory
 from convo.audio import codec
 from convo.audio.codec import Form, convert
 
-_MINUTES = 3
+if TYPE_CHECKING:
+    from benchmarks.side_by_side import Effort, Found
+
 _RATE = 24_000
 _SOURCES = {
     "webm/opus 48 kHz": Form("webm", 48_000),
@@ -37,35 +40,36 @@ _SOURCES = {
 _TARGETS = [Form("mp3"), Form("opus"), Form("m4a"), Form("aac"), Form("flac"), Form("webm")]
 
 
-def _speech() -> bytes:
+def _speech(seconds: int) -> bytes:
     """Real speech as pcm16 at 24 kHz, over and over."""
     spoken = resources.files("convo").joinpath("recordings", "question.mp3").read_bytes()
     once = convert(spoken, "mp3", Form("pcm16")).data
-    return (once * (_MINUTES * 60 * _RATE * 2 // len(once) + 1))[: _MINUTES * 60 * _RATE * 2]
+    return (once * (seconds * _RATE * 2 // len(once) + 1))[: seconds * _RATE * 2]
 
 
-def run() -> None:
-    """Print the table."""
-    speech = _speech()
+def run(effort: Effort) -> Found:
+    """Give the table."""
+    speech = _speech(effort.of(180, 180, 1))
     start = f"{'':34}{'time':>7}{'cpu':>7}{'x real time':>13}{'out':>12}{'above':>8}{'in all':>10}{'likeness':>10}{'late':>9}"
-    print(start)
+    yield start
     plain = convert(speech, "pcm16", Form("wav")).data
     for name, source in _SOURCES.items():
         data = convert(speech, "pcm16", source).data
-        _row(f"{name} -> {Form('wav').name}", data, source.format, Form("wav"), plain)
+        yield _row(f"{name} -> {Form('wav').name}", data, source.format, Form("wav"), plain)
     for form in _TARGETS:
-        _row(f"wav 24 kHz -> {form.name}", plain, "wav", form, plain)
+        yield _row(f"wav 24 kHz -> {form.name}", plain, "wav", form, plain)
 
 
-def _row(title: str, data: bytes, found: str, form: Form, plain: bytes) -> None:
+def _row(title: str, data: bytes, found: str, form: Form, plain: bytes) -> str:
     timed = [_timed(data, found, form) for _ in range(3)]
     clock, cpu = min(pair[0] for pair in timed), min(pair[1] for pair in timed)
     out = convert(data, found, form).data
     job, scrap = codec._job(found, None, form), convert(bytes(4_800), "pcm16", Form("wav" if found == "wav" else found)).data
     peak, base = child_memory(job, data), child_memory(job, scrap)
     alike, late = _likeness(plain, convert(out, form.format, Form("wav")).data)
-    print(
-        f"  {title:32}{clock:7.2f}{cpu:7.2f}{_MINUTES * 60 / cpu:12.0f}x{len(out):12,}{(peak - base) / len(out):7.1f}x"
+    seconds = len(plain) / 2 / _RATE
+    return (
+        f"  {title:32}{clock:7.2f}{cpu:7.2f}{seconds / cpu:12.0f}x{len(out):12,}{(peak - base) / len(out):7.1f}x"
         f"{peak / 1e6:7.0f} MB{alike:10.4f}{late * 1_000:6.1f} ms"
     )
 

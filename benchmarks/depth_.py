@@ -8,38 +8,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 import convo
-from benchmarks.append_ import Stub, runner_of
-from benchmarks.databases import postgres_url, sqlite_file
-from benchmarks.side_by_side import compare
+from benchmarks.databases import postgres_url, settled, sqlite_file
+from benchmarks.side_by_side import Effort, Ways
+from benchmarks.stub import Stub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MESSAGES, DEPTH = 200, 100
+    from benchmarks.side_by_side import Found
+
+DEPTH = 100
+A_BRANCH = 2
+"""Messages between two edits."""
 OTHERS = 300
 """Other conversations of the same owner, so that an index is worth its while."""
 ROUNDS, BATCH = 30, 10
 TEXT = "Message {}: is a golden retriever a good family dog, and why do you say so?"
 
 
-def flat(store: convo.Store) -> convo.Conversation:
+def flat(store: convo.Store, count: int) -> convo.Conversation:
     """Make a conversation whose line is all its own."""
-    return store.create(messages=[{"role": "user", "content": TEXT.format(number)} for number in range(1, MESSAGES + 1)])
+    return store.create(messages=[{"role": "user", "content": TEXT.format(number)} for number in range(1, count + 1)])
 
 
-def deep(store: convo.Store) -> convo.Conversation:
+def deep(store: convo.Store, count: int) -> convo.Conversation:
     """Make a conversation with the same messages, each second of them on a branch deeper than the one before."""
     chat = store.create(messages=[{"role": "user", "content": TEXT.format(number)} for number in (1, 2)])
-    for number in range(2, MESSAGES + 1, MESSAGES // DEPTH):
+    for number in range(2, count + 1, A_BRANCH):
         chat.edit(number, TEXT.format(number))
-        for more in range(number + 1, min(number + MESSAGES // DEPTH, MESSAGES) + 1):
+        for more in range(number + 1, min(number + A_BRANCH, count) + 1):
             chat.add(TEXT.format(more))
         chat.add("This is taken back.")
-    chat.edit(MESSAGES + 1, TEXT.format(MESSAGES + 1))
-    return chat.fork(MESSAGES)
+    chat.edit(count + 1, TEXT.format(count + 1))
+    return chat.fork(count)
 
 
 def request_of(chat: convo.Conversation) -> Callable[[], object]:
@@ -47,28 +49,29 @@ def request_of(chat: convo.Conversation) -> Callable[[], object]:
     return lambda: chat.request("gpt-5.5", client=Stub())
 
 
-def measure(store: convo.Store, *, analyze: bool = False) -> None:
-    """Print the ratio of the two."""
-    for _ in range(OTHERS):
-        flat(store)
-    shallow, far = flat(store), deep(store)
+def measure(store: convo.Store, effort: Effort, what: str, *, analyze: bool = False) -> Ways:
+    """Give the two that are compared."""
+    depth = effort.of(DEPTH, DEPTH, 4)
+    count = depth * A_BRANCH
+    for _ in range(effort.of(OTHERS, OTHERS, 3)):
+        flat(store, count)
+    shallow, far = flat(store, count), deep(store, count)
     if analyze:
-        with runner_of(store).engines.writing.begin() as connection:
-            connection.execute(sa.text("ANALYZE"))
+        settled(store)
     same = [chat.request("gpt-5.5", client=Stub())["messages"] for chat in (shallow, far)]
     assert same[0] == same[1]
-    assert len(same[0]) == MESSAGES
-    ways = {"never edited": request_of(shallow), f"edited {DEPTH} times": request_of(far)}
-    compare(ways, rounds=ROUNDS, batch=BATCH, limits={f"edited {DEPTH} times": 1.5})
+    assert len(same[0]) == count
+    edited = f"edited {depth} times"
+    ways = {"never edited": request_of(shallow), edited: request_of(far)}
+    return Ways(f"a request of {count} messages, {what}", ways, {edited: 1.5}, rounds=ROUNDS, batch=BATCH)
 
 
-def run() -> None:
-    """Print the ratios."""
-    print("  SQLite:")
+def run(effort: Effort) -> Found:
+    """Compare on SQLite and PostgreSQL."""
     with sqlite_file() as path, convo.Store(f"sqlite:///{path}") as store:
-        measure(store)
+        yield measure(store, effort, "SQLite")
     for analyze in (False, True):
-        print("  PostgreSQL, after ANALYZE:" if analyze else "  PostgreSQL, without statistics:")
+        what = "PostgreSQL, after ANALYZE" if analyze else "PostgreSQL, without statistics"
         with postgres_url() as url, convo.Store(url) as store:
             store.upgrade()
-            measure(store, analyze=analyze)
+            yield measure(store, effort, what, analyze=analyze)

@@ -20,12 +20,14 @@ import convo
 from benchmarks import plain_lists
 from benchmarks.biller import Rates
 from benchmarks.playing import Scene, by_convo, by_hand
+from benchmarks.side_by_side import Figure
 from benchmarks.talk import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from benchmarks.playing import Played
+    from benchmarks.side_by_side import Effort, Found
 
 CATALOGUE = """
 name = "prices of the simulation"
@@ -63,6 +65,9 @@ WRITTEN = Scene(
     model="text-128k", aloud=False, rates=TEXT, window=8_000, catalogue=CATALOGUE,
 )  # fmt: skip
 
+TINY = 20
+"""Turns that show that everything runs."""
+
 ALL, USUAL, LOG = "everything replayed", "the last 20 messages", "append only (no API allows it)"
 DEFAULT, ECONOMICAL, WINDOW = "Policy()", "Policy.economical()", "Policy(window_tokens={:_})"
 ONE_BY_ONE, SLIDING = "as Policy(), one by one", "{:,} tokens, one by one"
@@ -82,52 +87,37 @@ def played(scene: Scene) -> dict[str, Played]:
     }
 
 
-def show(scene: Scene, found: Mapping[str, Played]) -> None:
-    """Print a table."""
-    print(f"  {scene.title}: {scene.turns} turns, {Turn(scene.turns).at / 3600:g} hours")
+def table(scene: Scene, found: Mapping[str, Played]) -> Iterator[str]:
+    """Give the lines of a table."""
+    yield f"  {scene.title}: {scene.turns} turns, {Turn(scene.turns).at / 3600:g} hours"
     counts = f"{'requests':>8} {'knows':>5} {'text in':>10} {'audio in':>10} {'cached':>7}"
-    print(f"    {'':30} {counts} {'breaks':>6} {'re-sent':>10} {'old':>10} {'in':>8} {'out':>6} {'USD':>8}")
+    yield f"    {'':30} {counts} {'breaks':>6} {'re-sent':>10} {'old':>10} {'in':>8} {'out':>6} {'USD':>8}"
     for name, each in found.items():
         bill, rates = each.bill, scene.rates
         counts = f"{bill.requests:8,} {each.knows:5,} {bill.read.text:10,} {bill.read.audio:10,} {bill.cached_share:7.1%}"
         again = f"{bill.breaks:6,} {bill.resent:10,} {bill.resent_old:10,}"
         money = f"{bill.dollars_in(rates):8.2f} {bill.dollars_out(rates):6.2f} {bill.dollars(rates):8.2f}"
-        print(f"    {name.format(scene.window):30} {counts} {again} {money}")
+        yield f"    {name.format(scene.window):30} {counts} {again} {money}"
 
 
-@attrs.frozen
-class Verdict:
-    """A limit and what was found."""
-
-    what: str
-    value: float
-    limit: float
-    least: bool = False
-
-    @property
-    def holds(self) -> bool:
-        """Whether the limit is kept."""
-        return self.value >= self.limit if self.least else self.value <= self.limit
-
-    def __str__(self) -> str:
-        side, answer = "least" if self.least else "most", "yes" if self.holds else "NO"
-        return f"{self.what:74} {self.value:6.3f}x  at {side} {self.limit:.3f}x wanted: {answer}"
-
-
-def verdicts(scene: Scene, found: Mapping[str, Played]) -> Iterator[Verdict]:
-    """Give the limits that a scene has to hold: against moving one by one, against a perfect cache, and for money."""
+def verdicts(scene: Scene, found: Mapping[str, Played]) -> Iterator[Figure]:
+    """Give the goals that a scene has to hold: against moving one by one, against a perfect cache, and for money."""
     names = {name: name.format(scene.window) for name in found}
     for ours, theirs in ((DEFAULT, ONE_BY_ONE), (WINDOW, SLIDING)):
         if found[theirs].bill.breaks:  # in writing, nothing moves within a budget that is never full
             value = found[ours].bill.resent / found[theirs].bill.resent
-            yield Verdict(f"re-sent: {names[ours]} / {names[theirs]}", value, 1 / 5)
+            yield _figure(scene, f"re-sent: {names[ours]} / {names[theirs]}", value, 1 / 5)
     if scene.rates.cached_in is not None:
         for ours in (DEFAULT, WINDOW):
             value = found[ours].bill.cached_share / found[LOG].bill.cached_share
-            yield Verdict(f"cached share: {names[ours]} / append only", value, 9 / 10, least=True)
+            yield _figure(scene, f"cached share: {names[ours]} / append only", value, 9 / 10, least=True)
     if scene.rates == LISTED:
         cost = {name: float(found[name].bill.dollars(scene.rates)) for name in (ECONOMICAL, ALL)}
-        yield Verdict(f"USD: {ECONOMICAL} / {ALL}", cost[ECONOMICAL] / cost[ALL], 1 / 7)
+        yield _figure(scene, f"USD: {ECONOMICAL} / {ALL}", cost[ECONOMICAL] / cost[ALL], 1 / 7)
+
+
+def _figure(scene: Scene, way: str, value: float, goal: float, *, least: bool = False) -> Figure:
+    return Figure(what=scene.title, way=way, value=value, unit="x", goal=goal, least=least)
 
 
 def agreements(scene: Scene, found: Mapping[str, Played]) -> Iterator[tuple[str, bool]]:
@@ -140,12 +130,12 @@ def agreements(scene: Scene, found: Mapping[str, Played]) -> Iterator[tuple[str,
             yield name.format(scene.window), each.own == each.bill.dollars(scene.rates)
 
 
-def run() -> None:
-    """Print the tables, and whether the limits hold."""
+def run(effort: Effort) -> Found:
+    """Play every scene in every way; a short run plays fewer turns."""
     for scene in (VOICE, CHEAP, WRITTEN):
+        scene = attrs.evolve(scene, turns=effort.of(scene.turns, scene.turns, TINY))  # noqa: PLW2901 - the same, shorter
         found = played(scene)
-        show(scene, found)
-        for verdict in verdicts(scene, found):
-            print(f"    {verdict}")
+        yield from table(scene, found)
+        yield from verdicts(scene, found)
         for name, agrees in agreements(scene, found):
-            print(f"    {f'the costs that convo stored under {name} are the bill:':74} {'yes' if agrees else 'NO'}")
+            yield f"    {f'the costs that convo stored under {name} are the bill:':74} {'yes' if agrees else 'NO'}"

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.side_by_side import compare
+from benchmarks.side_by_side import Ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from benchmarks.side_by_side import Effort, Found
 
 NOT_IMPORTED = ("openai", "alembic", "psycopg", "click", "starlette")
 
@@ -21,9 +23,10 @@ def importing(statement: str) -> Callable[[], object]:
     return lambda: subprocess.run([sys.executable, "-c", statement], check=True, env=environment)
 
 
-def run() -> None:
-    """Print the ratio; fail when importing convo brings in what it must not."""
+def run(effort: Effort) -> Found:
+    """Compare; fail when importing convo brings in what it must not."""
+    del effort
     check = f"import sys, convo; assert not {{*sys.modules}} & {{*{NOT_IMPORTED!r}}}, sorted(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
-    ways = {"import sqlalchemy": importing("import sqlalchemy"), "import convo": importing("import convo")}
-    compare(ways, rounds=15, limits={"import convo": 1.3})
+    ways = {"import sqlalchemy": importing("import sqlalchemy"), "convo": importing("import convo")}
+    yield Ways("an import in a new process", ways, {"convo": 1.3}, rounds=15)

@@ -1,7 +1,8 @@
-"""What does it cost to load 1,000 messages and assemble the request, against the raw driver and `json.loads`?
+"""What does it cost to load a conversation and assemble its request, against the raw driver and `json.loads`?
 
-The conversation alternates a written question and a spoken reply; half of the replies have expired. The raw driver
-selects the same columns of the same rows and parses each body; ours gives a request that is ready to send.
+Every second reply is spoken; the audio of half of those has expired. By hand it is one query of the bodies, and `json.loads` of
+each; and once more a query of everything that decides about the request, the columns that convo reads. Ours gives a request that
+is ready to send.
 """
 
 from __future__ import annotations
@@ -14,37 +15,64 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 import convo
-from benchmarks.append_ import Stub, runner_of
-from benchmarks.databases import postgres_url, sqlite_file
-from benchmarks.side_by_side import compare
+from benchmarks.databases import postgres_url, settled, sqlite_file
+from benchmarks.replay import statements_of
+from benchmarks.side_by_side import Effort, Ways
+from benchmarks.stub import Stub, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MESSAGES = 1_000
-ROUNDS, BATCH = 30, 4
+    from benchmarks.side_by_side import Found
+
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+MODEL: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy"}
+SPOKEN = 4
+"""One message of so many is a spoken reply."""
+BODIES, COLUMNS = "raw: the bodies, and json.loads", "raw: the columns of convo, and json.loads"
+PLAIN, VERIFIED = "convo, the request", "convo, every hash verified, and the request"
 
 
-def conversation_in(store: convo.Store, *, spoken: bool) -> convo.Conversation:
-    """Make the conversation, through the public API."""
+def run(effort: Effort) -> Found:
+    """Compare on SQLite and PostgreSQL, for long and longer conversations."""
+    for count in effort.of((1_000, 10_000), (1_000,), (20,)):
+        with sqlite_file() as path, convo.Store(f"sqlite:///{path}", clock=lambda: NOW) as store:
+            chat = conversation_in(store, count)
+            raw = sqlite3.connect(path)
+            yield _compared(store, chat, count, raw, "SQLite")
+            raw.close()
+        with postgres_url() as url, convo.Store(url, clock=lambda: NOW) as store, psycopg.connect(url) as connection:
+            store.upgrade()
+            chat = conversation_in(store, count)
+            settled(store)
+            yield _compared(store, chat, count, connection, "PostgreSQL")
+
+
+def conversation_in(store: convo.Store, count: int) -> convo.Conversation:
+    """Make the conversation through the public API: written first, then every second reply is recorded as spoken."""
     chat = store.create()
     request: convo.Request | None = None
-    for number in range(MESSAGES // 2):
-        chat.add(f"Question {number}: is a golden retriever a good family dog, and why do you say so?")
-        expires = NOW + timedelta(minutes=50) * (1 if number >= MESSAGES // 4 else -1)
-        request = request or chat.request("gpt-audio-1.5" if spoken else "gpt-5.5", client=Stub())
-        chat.record(_answer(number, int(expires.timestamp()), spoken=spoken), request)
+    for number, message in enumerate(messages(count)):
+        if number % 2 == 0:
+            chat.add(message["content"])
+            continue
+        spoken = number % SPOKEN == SPOKEN - 1
+        request = request or chat.request(client=Stub(), **MODEL)
+        expires = NOW + timedelta(minutes=50) * (1 if number >= count // 2 else -1)
+        chat.record(_answer(number, message["content"], int(expires.timestamp()) if spoken else None), request)
     return chat
 
 
-def _answer(number: int, expires: int, *, spoken: bool) -> dict[str, Any]:
-    said = f"Answer {number}: yes, they are patient, easy to train, and glad of company all day long."
+def _answer(number: int, said: str, expires: int | None) -> dict[str, Any]:
     audio = {"id": f"audio_{number:032x}", "expires_at": expires, "transcript": said, "data": ""}
-    message = {"role": "assistant", "content": None, "audio": audio} if spoken else {"role": "assistant", "content": said}
-    choice = {"index": 0, "finish_reason": "stop", "message": {**message, "refusal": None, "annotations": []}}
+    content: dict[str, Any] = {"content": said} if expires is None else {"content": None, "audio": audio}
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"role": "assistant", **content, "refusal": None, "annotations": []},
+    }
     answer = {"id": f"chatcmpl-{number}", "object": "chat.completion", "created": 0, "model": "gpt-audio-1.5"}
-    return {**answer, "choices": [choice], "usage": _bill(120 if spoken else 0)}
+    return {**answer, "choices": [choice], "usage": _bill(0 if expires is None else 120)}
 
 
 def _bill(audio: int) -> dict[str, Any]:
@@ -54,49 +82,37 @@ def _bill(audio: int) -> dict[str, Any]:
     return {**usage, "completion_tokens_details": details, "prompt_tokens_details": {"audio_tokens": 0, "text_tokens": 100}}
 
 
-def statement_of(store: convo.Store, chat: convo.Conversation) -> tuple[str, Any]:
-    """Give the statement that reads the messages, as the driver gets it."""
-    from sqlalchemy import event
+def _compared(store: convo.Store, chat: convo.Conversation, count: int, connection: Any, database: str) -> Ways:
+    client = Stub()
+    mark = "?" if database == "SQLite" else "%s"
+    found = statements_of(store, lambda: chat.request(client=client, **MODEL))
+    columns = next(each for each in found if "body" in each[0])
+    branch = chat._place.found.branch
+    bodies = (
+        f"SELECT body FROM convo_message WHERE owner = {mark} AND branch = {mark} ORDER BY position",
+        ("", branch.bytes if database == "SQLite" else branch),
+    )
 
-    found: list[tuple[str, Any]] = []
-    engine = runner_of(store).engines.reading
+    def verified() -> object:
+        chat.history(verify=True)
+        return chat.request(client=client, **MODEL)
 
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:  # noqa: FBT001
-        del connection, cursor, context, many
-        found.append((statement, parameters))
+    ways = {
+        BODIES: raw(connection, bodies, 0),
+        COLUMNS: raw(connection if database == "SQLite" else psycopg.RawCursor(connection), columns, 3),
+        PLAIN: lambda: chat.request(client=client, **MODEL),
+        VERIFIED: verified,
+    }
+    assert len(chat.request(client=client, **MODEL)["messages"]) == count
+    what = f"load {count:,} messages and assemble the request, {database}"
+    return Ways(what, ways, {PLAIN: 0.8, VERIFIED: 1.2}, (BODIES, COLUMNS), rounds=30, batch=4)
 
-    event.listen(engine, "before_cursor_execute", note)
-    chat.request("gpt-audio-1.5", client=Stub())
-    event.remove(engine, "before_cursor_execute", note)
-    return next(each for each in found if "body" in each[0])
 
-
-def raw(connection: Any, statement: tuple[str, Any]) -> Callable[[], object]:
-    """Read the rows and parse the bodies."""
+def raw(connection: Any, statement: tuple[str, Any], column: int) -> Callable[[], object]:
+    """Read the rows and parse the bodies, which stand in a column."""
     sql, parameters = statement
 
     def load() -> list[Any]:
-        return [json.loads(row[3]) for row in connection.execute(sql, parameters).fetchall()]
+        return [json.loads(row[column]) for row in connection.execute(sql, parameters).fetchall()]
 
     return load
-
-
-def ours(chat: convo.Conversation) -> Callable[[], object]:
-    """Read the log and assemble the request."""
-    return lambda: chat.request("gpt-audio-1.5", client=Stub(), voice="alloy")
-
-
-def run() -> None:
-    """Print the ratios."""
-    for spoken in (True, False):
-        print("  half spoken replies:" if spoken else "  all text:")
-        with sqlite_file() as path, convo.Store(f"sqlite:///{path}", clock=lambda: NOW) as store:
-            chat = conversation_in(store, spoken=spoken)
-            connection: Any = sqlite3.connect(path)
-            ways = {"raw sqlite3 and json.loads": raw(connection, statement_of(store, chat)), "convo": ours(chat)}
-            compare(ways, rounds=ROUNDS, batch=BATCH, limits={"convo": 1.2})
-        with postgres_url() as url, convo.Store(url, clock=lambda: NOW) as store, psycopg.connect(url) as connection:
-            store.upgrade()
-            chat = conversation_in(store, spoken=spoken)
-            ways = {"raw psycopg and json.loads": raw(connection, statement_of(store, chat)), "convo": ours(chat)}
-            compare(ways, rounds=ROUNDS, batch=BATCH, limits={"convo": 1.2})

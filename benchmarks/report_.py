@@ -6,20 +6,25 @@ The calls are of 300 owners in three years, by six models and eight voices. All 
 from __future__ import annotations
 
 import random
-import time
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 import convo
-from benchmarks.append_ import runner_of
-from benchmarks.databases import postgres_url, sqlite_file
+from benchmarks.databases import postgres_url, settled, sqlite_file
+from benchmarks.side_by_side import Effort, Ways
+from benchmarks.stub import runner_of
 from convo.store import tables
 from convo.times import from_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from benchmarks.side_by_side import Found
+    from convo.report import By
 
 CALLS, OWNERS, CONVERSATIONS = 1_000_000, 300, 9_000
 DAY = 86_400_000_000
@@ -33,15 +38,15 @@ STATUSES = ("done",) * 94 + ("interrupted",) * 2 + ("failed",) * 3 + ("late",)
 RAW = '{"choices":[{"finish_reason":"stop","index":0}],"id":"chatcmpl-' + "x" * 400 + '"}'
 
 
-def rows() -> Iterator[dict[str, Any]]:
+def rows(calls: int, conversations: int) -> Iterator[dict[str, Any]]:
     """Give the calls, in the order in which they were made."""
     chance = random.Random(7)
     whole = dict.fromkeys(("input_image", "input_cached_audio", "output_reasoning"), 0)
-    for number in range(CALLS):
-        place = chance.randrange(CONVERSATIONS)
+    for number in range(calls):
+        place = chance.randrange(conversations)
         status = chance.choice(STATUSES)
         kind = chance.randrange(len(MODELS))
-        started = BEGAN + number * DAYS * DAY // CALLS
+        started = BEGAN + number * DAYS * DAY // calls
         row: dict[str, Any] = {
             "owner": f"customer-{place % OWNERS}", "id": UUID(int=number), "conversation": UUID(int=place),
             "branch": UUID(int=place), "hash": b"\0" * 32, "status": status, "attempt": 1, "api": APIS[kind],
@@ -68,11 +73,11 @@ def rows() -> Iterator[dict[str, Any]]:
 NAMES = tuple(tables.exchange.c.keys())
 
 
-def fill(connection: Any) -> None:
+def fill(connection: Any, calls: int, conversations: int) -> None:
     """Insert the calls and what they refer to."""
     places = [
         {"owner": f"customer-{place % OWNERS}", "id": UUID(int=place), "branch": UUID(int=place), "created_at": BEGAN}
-        for place in range(CONVERSATIONS)
+        for place in range(conversations)
     ]
     connection.execute(sa.insert(tables.conversation), places)
     lines = [
@@ -80,61 +85,51 @@ def fill(connection: Any) -> None:
         for one in places
     ]
     connection.execute(sa.insert(tables.branch), lines)
-    batch = []
-    insert = sa.insert(tables.exchange)
-    for row in rows():
-        batch.append(row)
-        if len(batch) == BATCH:
-            connection.execute(insert, batch)
-            batch.clear()
-    if batch:
-        connection.execute(insert, batch)
+    made = rows(calls, conversations)
+    while batch := list(islice(made, BATCH)):
+        connection.execute(sa.insert(tables.exchange), batch)
 
 
-def measure(store: convo.Store) -> None:
-    """Print seconds and ratios; the cheapest sum is the best of those taken before and after."""
+def measure(store: convo.Store, effort: Effort, database: str) -> Found:
+    """Compare every report with the cheapest sum."""
     runner = runner_of(store)
-    runner.run(fill, mode="write")
-    with runner.engines.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE")
-        base = min(timed(lambda: connection.exec_driver_sql(CHEAPEST).fetchall()) for _ in range(3))
-    print(f"    {CALLS:9,} rows read {'count and cost, raw driver':32s} {base:7.3f} s    1.0x")
-    everyone, one = store.everyone(), store.owned_by("customer-7")
-    month = from_micros(BEGAN + (DAYS - 30) * DAY)
-    asked: dict[str, tuple[convo.Store, tuple[Any, ...], dict[str, Any]]] = {
-        f"by {' and '.join(by) or 'nothing'}": (everyone, by, {}) for by in (*BY, ("owner", "day"))
-    }
-    asked |= {
-        "by model, the last 30 days": (everyone, ("model",), {"since": month}),
-        "by model and day, one owner": (one, ("model", "day"), {}),
-        "by model, one owner, 30 days": (one, ("model",), {"since": month}),
-    }
-    for name, (whose, by, more) in asked.items():
-        whose.report(by, since=from_micros(BEGAN), until=from_micros(BEGAN + 1))  # compiled, and the tables looked at
-        started = time.perf_counter()
-        report = whose.report(by, **more)
-        seconds = time.perf_counter() - started
-        print(f"    {report.total.calls:9,} rows read {name:32s} {seconds:7.3f} s {seconds / base:6.1f}x  {len(report):,} rows")
-
-
-def timed(way: Callable[[], object]) -> float:
-    """Give the seconds that something takes."""
-    started = time.perf_counter()
-    way()
-    return time.perf_counter() - started
+    calls = effort.of(CALLS, CALLS // 10, 100)
+    runner.run(fill, calls, effort.of(CONVERSATIONS, CONVERSATIONS, 10), mode="write")
+    settled(store)
+    with runner.engines.reading.connect() as connection:
+        ways: dict[str, Callable[[], object]] = {
+            "raw: count and cost of all": lambda: connection.exec_driver_sql(CHEAPEST).fetchall()
+        }
+        everyone, one = store.everyone(), store.owned_by("customer-7")
+        month = from_micros(BEGAN + (DAYS - 30) * DAY)
+        ways |= {f"convo, by {' and '.join(by) or 'nothing'}": partial(everyone.report, by) for by in BY}
+        ways |= {
+            "convo, by model, the last 30 days": partial(everyone.report, ("model",), since=month),
+            "convo, by model and day, one owner": partial(one.report, ("model", "day")),
+            "convo, by model, one owner, 30 days": partial(one.report, ("model",), since=month),
+        }
+        yield Ways(f"reports of {calls:,} calls, {database}", ways, rounds=3)
 
 
 CHEAPEST = "SELECT count(*), sum(cost) FROM convo_exchange"
-BY = ((), ("owner",), ("conversation",), ("model",), ("voice",), ("api",), ("day",), ("error",))
+BY: tuple[tuple[By, ...], ...] = (
+    (),
+    ("owner",),
+    ("conversation",),
+    ("model",),
+    ("voice",),
+    ("api",),
+    ("day",),
+    ("error",),
+    ("owner", "day"),
+)
 
 
-def run() -> None:
-    """Print the ratios."""
-    print("  SQLite:")
+def run(effort: Effort) -> Found:
+    """Compare on SQLite and PostgreSQL."""
     with sqlite_file() as path, convo.Store(f"sqlite:///{path}") as store:
         store.upgrade()
-        measure(store)
-    print("  PostgreSQL:")
+        yield from measure(store, effort, "SQLite")
     with postgres_url() as url, convo.Store(url) as store:
         store.upgrade()
-        measure(store)
+        yield from measure(store, effort, "PostgreSQL")

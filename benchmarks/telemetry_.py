@@ -15,11 +15,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 import convo
-from benchmarks.side_by_side import compare
+from benchmarks.side_by_side import Ways
 from convo.testing import FakeAPI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from benchmarks.side_by_side import Effort, Found
 
 VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "wav"}
 
@@ -29,8 +31,9 @@ def sending(store: convo.Store, client: Any) -> Callable[[], object]:
     return lambda: store.create().send(client, "Is it a good dog?", **VOICE)
 
 
-def run() -> None:
-    """Print the ratios."""
+def run(effort: Effort) -> Found:
+    """Compare on SQLite."""
+    del effort
     sdk = convo.Telemetry(tracer_provider=TracerProvider(), meter_provider=MeterProvider([InMemoryMetricReader()]))
     ways: dict[str, convo.Telemetry | bool] = {
         "a send without telemetry": False,
@@ -42,9 +45,8 @@ def run() -> None:
             name: convo.Store(f"sqlite:///{Path(folder)}/{number}.db", durability="relaxed", telemetry=telemetry)
             for number, (name, telemetry) in enumerate(ways.items())
         }
-        compare(
-            {name: sending(store, client) for name, store in stores.items()}, rounds=60, batch=10,
-            limits={"with the API and no provider": 1.1, "with the SDK": 1.2},
-        )  # fmt: skip
+        sends = {name: sending(store, client) for name, store in stores.items()}
+        goals = {"with the API and no provider": 1.1, "with the SDK": 1.2}
+        yield Ways("a send", sends, goals, rounds=60, batch=10)
         for store in stores.values():
             store.close()

@@ -20,7 +20,7 @@ from convo.reply import Reply
 from convo.sealing.keyring import PLAIN
 from convo.steps.exchange import goes_on, key_of_round
 from convo.times import from_micros, to_micros
-from convo.tokens import Remembering
+from convo.tokens import Loading, Remembering
 from convo.watching import Watch
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def ids_of(clock: Callable[[], datetime]) -> Callable[[], UUID]:
 
 
 def counter_of(count_tokens: Counter | None) -> Callable[[], Counter]:
-    """Give what gives the counter of tokens: the caller's, else that of `convo.tokenizer`, loaded when it is first needed.
+    """Give what gives the counter of tokens: the caller's, else that of `convo.tokenizer`, loaded when it first counts.
 
     Raises `InputError` for something that cannot be called.
     """
     if count_tokens is None:
-        return _installed
+        return lambda: _INSTALLED
     if not callable(count_tokens):
         reason = f"count_tokens takes a function from text to its number of tokens, not a {type(count_tokens).__name__}"
         raise InputError(reason)
@@ -76,6 +76,9 @@ def _installed() -> Counter:
     from convo.tokenizer import COUNT
 
     return COUNT
+
+
+_INSTALLED = Loading(_installed)
 
 
 def watch_for(telemetry: Telemetry | bool) -> Watch:  # noqa: FBT001 - the argument of Store

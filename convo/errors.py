@@ -74,6 +74,8 @@
         ├── SchemaMissing                  the database has no convo tables yet
         ├── SchemaTooOld                   the tables need an upgrade
         ├── SchemaTooNew                   a newer convo made the tables
+        ├── CannotPartition                tables that are not, or cannot be, split by owner
+        │   └── PartitionsDiffer           they are split into another number
         ├── CorruptStore                   the database file is damaged
         ├── IntegrityError                 a stored body is not what was written
         │   └── SealBroken                 an encrypted value was changed, or stands in another's place
@@ -969,6 +971,25 @@ class SchemaTooNew(StoreError):
     def __init__(self, found: str, known: str) -> None:
         super().__init__(f"the tables are at revision {found}, this convo knows up to {known}; update convo")
         self.found = found
+
+
+class CannotPartition(StoreError):
+    """The tables are not split into partitions. What was stored is as it was."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"the tables cannot be partitioned like that: {reason}; {remedy}")
+
+
+class PartitionsDiffer(CannotPartition):
+    """The tables are split into `found` partitions, and `wanted` were asked for: their number does not change."""
+
+    def __init__(self, found: int, wanted: int) -> None:
+        super().__init__(
+            f"{wanted} partitions were asked for, and they have {found}",
+            f"ask for {found} or leave the number out; for another one copy the rows into a new database",
+        )
+        self.found = found
+        self.wanted = wanted
 
 
 class CorruptStore(StoreError):

@@ -5,6 +5,7 @@ What the API billed is better than either, see `convo.assembly.estimate`.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from convo.checks import check_type
@@ -63,6 +64,27 @@ class Remembering:
                 self._older, self._recent = self._recent, {}
             self._recent[key] = known
         return known
+
+
+class Loading:
+    """A counter that is loaded when it first counts: that may take longer than all else that a request needs."""
+
+    def __init__(self, load: Callable[[], Counter]) -> None:
+        self._load = load
+
+    @cached_property
+    def counter(self) -> Counter:
+        """The counter, loaded."""
+        return self._load()
+
+    def __call__(self, text: str) -> int:
+        """Give the tokens of a text."""
+        return self.counter(text)
+
+
+def is_rough(count: Counter) -> bool:
+    """Say whether a counter goes by the length of a text."""
+    return (count.counter if isinstance(count, Loading) else count) is rough_tokens
 
 
 def _pieces(text: str) -> list[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from alembic import context
 
 from convo.store.engine import runner_for
-from convo.store.schema import VERSION_TABLE, inside, take_turns
+from convo.store.partitions import split
+from convo.store.schema import VERSION_TABLE, inside, take_turns, unpartitioned
 from convo.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ def include_name(name: str | None, kind: str, parents: Any) -> bool:
     return kind != "table" or name in metadata.tables
 
 
+def include_object(found: Any, name: str | None, kind: str, *others: object) -> bool:
+    """Leave the keys out that PostgreSQL makes for each partition of a table that another refers to."""
+    del name, others
+    return kind != "foreign_key_constraint" or found.elements[0].target_fullname.split(".")[-2] in metadata.tables
+
+
 def migrate(connection: Connection, schema: str | None) -> None:
     """Migrate inside the transaction that the connection is in."""
     take_turns(connection)
@@ -30,9 +37,12 @@ def migrate(connection: Connection, schema: str | None) -> None:
             version_table=VERSION_TABLE,
             version_table_schema=schema,
             include_name=include_name,
+            include_object=include_object,
         )
         with context.begin_transaction():
             context.run_migrations()
+        for name in unpartitioned(connection, None):
+            split(connection, name, None)
 
 
 def run() -> None:

@@ -18,7 +18,7 @@ from convo.testing import CountedIds, FakeAPI, FixedClock
 from tests.support.both import Blocking
 from tests.support.bucket import KEYS, make_bucket, s3_server
 from tests.support.overheard import Overheard
-from tests.support.postgres import server
+from tests.support.postgres import SETTINGS, server
 from tests.support.sealing import shared_cipher
 from tests.support.validate import validate_received, validate_sessions
 
@@ -32,6 +32,10 @@ settings.load_profile("convo")
 _owners = itertools.count(1)
 CIPHER = shared_cipher() if os.environ.get("CONVO_TEST_CIPHER") else None
 """Every test of a store does the same with a cipher when `CONVO_TEST_CIPHER` is set: what it is given back may not differ."""
+
+
+PARTITIONS = int(os.environ.get("CONVO_TEST_PARTITIONS", "0")) or None
+"""The tables of PostgreSQL are split into so many partitions when `CONVO_TEST_PARTITIONS` is set: no test may notice."""
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +66,7 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with server() as url:
+    with server((*SETTINGS, "plan_cache_mode=force_generic_plan") if PARTITIONS else SETTINGS) as url:
         yield url
 
 
@@ -71,7 +75,7 @@ def postgres_schema(postgres_url: str) -> str:
     """A schema with the tables of convo, made by the migrations; tests tell themselves apart by their owners."""
     schema = f"convo_test_{os.getpid()}"
     with convo.Store(postgres_url, schema=schema) as store:
-        store.upgrade()
+        store.upgrade(partitions=PARTITIONS)
     return schema
 
 

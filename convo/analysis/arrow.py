@@ -52,19 +52,30 @@ def batch_of(description: Description, values: Mapping[str, Sequence[Any]]) -> A
     return pa.RecordBatch.from_arrays([_array(pa, one, values[one.name]) for one in description], schema=schema_of(description))
 
 
-def _array(pa: Any, column: Column, values: Sequence[Any]) -> Any:
-    kind = column.kind
-    if kind == "word":
-        return pa.array(values, pa.string()).dictionary_encode()
-    if kind == "id":
-        return _ids(pa, values)
-    if kind == "time":
-        return pa.array(values, pa.int64()).cast(type_of(kind))
-    if kind == "flag":
-        return pa.array([value if value is None else bool(value) for value in values], pa.bool_())
-    if kind == "money":
-        return pa.array(values, pa.decimal128(DIGITS, 0)).view(type_of(kind))
-    return pa.array(values, type_of(kind))
+def _array(pa: Any, column: Column, values: Any) -> Any:
+    if isinstance(values, pa.Array):
+        from convo.analysis import vectors
+
+        return vectors.converted(values, column.kind, type_of(column.kind))
+    if (maker := _MAKERS.get(column.kind)) is not None:
+        return maker(pa, values)
+    return pa.array(values, type_of(column.kind))
+
+
+def _words(pa: Any, values: Sequence[Any]) -> Any:
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def _times(pa: Any, values: Sequence[Any]) -> Any:
+    return pa.array(values, pa.int64()).cast(type_of("time"))
+
+
+def _flags(pa: Any, values: Sequence[Any]) -> Any:
+    return pa.array([value if value is None else bool(value) for value in values], pa.bool_())
+
+
+def _money(pa: Any, values: Sequence[Any]) -> Any:
+    return pa.array(values, pa.decimal128(DIGITS, 0)).view(type_of("money"))
 
 
 def _ids(pa: Any, values: Sequence[Any]) -> Any:
@@ -80,6 +91,9 @@ def _ids(pa: Any, values: Sequence[Any]) -> Any:
         return texts
     places = iter(range(len(known)))
     return texts.take(pa.array([None if value is None else next(places) for value in values], pa.int32()))
+
+
+_MAKERS = {"word": _words, "id": _ids, "time": _times, "flag": _flags, "money": _money}
 
 
 def id_texts(pa: Any, data: bytes) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convo.analysis import vectors
 from convo.canonical import decode, printable
 from convo.content import TEXT_COLUMN
 from convo.errors import IntegrityError
@@ -34,8 +35,10 @@ CONTINUED = object()
 """Stands for the conversation of a place where another reader was: the next message is of it."""
 
 
-def columns_of(names: Sequence[str], rows: Rows) -> dict[str, Sequence[Any]]:
-    """Give columns of rows."""
+def columns_of(names: Sequence[str], rows: Any) -> dict[str, Any]:
+    """Give columns of rows, or of an Arrow table."""
+    if not isinstance(rows, list | tuple):
+        return dict(zip(names, vectors.columns(rows), strict=True))
     return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
@@ -61,6 +64,10 @@ def numbered(owners: Sequence[str], conversations: Sequence[Any], roles: Sequenc
 def message_columns(names: Sequence[str], rows: Rows, beside: Mapping[str, Rows], place: Place) -> tuple[Columns, Place]:
     """Give the columns of messages, and the place where they end. Raises `IntegrityError`."""
     found = columns_of(names, rows)
+    if not isinstance(rows, list | tuple) and "roles" not in beside:
+        return _vector_columns(found, place)
+    if not isinstance(rows, list | tuple):
+        found = {name: values.to_pylist() for name, values in found.items()}
     if (whole := beside.get("roles")) is not None:
         line = columns_of(("owner", "conversation", "position", "role"), whole)
         turns, place = numbered(line["owner"], line["conversation"], line["role"], place)
@@ -75,6 +82,24 @@ def message_columns(names: Sequence[str], rows: Rows, beside: Mapping[str, Rows]
     if (said := beside.get("transcripts")) is not None:
         found["text"] = _texts(found, bodies, _by_message(said))
     calls, answered = _calls(found["role"], bodies)
+    return {**found, "tool_calls": calls, "tool_call_id": answered}, place
+
+
+def _vector_columns(found: dict[str, Any], place: Place) -> tuple[Columns, Place]:
+    """Give the columns of messages that came as Arrow, but for the few that ask or answer a tool without a loop."""
+    held = None if place.conversation in (None, CONTINUED) else place.conversation
+    continues = place.conversation is CONTINUED
+    found["turn"], (turn, role, owner, conversation) = vectors.turns(
+        found["owner"], found["conversation"], found["role"], (place.owner, held, continues, place.turn, place.role)
+    )
+    place = Place(owner, conversation, turn, role) if len(found["role"]) else place
+    if (within := found.pop("within", None)) is not None:
+        found = vectors.kept(found, within)
+    bodies = found["body"].to_pylist()
+    calls: list[Any] = [None] * len(bodies)
+    answered: list[str | None] = [None] * len(bodies)
+    if any(body is not None for body in bodies):
+        calls, answered = _calls(found["role"].to_pylist(), _bodies(found["position"].to_pylist(), bodies))
     return {**found, "tool_calls": calls, "tool_call_id": answered}, place
 
 
@@ -133,6 +158,9 @@ def _plain(text: str) -> str:
 def exchange_columns(names: Sequence[str], rows: Rows) -> Columns:
     """Give the columns of calls. They took time, unless they were recorded afterwards."""
     found = columns_of(names, rows)
+    if not isinstance(rows, list | tuple):
+        first, last = (vectors.seconds(found["started_at"], found[name]) for name in ("first_byte_at", "finished_at"))
+        return {**found, "first_byte_seconds": first, "duration_seconds": last}
     return {
         **found,
         "first_byte_seconds": seconds_between(found["started_at"], found["first_byte_at"]),

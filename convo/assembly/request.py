@@ -13,7 +13,7 @@ from convo.assembly.estimate import reminder_tokens, tokens_of
 from convo.assembly.render import How, sentence
 from convo.escapes import safe
 from convo.models import name_of
-from convo.tokens import rough_tokens
+from convo.tokens import is_rough
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -202,7 +202,7 @@ def explained(request: Assembled) -> str:
 def _summary(request: Assembled) -> list[str]:
     plan, guess = request.plan, request.estimate
     expiry = request.next_expiry
-    how = "by its length" if plan.count is rough_tokens else "by a tokenizer"
+    how = "by its length" if is_rough(plan.count) else "by a tokenizer"
     lines = [
         f"model {plan.target.model.name}{_at(plan.target.server)}: {request.modality}",
         f"estimated input: {guess.text_tokens} text and {guess.audio_tokens} audio tokens, {guess.cost} (text {how})",

@@ -70,9 +70,9 @@ class AsyncDriver:
         self.runner.check_there()
         return await self._perform_all(steps)
 
-    async def upgrade(self) -> str | None:
+    async def upgrade(self, partitions: int | None = None) -> str | None:
         """Make or upgrade the tables; give the revision that was found."""
-        found = await self._perform_all(upgraded())
+        found = await self._perform_all(upgraded(partitions))
         self.checked = True
         return found
 
@@ -99,7 +99,7 @@ class AsyncDriver:
             run = self.runner.run_beside if effect.beside else self.runner.run
             return await run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
         if isinstance(effect, Upgrade):
-            return await self.runner.upgrade()
+            return await self.runner.upgrade(effect.partitions)
         if isinstance(effect, Pause):
             return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Call):

@@ -23,19 +23,25 @@ _json = click.option("--json", "as_json", is_flag=True, help="Write JSON, with n
 
 
 @click.command()
+@click.option("--partitions", type=int, help="Split the tables by owner into so many, for good. Only on PostgreSQL.")
 @click.pass_obj
-def upgrade(place: Place) -> None:
-    """Make the tables of a store, or bring them up to date."""
+def upgrade(place: Place, *, partitions: int | None) -> None:
+    """Make the tables of a store, or bring them up to date.
+
+    A database whose tables are split stays so without --partitions. What is stored is copied table by table, and others wait
+    meanwhile; tables of more than 2 GB are refused.
+    """
     import convo
     from convo.errors import StoreNotFound
     from convo.store.schema import REVISIONS
 
     with convo.Store(place.url()) as store:
         try:
-            before = store.upgrade()
+            before = store.upgrade(partitions=partitions)
         except StoreNotFound as error:
             raise Failure(f"no file can be made at {store.place}; is its folder there, and may you write to it?") from error
-        click.echo(f"{line(store.place)}: {_done(before, REVISIONS[-1])}")
+        split = f", in {partitions} partitions" if partitions else ""
+        click.echo(f"{line(store.place)}: {_done(before, REVISIONS[-1])}{split}")
 
 
 def _done(before: str | None, after: str) -> str:

@@ -62,13 +62,13 @@ def _article(subject: Subject, message: Message) -> str:
 def _media(subject: Subject, piece: Media) -> str:
     """Give a player or a picture where the bytes are there and safe to show; else say what it is."""
     data = subject.data.get(piece.digest)
-    if data is not None and piece.kind == "audio" and piece.format in FORMATS:
-        mime = FORMATS[piece.format].mime
+    known = FORMATS.get(piece.format or "")
+    if data is not None and piece.kind == "audio" and known is not None:
+        mime = known.mime
         if piece.format == "pcm16":
             data, mime = wav_header(len(data), piece.sample_rate or 24_000, piece.channels or 1) + data, "audio/wav"
-        return (
-            f'<audio controls preload="metadata" src="data:{escape(mime)};base64,{pybase64.b64encode_as_string(data)}"></audio>'
-        )
+        source = f"data:{escape(mime)};base64,{pybase64.b64encode_as_string(data)}"
+        return f'<audio controls preload="metadata" src="{source}"></audio>'
     if data is not None and piece.kind == "image" and piece.format in IMAGES:
         return f'<img alt="image" src="data:{piece.format};base64,{pybase64.b64encode_as_string(data)}">'
     said = f"[audio, {length_of(piece)}]" if piece.kind == "audio" else f"[{piece.kind}, {piece.size:,} bytes]"

@@ -99,7 +99,9 @@ class Told:
 
 @attrs.frozen
 class Upgrade:
-    """Make the tables, or bring them up to date."""
+    """Make the tables, or bring them up to date; they may have so many partitions then."""
+
+    partitions: int | None = None
 
 
 @attrs.frozen
@@ -212,9 +214,9 @@ def unless_taken(function: Callable[..., T | None], *arguments: Any, whole: bool
     return None
 
 
-def upgrade() -> Steps[str | None]:
+def upgrade(partitions: int | None = None) -> Steps[str | None]:
     """Make the tables, or bring them up to date; give the revision that was found."""
-    found: str | None = yield Upgrade()
+    found: str | None = yield Upgrade(partitions)
     return found
 
 

@@ -34,6 +34,7 @@ from convo.store.engine import (
     driver_needed,
     mind_the_server,
     options_of,
+    paramstyle,
     parse_url,
     place_of,
     runner_for,
@@ -161,9 +162,9 @@ class AsyncRunner:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    async def upgrade(self) -> str | None:
+    async def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found."""
-        return await self.run(schemas.upgrade, self.place, mode="write")
+        return await self.run(schemas.upgrade, self.place, partitions, mode="write")
 
     def must_exist(self) -> None:
         """A server's tables are never made by themselves."""
@@ -221,11 +222,11 @@ class ThreadRunner:
             self._start()  # a fork: the thread is the parent's
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def upgrade(self) -> str | None:
+    async def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found."""
         if self._closed:
             raise StoreClosed
-        return await self._shield.run(self._in_thread(self._runner.upgrade))
+        return await self._shield.run(self._in_thread(lambda: self._runner.upgrade(partitions)))
 
     def must_exist(self) -> None:
         """Create nothing from now on. Raises `StoreNotFound` for a file that is not there."""
@@ -274,9 +275,9 @@ class AsyncWithin:
 
     run_beside = run
 
-    async def upgrade(self) -> str | None:
+    async def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found."""
-        return await self.run(schemas.upgrade, self.place, mode="write")
+        return await self.run(schemas.upgrade, self.place, partitions, mode="write")
 
     def must_exist(self) -> None:
         """The caller's connection is there."""
@@ -310,7 +311,7 @@ def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
     from sqlalchemy.ext.asyncio import create_async_engine
 
     with driver_needed(url):
-        engine = create_async_engine(url, execution_options=options, **ALONE)
+        engine = create_async_engine(url, execution_options=options, **ALONE, **paramstyle(url))
     mind_the_server(engine.sync_engine)
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
 
@@ -320,7 +321,7 @@ _OF_SQLALCHEMY = ("prepared_statement_cache_size", "prepared_statement_name_func
 
 async def _is_pooled(engine: AsyncEngine) -> bool:
     """Say whether the server's process is another one than the one that we were told of when we connected."""
-    import asyncpg  # type: ignore[import-untyped]  # it has no types
+    import asyncpg
 
     _, arguments = engine.dialect.create_connect_args(engine.url)
     kept = {name: value for name, value in arguments.items() if name not in _OF_SQLALCHEMY}

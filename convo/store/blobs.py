@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from convo.errors import BlobNotFound
 from convo.store import keys, tables
-from convo.store.statements import Statement, micros
+from convo.store.statements import AS_BYTES, Statement, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +108,8 @@ def put_object(connection: Connection, owner: str, one: Held, now: int) -> bool:
 
 def _select_bytes() -> sa.Select[Any]:
     held = tables.blob.outerjoin(tables.blob_chunk, (_K.owner == _L.owner) & (_K.digest == _L.digest))
-    return sa.select(_L.size, _L.place, _L.object, _K.data).select_from(held).where(*_one).order_by(_K.number)
+    columns = sa.select(_L.size, _L.place, _L.object, _K.data).prefix_with(AS_BYTES)
+    return columns.select_from(held).where(*_one).order_by(_K.number)
 
 
 _bytes = Statement("where bytes are, and those of the database in order", _select_bytes)
@@ -151,19 +152,25 @@ GRACE = 600_000_000
 """Microseconds after which whoever has put bytes has stored the message that refers to them, or never will."""
 
 
-def referred_to(letting_go: sa.ColumnElement[bool] | None = None) -> sa.ColumnElement[bool]:
+def referred_to(letting_go: sa.ColumnElement[bool] | None = None, owner: Any = None) -> sa.ColumnElement[bool]:
     """Give the condition that something refers to the bytes of a row of `convo_blob`; the one definition of it.
 
     Media whose bytes are kept do (not those of which `letting_go` holds), recordings that were converted to these bytes,
-    and answers that came too late and are kept beside the log.
+    and answers that came too late and are kept beside the log. Where the row's `owner` is known, a value that is said again
+    has the database look into one partition of each table.
     """
+    owner = _L.owner if owner is None else owner
     source = tables.blob.alias("source")
-    here = sa.exists().where(source.c.owner == _R.owner, source.c.digest == _R.source).correlate(tables.rendition)
-    media = sa.select(_A.part).where(_A.owner == _L.owner, _A.digest == _L.digest, _A.dropped_at.is_(None))
+    here = (
+        sa.exists()
+        .where(source.c.owner == _R.owner, source.c.owner == owner, source.c.digest == _R.source)
+        .correlate(tables.rendition)
+    )
+    media = sa.select(_A.part).where(_A.owner == owner, _A.digest == _L.digest, _A.dropped_at.is_(None))
     if letting_go is not None:
         media = media.where(~letting_go)
-    made = sa.select(_R.form).where(_R.owner == _L.owner, _R.digest == _L.digest, here)
-    late = sa.select(_X.id).where(_X.owner == _L.owner, _X.status == sa.literal_column("'late'"), _X.raw.contains(_L.digest))
+    made = sa.select(_R.form).where(_R.owner == owner, _R.digest == _L.digest, here)
+    late = sa.select(_X.id).where(_X.owner == owner, _X.status == sa.literal_column("'late'"), _X.raw.contains(_L.digest))
     return sa.or_(*(sa.exists(uses.correlate(tables.blob)) for uses in (media, made, late)))
 
 
@@ -174,7 +181,7 @@ def referred(answer: str) -> list[str]:
 
 def _goes() -> sa.ColumnElement[bool]:
     last, cutoff = (sa.bindparam(name, type_=_L.created_at.type) for name in ("last_use", "cutoff"))
-    return sa.and_(*_one, ~referred_to(), (_L.created_at <= last) | (_L.created_at < cutoff))
+    return sa.and_(*_one, ~referred_to(owner=sa.bindparam("owner")), (_L.created_at <= last) | (_L.created_at < cutoff))
 
 
 _forget_renditions = Statement(
@@ -233,7 +240,7 @@ _unused = Statement(
     "bytes that nothing refers to",
     lambda: (
         sa.select(_L.digest, _L.size)
-        .where(_L.owner == sa.bindparam("owner"), _L.digest > sa.bindparam("after"), ~referred_to())
+        .where(_L.owner == sa.bindparam("owner"), _L.digest > sa.bindparam("after"), ~referred_to(owner=sa.bindparam("owner")))
         .where(_L.created_at < sa.bindparam("cutoff", type_=_L.created_at.type))
         .order_by(_L.digest)
         .limit(sa.bindparam("limit", type_=sa.Integer))

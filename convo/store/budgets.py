@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _X, _B = tables.exchange.c, tables.branch.c
 _NOBODY = UUID(int=0)
+_OWNER: Any = sa.bindparam("owner")
 _SPLIT = 10**6
 """Sums of costs are taken in two parts, so that they stay exact past 2**63."""
 
@@ -92,7 +93,7 @@ def _sums() -> Any:
     large, small = sa.func.sum(cost // _SPLIT), sa.func.sum(cost % _SPLIT)
     return (
         sa.select(sa.func.count(), sa.func.count(tokens), sa.func.sum(tokens), sa.func.count(cost), large, small)
-        .where(_X.owner == sa.bindparam("owner"), _X.started_at >= sa.bindparam("since", type_=_X.started_at.type))
+        .where(_X.owner == _OWNER, _X.started_at >= sa.bindparam("since", type_=_X.started_at.type))
         .where(_X.id != sa.bindparam("own", type_=_X.id.type))
         .where(
             was_billed() | (runs & _X.assumed_tokens.is_not(None) & (_lease() > sa.bindparam("now", type_=_B.lease_until.type)))
@@ -110,7 +111,7 @@ def _lease() -> Any:
 
     A value and no EXISTS: PostgreSQL would make a hash of the branches of all owners for that.
     """
-    return sa.select(_B.lease_until).where(_B.owner == _X.owner, _B.id == _X.branch, _B.pending == _X.id).scalar_subquery()
+    return sa.select(_B.lease_until).where(_B.owner == _OWNER, _B.id == _X.branch, _B.pending == _X.id).scalar_subquery()
 
 
 _of_owner = Statement("what the calls of an owner have used", _sums)

@@ -49,7 +49,7 @@ class Found:
     hold: str | None = None
 
 
-def _select() -> sa.Select[Any]:
+def _select(owner: Any = None) -> sa.Select[Any]:
     columns = (
         _C.owner,
         _C.id,
@@ -57,18 +57,20 @@ def _select() -> sa.Select[Any]:
         _C.key,
         _C.title,
         _C.metadata,
-        _instructions(),
+        _instructions(_B.owner if owner is None else owner),
         _B.head,
         micros(_C.created_at),
         _B.pending,
         micros(_B.lease_until),
         _C.hold,
     )
-    return sa.select(*columns).join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
+    found = sa.select(*columns).join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
+    return found if owner is None else found.where(_C.owner == owner)
 
 
-def _instructions() -> Any:
-    line = (_S.owner == _B.owner) & (_S.branch == _B.id) & _B.instructions.between(_S.first, _S.last)
+def _instructions(owner: Any) -> Any:
+    """The text in force. An owner that is a value, and not a column, has the database look into one partition."""
+    line = (_S.owner == owner) & (_S.branch == _B.id) & _B.instructions.between(_S.first, _S.last)
     row = (_M.owner == _S.owner) & (_M.branch == _S.source) & (_M.position == _B.instructions)
     row &= _M.status != sa.literal_column("'redacted'")
     return sa.select(_M.body).where(line, row).correlate(tables.branch).scalar_subquery()
@@ -82,9 +84,9 @@ def _found(row: Sequence[Any]) -> Found:
     )
 
 
-_mine = _C.owner == sa.bindparam("owner")
-_by_id = Statement("one conversation of an owner", lambda: _select().where(_mine, _C.id == sa.bindparam("id")))
-_by_key = Statement("the conversation of an application's key", lambda: _select().where(_mine, _C.key == sa.bindparam("key")))
+_owner: Any = sa.bindparam("owner")
+_by_id = Statement("one conversation of an owner", lambda: _select(_owner).where(_C.id == sa.bindparam("id")))
+_by_key = Statement("the conversation of an application's key", lambda: _select(_owner).where(_C.key == sa.bindparam("key")))
 _anyones = Statement("one conversation of anyone", lambda: _select().where(_C.id == sa.bindparam("id")))
 
 
@@ -200,9 +202,7 @@ def find(
     if keyring_of(connection).seals and (filters or title is not None):
         reason = "titles and metadata are encrypted, and no database can look into them"
         raise SearchUnavailable(reason, "find a conversation by its key= or id, by time, or compare what conversations() lists")
-    statement = _select().order_by(_C.created_at.desc(), _C.id.desc()).limit(limit)
-    if owner is not None:
-        statement = statement.where(_C.owner == owner)
+    statement = _select(owner).order_by(_C.created_at.desc(), _C.id.desc()).limit(limit)
     if since is not None:
         statement = statement.where(_C.created_at >= since)
     if until is not None:

@@ -6,8 +6,10 @@ import os
 import random
 import re
 import select
+import sys
 import time
 from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -30,6 +32,7 @@ from convo.errors import (
 from convo.sealing.keyring import PLAIN
 from convo.store import schema
 from convo.store.faults import READ_ONLY, code_of, may_retry, note_again, typed_errors
+from convo.store.statements import AS_BYTES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -136,6 +139,7 @@ class FileEngines(Engines[Engine]):
                 self._check(connection)
                 yield connection
         else:
+            _import_what_writes_take()
             with self.file.gate.held(), self.writing.begin() as connection:
                 self._check(connection)
                 yield connection
@@ -160,11 +164,19 @@ class FileEngines(Engines[Engine]):
 
     def close(self) -> None:
         """Close the connections that are not in use, in turn with writers: the last one to be closed writes to the file."""
+        if (quick := sys.modules.get("convo.store.quick")) is not None:
+            quick.ended(str(self.reading.url.database))
         with suppress(StoreBusy), self.file.gate.held() if self.file.gate.used else nullcontext():
             self.reading.dispose()
         self.reading.dispose()
         self.writing.pool = self.reading.pool
         self.file.gate.close()
+
+
+@cache
+def _import_what_writes_take() -> None:
+    """Import what a process needs for its first write while nobody waits for us: INSERT with ON CONFLICT, in both databases."""
+    import sqlalchemy.dialects.postgresql  # noqa: F401 - imported for later
 
 
 @attrs.frozen
@@ -179,7 +191,7 @@ def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) ->
     """Make the engines of a URL. No connection is opened."""
     if url.get_backend_name() == "sqlite":
         return _sqlite_engines(url, durability, options)
-    engine = sa.create_engine(url, execution_options=options, **ALONE)
+    engine = sa.create_engine(url, execution_options=options, **ALONE, **paramstyle(url))
     if engine.dialect.is_async:
         raise UnsupportedUrl(
             url.render_as_string(hide_password=True), "sync stores use postgresql+psycopg, AsyncStore this driver"
@@ -187,6 +199,14 @@ def own_engines(url: URL, durability: Durability, options: Mapping[str, Any]) ->
     _ping_without_asking(engine)
     mind_the_server(engine)
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
+
+
+def paramstyle(url: URL) -> dict[str, Any]:
+    """Give the settings with which psycopg is given statements in the server's own words, `$1` (see `mind_the_server`).
+
+    Any other style it translates; and for a statement with more than 50 parameters, such as the end of an exchange, each time.
+    """
+    return {"paramstyle": "numeric_dollar"} if url.get_driver_name() in ("psycopg", "psycopg_async") else {}
 
 
 ALONE: dict[str, Any] = {
@@ -279,11 +299,15 @@ def _ping_without_asking(engine: Engine) -> None:
 
 
 def mind_the_server(engine: Engine) -> None:
-    """See behind each new connection of psycopg whether a pooler stands there, and leave a server that became a standby."""
+    """See behind each new connection of psycopg whether a pooler stands there, and leave a server that became a standby.
+
+    Its cursors take statements as `paramstyle` has them written.
+    """
 
     def connected(connection: Any, record: object) -> None:
         del record
         raw = getattr(connection, "driver_connection", connection)
+        raw.cursor_factory = _cursors(is_async=engine.dialect.is_async)
         cursor = connection.cursor()
         cursor.execute("SELECT pg_backend_pid()")
         if cursor.fetchone()[0] != raw.info.backend_pid:
@@ -298,6 +322,28 @@ def mind_the_server(engine: Engine) -> None:
         event.listen(engine, "connect", connected)
     if isinstance(engine.url.query.get("host"), tuple):
         event.listen(engine, "handle_error", failed)
+
+
+_SELECT_BYTES = f"SELECT {AS_BYTES} "
+
+
+@cache
+def _cursors(*, is_async: bool) -> type[Any]:
+    """Give the class of psycopg's cursors.
+
+    They take statements as they are, and rows as text, as SQLAlchemy expects; rows that hold bytes (`AS_BYTES`) as the server
+    has them: as text these would be twice as long.
+    """
+    import psycopg
+
+    base: Any = psycopg.AsyncRawCursor if is_async else psycopg.RawCursor
+
+    class Cursor(base):  # type: ignore[misc]  # one of two
+        def execute(self, query: Any, params: Any = None, **named: Any) -> Any:
+            binary = isinstance(query, str) and query.startswith(_SELECT_BYTES)
+            return super().execute(query, params, **({"binary": True} if binary else {}), **named)
+
+    return Cursor
 
 
 @contextmanager
@@ -433,18 +479,20 @@ class Runner:
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def upgrade(self) -> str | None:
+    def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; a SQLite file that a URL names is put into WAL mode first.
 
         Gives the revision that was found, None for no tables.
         """
         self._check_ready()
+        schema.check_partitions(self.engines.reading.dialect.name, partitions)
         if self.creates:
             with typed_errors(self.place):
+                schema.import_migrations()
                 self.run(schema.check_free, self.place)
                 with self.engines.file.gate.held() if isinstance(self.engines, FileEngines) else nullcontext():
                     _use_wal(self.engines.writing)
-        return self.run(schema.upgrade, self.place, mode="write")
+        return self.run(schema.upgrade, self.place, partitions, mode="write")
 
     def _check_ready(self) -> None:
         if self._closed:
@@ -502,9 +550,9 @@ class Within:
             with self._connection.begin_nested():
                 return work(self._connection, *arguments, **named)
 
-    def upgrade(self) -> str | None:
+    def upgrade(self, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date, inside the caller's transaction."""
-        return self.run(schema.upgrade, self.place, mode="write")
+        return self.run(schema.upgrade, self.place, partitions, mode="write")
 
     def must_exist(self) -> None:
         """The caller's connection is there."""

@@ -183,7 +183,7 @@ def count_due(connection: Connection, owner: str, what: Due, cutoff: int | None)
 
 def count_unused(connection: Connection, owner: str, what: Due | None, cutoff: int | None, now: int) -> tuple[int, int]:
     """Count the bytes that would be deleted once what is due was let go: blobs, and their bytes."""
-    unreferred = ~blobs.referred_to(due(what) if what is not None else None)
+    unreferred = ~blobs.referred_to(due(what) if what is not None else None, owner)
     statement = (
         sa.select(sa.func.count(), sa.cast(sa.func.coalesce(sa.func.sum(_H.size), 0), sa.BigInteger))
         .select_from(tables.blob)

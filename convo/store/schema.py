@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 VERSION_TABLE = "convo_version"
-REVISIONS = ("convo_0001", "convo_0002", "convo_0003", "convo_0004", "convo_0005", "convo_0006")
+REVISIONS = ("convo_0001", "convo_0002", "convo_0003", "convo_0004", "convo_0005", "convo_0006", "convo_0007")
 """Every revision that this convo knows, oldest first; the last is the one that it needs."""
 LOCK = 7_236_911_004
 """The key of PostgreSQL's advisory lock under which upgraders take turns."""
@@ -68,27 +68,71 @@ def _check_empty(connection: Connection, place: str) -> None:
         raise NotAConvoStore(place)
 
 
-def upgrade(connection: Connection, place: str = "") -> str | None:
+def upgrade(connection: Connection, place: str = "", number: int | None = None) -> str | None:
     """Bring the tables up to date in the transaction of `connection`; upgraders that come at once take turns.
 
     Gives the revision that was found, None for no tables. On PostgreSQL no lock is waited for longer than `LOCK_WAIT`:
-    whoever calls this comes again after a `StoreBusy`.
+    whoever calls this comes again after a `StoreBusy`. Where tables are split, those of new revisions are, too; `number` says
+    that all will be, by `partition`, into so many.
 
-    Raises `SchemaTooNew` when a newer convo made the tables, `NotAConvoStore` for a SQLite file of something else.
+    Raises `SchemaTooNew` when a newer convo made the tables, `NotAConvoStore` for a SQLite file of something else, and
+    `CannotPartition` and `PartitionsDiffer` before anything is changed.
     """
     schema = connection.get_execution_options().get("convo_schema")
     take_turns(connection)
     with changed(connection, lock_timeout=_milliseconds(LOCK_WAIT)):
+        if number is not None:
+            check_partitions(connection.dialect.name, number)
+            from convo.store.partitions import check_possible
+
+            check_possible(connection, number)
         found = revision(connection)
-        if found == REVISIONS[-1]:
-            return found
         if found is None:
             _check_empty(connection, place)
         elif found not in REVISIONS:
             raise SchemaTooNew(found, REVISIONS[-1])
-        with inside(connection, schema):
-            _run_missing(connection, schema)
+        if found != REVISIONS[-1]:
+            with inside(connection, schema):
+                _run_missing(connection, schema)
+        for name in unpartitioned(connection, None) if number is None else ():
+            partition(connection, name, None)
     return found
+
+
+def check_partitions(kind: str, number: object) -> None:
+    """Raise for a number of partitions that cannot be: `InputError`, and `CannotPartition` for a database that has none."""
+    if number is not None:
+        from convo.store.partitions import check
+
+        check(kind, number)
+
+
+def unpartitioned(connection: Connection, number: int | None) -> list[str]:
+    """Give the tables that `partition` has to split, as its `number` says, or as the others are: those of new revisions."""
+    if connection.dialect.name != "postgresql":
+        return []
+    from convo.store.partitions import left
+
+    return left(connection, number)
+
+
+def partition(connection: Connection, name: str, number: int | None) -> None:
+    """Split a table by owner, in the transaction of `connection`; nothing where it is split already.
+
+    Waits for locks as `upgrade` does. Raises `PartitionsDiffer` and `CannotPartition`.
+    """
+    from convo.store.partitions import split
+
+    take_turns(connection)
+    with changed(connection, lock_timeout=_milliseconds(LOCK_WAIT)):
+        split(connection, name, number)
+
+
+def import_migrations() -> None:
+    """Import Alembic now, which takes longer than most upgrades: before other writers wait for this one."""
+    import alembic.config
+    import alembic.runtime.migration
+    import alembic.script  # noqa: F401 - imported for later
 
 
 def take_turns(connection: Connection) -> None:

@@ -68,7 +68,9 @@ def writes_to(table: str, names: Collection[str]) -> tuple[Write, ...]:
 
 def seal_values(keyring: Plain, writes: Sequence[Write], values: dict[str, Any]) -> None:
     """Seal parameters in place. Raises `KeysWanted`."""
-    where: Mapping[str, Any] = dict(values)
+    if not keyring.seals:  # all stays as it is, but for what could be taken for sealed
+        writes = [write for write in writes if (value := values.get(write.name)) and value[0] in _FIRST]
+    where: Mapping[str, Any] = dict(values) if writes else values
     for write in writes:
         value = values.get(write.name)
         if value is not None:

@@ -198,7 +198,7 @@ def _placed(connection: Connection, owner: str | None, numbers: Sequence[int]) -
         .join(tables.segment, _line(_S, found.c))
         .join(tables.branch, (_B.owner == _S.owner) & (_B.id == _S.branch))
         .join(tables.conversation, (_C.owner == _B.owner) & (_C.id == _B.conversation) & (_C.branch == _B.id))
-        .where(_is_said())
+        .where(_is_said(), *_of(owner, found))
     )
     return [_Match(*row) for row in connection.execute(statement, execution_options=_options(connection))]
 
@@ -209,6 +209,11 @@ def _numbered(owner: str | None, numbers: Iterable[int]) -> sa.CTE:
     if owner is not None:
         found = found.where(_N.owner == owner)
     return found.cte("found").prefix_with("MATERIALIZED")
+
+
+def _of(owner: str | None, found: sa.CTE) -> tuple[sa.ColumnElement[bool], ...]:
+    """Say whose the found rows are, a second time: PostgreSQL then knows which partitions of other tables they lead to."""
+    return () if owner is None else (found.c.owner == owner,)
 
 
 def _bounded(connection: Connection, owner: str | None, matches: Sequence[_Match]) -> Iterable[tuple[_Match, tuple[int, int]]]:
@@ -236,7 +241,7 @@ def _roles(
         .join_from(found, tables.segment, _line(_S, found.c))
         .join(near, (near.c.owner == _S.owner) & (near.c.branch == _S.branch))
         .join(tables.message, _line(near.c, _M) & _M.position.between(found.c.position - around, found.c.position + around))
-        .where(_S.branch.in_(sorted({match.branch for match in matches})))
+        .where(_S.branch.in_(sorted({match.branch for match in matches})), *_of(owner, found))
     )
     roles: dict[tuple[int, UUID], dict[int, str]] = {}
     for number, branch, position, role in connection.execute(statement, execution_options=_options(connection)):
@@ -247,7 +252,7 @@ def _roles(
 def _shown(connection: Connection, owner: str | None, turns: Sequence[_Turn], terms: Sequence[Term]) -> list[Hit]:
     found = _numbered(owner, (match.number for match, _, _ in turns))
     same = (_M.owner == found.c.owner) & (_M.branch == found.c.branch) & (_M.position == found.c.position)
-    statement = sa.select(found.c.number, _M.text).join_from(found, tables.message, same)
+    statement = sa.select(found.c.number, _M.text).join_from(found, tables.message, same).where(*_of(owner, found))
     rows = connection.execute(statement, execution_options=_options(connection))
     pieces = {number: snippet(text, terms) for number, text in rows}
     return [_hit(match, first, last, pieces.get(match.number, "")) for match, first, last in turns]

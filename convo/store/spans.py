@@ -72,6 +72,8 @@ class Span:
     last: Line
     since: int = 1
     until: int = END
+    rows: int = 0
+    """About how many rows it has."""
 
 
 def planned(connection: Connection, wanted: Wanted, after: Line | None, held: Any = None) -> tuple[list[Line], bool]:
@@ -142,15 +144,21 @@ def inside(span: Span, owner: Any = _C.owner, conversation: Any = _C.id) -> list
 def line_of(wanted: Wanted, connection: Connection, span: Span, *columns: Any, alias: Any = tables.message) -> sa.Select[Any]:
     """Select from the messages that the conversations of a span show; `convo_branch` is that which holds the rows."""
     message = alias.c
+    owner, branch = _first(connection, _C.owner), _first(connection, _C.branch)
     return (
         sa.select(*columns)
         .select_from(tables.conversation)
-        .join(tables.segment, (_S.owner == _C.owner) & (_S.branch == _C.branch))
+        .join(tables.segment, (_S.owner == owner) & (_S.branch == branch))
         .join(tables.branch, (_B.owner == _S.owner) & (_B.id == _S.source))
         .join(alias, (message.owner == _S.owner) & (message.branch == _S.source) & message.position.between(_S.first, _S.last))
         .where(*inside(span), *conditions(connection, wanted), *at_positions(span, message.position))
         .order_by(_C.owner, _C.id, message.position)
     )
+
+
+def _first(connection: Connection, column: Any) -> Any:
+    """Have SQLite look for conversations first: with `+` no index of theirs serves a join that comes from elsewhere."""
+    return sa.literal_column(f"+{column}", column.type) if connection.dialect.name == "sqlite" else column
 
 
 def at_positions(span: Span, position: Any) -> list[sa.ColumnElement[bool]]:
@@ -212,9 +220,9 @@ def next_span(lines: Sequence[Line], since: int, rows: int, *, splits: bool, wei
     """
     first = lines[0]
     if splits and first.head - since + 1 > rows:
-        return Span(first, first, since, since + rows - 1), 0
+        return Span(first, first, since, since + rows - 1, rows), 0
     if since > 1:
-        return Span(first, first, since, END), 1
+        return Span(first, first, since, END, first.head - since + 1), 1
     count, weight, seen = 0, 0, set[str]()
     for line in lines:
         seen.add(line.owner)
@@ -222,4 +230,4 @@ def next_span(lines: Sequence[Line], since: int, rows: int, *, splits: bool, wei
         if count and (weight > rows or len(seen) > owners):
             break
         count += 1
-    return Span(first, lines[count - 1]), count
+    return Span(first, lines[count - 1], rows=min(weight, rows)), count

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from convo.store.sealed import Opening, Write
 
 
+AS_BYTES = "/* bytes */"
+"""What a SELECT is prefixed with whose rows hold bytes, so that psycopg takes them as the server has them."""
+
+
 @attrs.frozen
 class _Compiled:
     """SQL for one driver. `names` are its parameters in order; those with a constant or a type to convert are apart."""

@@ -367,6 +367,16 @@ def _number_once(table: sa.Table, *_: object, **__: object) -> None:
     table.dialect_kwargs["sqlite_autoincrement"] = True
 
 
+@sa.event.listens_for(search, "after_create")
+def _number_of_owner(table: sa.Table, connection: sa.Connection, **_: object) -> None:
+    """On PostgreSQL every key holds the owner; on SQLite a number is that of the row, which has no other key."""
+    if connection.dialect.name == "postgresql":
+        key = "pk_convo_search"
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table.name} DROP CONSTRAINT {key}, ADD CONSTRAINT {key} PRIMARY KEY (number, owner)"
+        )
+
+
 owner_key = sa.Table(
     "convo_owner_key",
     metadata,

@@ -1,14 +1,15 @@
 """The full-text index: which words stand in which message, by the number of its row in `convo_search`.
 
 It is derived and may be dropped at any time. On SQLite it is a table of FTS5 beside `convo_words_gone`, which a trigger
-fills with the numbers of rows of `convo_search` that were deleted; on PostgreSQL a table of tsvectors whose rows go with
-those of `convo_search`. The words come from `convo.words`, so that neither database has a say in what a word is. The
-owner is indexed too: a search looks at no word of anyone else.
+fills with the numbers of rows of `convo_search` that were deleted; on PostgreSQL a table of tsvectors, by owner as all others,
+whose rows go with those of `convo_search`. The words come from `convo.words`, so that neither database has a say in what a
+word is. The owner is indexed too: a search looks at no word of anyone else.
 """
 
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -30,6 +31,7 @@ _words = sa.Table(
     "convo_words", _apart,
     sa.Column("number", sa.BigInteger, primary_key=True), sa.Column("words", sa.Text), sa.Column("owner", sa.Text),
 )  # fmt: skip
+_owner: Any = sa.bindparam("owner", type_=sa.Text)
 _gone = sa.Table("convo_words_gone", _apart, sa.Column("number", sa.Integer, primary_key=True))
 
 STEP = 500
@@ -115,7 +117,8 @@ def _insert() -> Any:
     from sqlalchemy.dialects import postgresql
 
     vector = sa.cast(sa.bindparam("words", type_=sa.Text), postgresql.TSVECTOR)
-    return postgresql.insert(_words).values(number=sa.bindparam("number", type_=sa.BigInteger), words=vector)
+    number = sa.bindparam("number", type_=sa.BigInteger)
+    return postgresql.insert(_words).values(number=number, words=vector, owner=_owner)
 
 
 _insert_postgresql = Statement("index the words of a message", _insert)
@@ -125,7 +128,7 @@ def insert(connection: Connection, owner: str, rows: Iterable[tuple[int, Sequenc
     """Index the words of messages of an owner, by their numbers."""
     mark = _mark(owner)
     if connection.dialect.name == "postgresql":
-        vectors = ({"number": number, "words": f"'{mark}' {_vector(words)}"} for number, words in rows)
+        vectors = ({"number": number, "words": f"'{mark}' {_vector(words)}", "owner": owner} for number, words in rows)
         _insert_postgresql.many(connection, vectors)
         return
     _insert_sqlite.many(connection, ({"number": number, "words": " ".join(words), "owner": mark} for number, words in rows))
@@ -155,7 +158,7 @@ _match_sqlite = Statement(
 )
 
 
-def _match() -> Any:
+def _match(*, everyone: bool) -> Any:
     from sqlalchemy.dialects import postgresql
 
     wanted = sa.cast(sa.bindparam("query", type_=sa.Text), postgresql.TSQUERY)
@@ -163,18 +166,23 @@ def _match() -> Any:
     vector = sa.type_coerce(_words.c.words, postgresql.TSVECTOR)
     rank = (-sa.func.ts_rank(vector, ranked, 1)).label("rank")  # 1: a longer message counts less
     found = sa.select(_words.c.number, rank).where(vector.op("@@")(wanted))
+    found = found if everyone else found.where(_words.c.owner == _owner)
     return found.order_by(rank, _words.c.number.desc()).limit(sa.bindparam("count", type_=sa.BigInteger))
 
 
-_match_postgresql = Statement("messages that hold the words, the most relevant first", _match)
+_match_postgresql = Statement("messages that hold the words, the most relevant first", partial(_match, everyone=False))
+_match_anyones = Statement("messages of anyone that hold the words, the most relevant first", partial(_match, everyone=True))
 
 
 def matching(connection: Connection, owner: str | None, terms: Sequence[Term], count: int) -> list[tuple[int, float]]:
     """Give the numbers of messages that hold all terms, and their ranks: least is best, ties the newest first."""
     if connection.dialect.name == "postgresql":
         ranked = " & ".join(map(_tsquery, terms))
-        query = ranked if owner is None else f"'{_mark(owner)}' & {ranked}"
-        rows = _match_postgresql.rows(connection, query=query, ranked=ranked, count=count)
+        if owner is None:
+            rows = _match_anyones.rows(connection, query=ranked, ranked=ranked, count=count)
+        else:
+            query = f"'{_mark(owner)}' & {ranked}"
+            rows = _match_postgresql.rows(connection, owner=owner, query=query, ranked=ranked, count=count)
     else:
         wanted = " AND ".join(map(_fts5, terms))
         query = f"words : ({wanted})" if owner is None else f'owner : "{_mark(owner)}" AND words : ({wanted})'
@@ -193,7 +201,8 @@ def _count() -> Any:
 
     wanted = sa.cast(sa.bindparam("query", type_=sa.Text), postgresql.TSQUERY)
     vector = sa.type_coerce(_words.c.words, postgresql.TSVECTOR)
-    return sa.select(sa.func.count().label("of_owner")).select_from(_words).where(vector.op("@@")(wanted))
+    counted = sa.select(sa.func.count().label("of_owner")).select_from(_words)
+    return counted.where(_words.c.owner == _owner, vector.op("@@")(wanted))
 
 
 _count_postgresql = Statement("how many messages of an owner are in the index", _count)
@@ -203,7 +212,7 @@ def count(connection: Connection, owner: str) -> int:
     """Count the messages of an owner that are in the index; where there is none, there are none."""
     mark = _mark(owner)
     if connection.dialect.name == "postgresql":
-        return int(_count_postgresql.rows(connection, query=f"'{mark}'")[0][0])
+        return int(_count_postgresql.rows(connection, owner=owner, query=f"'{mark}'")[0][0])
     if not is_usable(connection):
         return 0
     return int(_count_sqlite.rows(connection, query=f'owner : "{mark}"')[0][0])

@@ -65,9 +65,9 @@ class Driver:
         self.runner.check_there()
         return self._perform_all(steps)
 
-    def upgrade(self) -> str | None:
+    def upgrade(self, partitions: int | None = None) -> str | None:
         """Make or upgrade the tables; give the revision that was found."""
-        found = self._perform_all(upgraded())
+        found = self._perform_all(upgraded(partitions))
         self.checked = True
         return found
 
@@ -93,7 +93,7 @@ class Driver:
         if isinstance(effect, Work):
             return self.runner.run(effect.function, *effect.arguments, mode=effect.mode, **effect.named)
         if isinstance(effect, Upgrade):
-            return self.runner.upgrade()
+            return self.runner.upgrade(effect.partitions)
         if isinstance(effect, Pause):
             return time.sleep(effect.seconds)
         if isinstance(effect, Call):

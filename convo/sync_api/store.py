@@ -139,16 +139,24 @@ class Store:
         """Close the connections; a second time does nothing. Other views of the same store are closed with it."""
         self._driver.close()
 
-    def upgrade(self) -> str | None:
+    def upgrade(self, *, partitions: int | None = None) -> str | None:
         """Make the tables, or bring them up to date; give the revision that was found, None where there were no tables.
 
         Safe when others do it at the same time, and while others read and write. It happens whole or not at all. On
         PostgreSQL it never makes a reader wait longer than 0.15 s and the time of the change itself: where a long query or
         transaction has a table, it steps back, and tries again for 30 s. Raises `StoreBusy` then, and `SchemaTooNew`,
         `NotAConvoStore`, `ReadOnlyView`.
+
+        `partitions` (2 to 256, PostgreSQL only) splits each table of rows with an owner by the hash of the owner, for
+        databases that outgrow one set of indexes; 16 to 64 serve one server well. The number is chosen once: later upgrades
+        keep it without being told, also for tables of revisions to come. What is stored is copied table by table, each in a
+        transaction of its own while which others wait; a table of more than 2 GB is refused, and so is SQLite
+        (`CannotPartition`), and another number than the one there (`PartitionsDiffer`). Set `plan_cache_mode` to
+        `force_generic_plan` for such a database, by `ALTER DATABASE`: by itself PostgreSQL plans each statement anew there. And
+        run `ANALYZE` now and then, for reports over everyone: autovacuum looks at partitions only.
         """
         self._driver.tools.check_writable()
-        return self._driver.upgrade()
+        return self._driver.upgrade(partitions)
 
     def create(
         self,
@@ -618,7 +626,11 @@ class Store:
         return self._like(self._driver, check_owner(owner))
 
     def everyone(self) -> Self:
-        """Give a view of all owners' conversations that only reads."""
+        """Give a view of all owners' conversations that only reads.
+
+        On PostgreSQL it, and all else that reads, also works in a store of a standby's URL, beside those who write to the
+        primary. It shows what the standby has by then, which `doctor()` says; a write there raises `ReadOnlyStore`.
+        """
         tools = attrs.evolve(self._driver.tools, writable=False)
         return self._like(Driver(self._driver.runner, tools), None)
 

@@ -37,6 +37,10 @@ def read(folder: Path, name: str) -> list[dict[str, Any]]:
     return [row for table in found for row in table.to_pylist()]
 
 
+def query(text: str) -> Any:
+    return duckdb.sql(text)
+
+
 def fill(store: Any, client: Any, clock: Any) -> None:
     """Conversations in three months."""
     for number in range(3):
@@ -64,11 +68,11 @@ def test_polars_and_duckdb_read_partitions(store: Any, client: Any, clock: Any, 
     frame = pl.scan_parquet(tmp_path / "out/messages/**/*.parquet", hive_partitioning=True)
     assert frame.filter(pl.col("month") == "2026-11").select(pl.len()).collect().item() == 5
     where = f"read_parquet('{tmp_path}/out/messages/*/*.parquet', hive_partitioning = true)"
-    found = duckdb.sql(f"SELECT month, count(*) FROM {where} GROUP BY month ORDER BY month").fetchall()
+    found = query(f"SELECT month, count(*) FROM {where} GROUP BY month ORDER BY month").fetchall()
     assert found == [("2026-11", 5), ("2026-12", 5), ("2027-01", 5), ("2027-02", 8)]
-    cost = duckdb.sql(f"SELECT sum(cost) FROM '{tmp_path}/out/exchanges/*/*.parquet'").fetchall()
+    cost = query(f"SELECT sum(cost) FROM '{tmp_path}/out/exchanges/*/*.parquet'").fetchall()
     assert cost == [(store.usage().cost.amount,)]
-    kinds = dict(duckdb.sql(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {where})").fetchall())
+    kinds = dict(query(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {where})").fetchall())
     assert (kinds["created_at"], kinds["role"], kinds["turn"]) == ("TIMESTAMP WITH TIME ZONE", "VARCHAR", "BIGINT")
 
 

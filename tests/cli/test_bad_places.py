@@ -62,7 +62,7 @@ PLACES = [
     (_text, "{path} is no convo store; it was left as it is: check the path"),
     (_short, "{path} is no convo store; it was left as it is: check the path"),
     (_somebody_elses, "{path} is no convo store; it was left as it is: check the path"),
-    (_newer, "the tables are at revision convo_9999, this convo knows up to convo_0006; update convo"),
+    (_newer, "the tables are at revision convo_9999, this convo knows up to convo_0007; update convo"),
 ]
 
 

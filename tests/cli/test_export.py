@@ -25,9 +25,8 @@ def chat(path: Path) -> str:
     """The id of a conversation in the store."""
     with convo.Store(f"sqlite:///{path}") as store:
         store.owned_by("ada").create(messages=[{"role": "user", "content": "Other"}])
-        chat = store.create(
-            title="A talk", messages=[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
-        )
+        said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
+        chat = store.create(title="A talk", messages=said)
         chat.add(recording("What is this?"))
         return str(chat.id)
 
@@ -40,10 +39,8 @@ def test_tables_are_exported_and_exported_again(run: Run, path: Path, chat: str)
     assert pl.read_parquet(out / "messages/**/*.parquet").height == 3
     assert "of this time already" in run("export", out).stderr
     assert run("export", out, "--since", "last").exit_code == 0
-    told = json.loads(
-        run("export", path.parent / "all", "--everyone", "--format", "csv", "--tables", "messages", "--json").stdout
-    )
-    assert told["rows"] == {"messages": 4}
+    more = run("export", path.parent / "all", "--everyone", "--format", "csv", "--tables", "messages", "--json")
+    assert json.loads(more.stdout)["rows"] == {"messages": 4}
 
 
 def test_an_anonymous_export_takes_the_secret_from_a_file(run: Run, path: Path, chat: str) -> None:

@@ -65,6 +65,8 @@ def test_every_command_says_what_it_does() -> None:
         "demo",
         "doctor",
         "erase",
+        "export",
+        "import",
         "list",
         "plot",
         "prune",

@@ -40,8 +40,15 @@ def test_an_older_store_is_brought_up_to_date(run: Run, monkeypatch: pytest.Monk
     run("upgrade")
     newest = schema.REVISIONS[-1]
 
-    monkeypatch.setattr(schema, "upgrade", lambda connection, place: "convo_0000")
+    monkeypatch.setattr(schema, "upgrade", lambda connection, place, partitions: "convo_0000")
     assert run("upgrade").stdout.endswith(f": upgraded the tables from revision convo_0000 to {newest}\n")
+
+
+def test_a_file_has_no_partitions(run: Run, path: Path) -> None:
+    result = run("upgrade", "--partitions", "16")
+    assert result.exit_code == 1
+    assert "a SQLite file has none; leave partitions= out, or use PostgreSQL" in result.stderr
+    assert not path.exists()
 
 
 def test_upgrade_takes_the_folder_as_given(run: Run, path: Path) -> None:
@@ -78,3 +85,12 @@ def test_postgresql_is_upgraded_and_listed(run: Run, url: str) -> None:
         chat.add("Hello?")
     assert f"{chat.id}" in run("list", store=url).stdout
     assert "Hello?" in run("show", chat.id, store=url).stdout
+
+
+def test_tables_of_a_server_are_split_and_the_number_stays(run: Run, url: str) -> None:
+    newest = schema.REVISIONS[-1]
+    assert f": made the tables, revision {newest}, in 3 partitions\n" in run("upgrade", "--partitions", "3", store=url).stdout
+    assert f": nothing to do, the tables are at revision {newest}\n" in run("upgrade", store=url).stdout
+    refused = run("upgrade", "--partitions", "4", store=url)
+    assert refused.exit_code == 1
+    assert "4 partitions were asked for, and they have 3" in refused.stderr

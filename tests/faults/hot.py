@@ -95,7 +95,10 @@ class Hot:
 
 
 def side_by_side(url: str, writers: int, rounds: int, seconds: float = ROUND, hand: str = "ByHand") -> Hot:
-    """Let processes write to a conversation, and to another one by hand, for a while each and again."""
+    """Let processes write to a conversation, and to another one by hand, for a while each and again.
+
+    The first time is not counted: statements are compiled then, and the server makes its first files.
+    """
     with convo.Store(url) as store:
         ours, theirs = store.create(), store.create()
         theirs.add("by hand 0", key="by hand 0")
@@ -111,17 +114,18 @@ def side_by_side(url: str, writers: int, rounds: int, seconds: float = ROUND, ha
             places = [Path(folder) / f"{number}" for number in range(writers)]
             told = [turn for place in places for turn in acknowledged_in(place)]
             counts = [json.loads(place.with_suffix(".counts").read_text()) for place in places]
-        turns = {way: sum(count[way] for count in counts) for way in ("convo", "by hand")}
+        turns = {way: sum(count[way][1] - count[way][0] for count in counts) for way in ("convo", "by hand")}
+        stored = sum(count["convo"][1] for count in counts)
         gaps = [one for one in check(entries(theirs.history()), []).problems if "is due" in one]
         problems = [*check(entries(ours.history()), told).problems, *gaps]
-        problems += [] if len(ours.history()) == 2 * turns["convo"] else ["there are more or fewer messages than were added"]
+        problems += [] if len(ours.history()) == 2 * stored else ["there are more or fewer messages than were added"]
         return Hot(turns, rounds * seconds, tuple(problems))
 
 
 def _alternate(
     number: int, url: str, ours: str, theirs: str, hand: str, folder: str, barrier: Any, rounds: int, seconds: float
 ) -> None:  # fmt: skip
-    counts = {"convo": 0, "by hand": 0}
+    counts, warm = {"convo": 0, "by hand": 0}, {"convo": 0, "by hand": 0}
     diary: list[Acknowledged] = []
     with convo.Store(url) as store:
         chat = store.get(ours)
@@ -138,14 +142,16 @@ def _alternate(
             raw.add(text, f"q {number} {turn}")
             raw.add(answer_to(text), f"a {number} {turn}")
 
-        for _ in range(rounds):
+        for number_of_round in range(rounds + 1):
             for way, write in (("convo", by_convo), ("by hand", by_hand)):
                 barrier.wait()
                 counts[way] = _for(seconds, counts[way], write)
+            if number_of_round == 0:
+                warm = dict(counts)
     book = Diary(Path(folder) / f"{number}")
     for told in diary:
         book.acknowledged(told)
-    (Path(folder) / f"{number}.counts").write_text(json.dumps(counts))
+    (Path(folder) / f"{number}.counts").write_text(json.dumps({way: (warm[way], count) for way, count in counts.items()}))
 
 
 def _for(seconds: float, turn: int, write: Callable[[int], None]) -> int:

@@ -82,3 +82,30 @@ def test_without_a_pooler_statements_are_prepared(postgres_url: str) -> None:
             return bool(runner.engines.alone)
 
     assert asyncio.run(asynchronous())
+
+
+def test_tables_that_are_split_work_through_a_pooler(postgres_url: str, pooled: str) -> None:
+    schema = "convo_pooled_split"
+    with convo.Store(postgres_url, schema=schema) as store:
+        store.upgrade(partitions=4)
+    failed: list[str] = []
+
+    def write(number: int) -> None:
+        try:
+            with convo.Store(pooled, schema=schema, owner=f"owner-{number}") as store:
+                chat = store.create()
+                for turn in range(8):
+                    chat.add(f"question {turn}")
+                assert len(store.get(chat.id).history()) == 8
+                assert len(store.search("question")) == 1
+        except Exception as error:  # noqa: BLE001 - counted
+            failed.append(repr(error))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")

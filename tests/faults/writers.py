@@ -67,7 +67,8 @@ def written(
 
     `planted` is a bug: nobody waits for anybody.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")  # workers of a server that has loaded its application
+    context.set_forkserver_preload(["tests.faults.loaded"])
     with tempfile.TemporaryDirectory(prefix="convo-writers-") as folder:
         url = f"sqlite:///{folder}/chat.db"
         with convo.Store(url) as store:

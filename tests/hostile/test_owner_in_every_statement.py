@@ -26,6 +26,7 @@ OF_EVERYONE = {
     "one conversation of anyone": "everyone().get(id): a view for analysts, which only reads",
     "how many bytes of anyone are where": "everyone().blobs()",
     "the owners of anything": "everyone().owners()",
+    "messages of anyone that hold the words, the most relevant first": "everyone().search(), on PostgreSQL",
     "data keys that another key has wrapped": "rotate_keys(all_owners=True): they are wrapped anew, and not opened for anybody",
     "owners with data keys": "rotate_keys(all_owners=True, data_keys=True)",
 }
@@ -125,7 +126,6 @@ def test_a_planted_statement_without_an_owner_fails_the_same_test(store: Any, mo
     from convo.store import conversations
 
     monkeypatch.setattr(conversations, "_by_id", Statement("anyone's", conversations._anyones._build))
-    monkeypatch.setattr(conversations, "_mine", sa.true())
     chat = store.create()
     with sent() as found:
         store.get(chat.id)

@@ -451,7 +451,7 @@ SECOND = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "convo_0007", "convo_0006", None, None
+revision, down_revision, branch_labels, depends_on = "convo_0008", "convo_0007", None, None
 
 
 def upgrade() -> None:
@@ -465,11 +465,11 @@ def second(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], None
     """Call it to have a convo that knows one revision more."""
     folder = tmp_path / "migrations"
     shutil.copytree(schemas.scripts(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "convo_0007_colour.py").write_text(SECOND.lstrip(), encoding="utf-8")
+    (folder / "versions" / "convo_0008_colour.py").write_text(SECOND.lstrip(), encoding="utf-8")
 
     def install() -> None:
         monkeypatch.setattr(schemas, "scripts", lambda: folder)
-        monkeypatch.setattr(schemas, "REVISIONS", (*schemas.REVISIONS, "convo_0007"))
+        monkeypatch.setattr(schemas, "REVISIONS", (*schemas.REVISIONS, "convo_0008"))
 
     return install
 
@@ -484,7 +484,7 @@ def test_an_older_store_is_upgraded_with_all_that_it_holds(place: Place, second:
         store.upgrade()
         assert store.get(chat.id).title == "Before"
         assert [message.text for message in store.get(chat.id).history()] == ["Hello?"]
-    assert place.revisions() == ["convo_0007"]
+    assert place.revisions() == ["convo_0008"]
     with place.connection() as connection:
         assert "colour" in {column["name"] for column in sa.inspect(connection).get_columns("convo_conversation")}
 
@@ -496,10 +496,10 @@ def test_a_second_revision_that_fails_leaves_the_first(place: Place, second: Cal
     second()
     with place.store() as store:
         for _ in failed_everywhere(store.upgrade):
-            assert place.revisions() == ["convo_0006"]
+            assert place.revisions() == ["convo_0007"]
             with place.connection() as connection:
                 assert "colour" not in {column["name"] for column in sa.inspect(connection).get_columns("convo_conversation")}
-        assert place.revisions() == ["convo_0007"]
+        assert place.revisions() == ["convo_0008"]
         assert store.get(chat.id).title == "Before"
 
 
@@ -567,9 +567,9 @@ def test_an_older_store_on_a_server_waits_for_an_upgrade(
         before = contents(place)
         for error in errors(place.url, place.schema, "create", "conversations"):
             assert isinstance(error, convo.SchemaTooOld)
-            assert error.found == "convo_0006"
+            assert error.found == "convo_0007"
             assert "store.upgrade()" in str(error)
-            assert "convo_0006" in str(error)
+            assert "convo_0007" in str(error)
         assert contents(place) == before
 
 
@@ -580,7 +580,7 @@ def test_an_older_file_of_a_url_is_upgraded_when_it_is_used(tmp_path: Path, seco
     second()
     with place.store() as store:
         assert store.get(chat.id).title == "Before"
-    assert place.revisions() == ["convo_0007"]
+    assert place.revisions() == ["convo_0008"]
 
 
 def test_an_older_file_is_not_upgraded_where_nothing_may_be_made(tmp_path: Path, second: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ import pytest
 import convo
 from convo.store import reports
 from convo.times import to_micros
+from tests.conftest import PARTITIONS
 from tests.support.calls import call, write
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def explained(store: convo.Store, asked: Asked) -> list[str]:
     return store._driver.runner.run(explain, mode="write")
 
 
+@pytest.mark.skipif(PARTITIONS is not None, reason="the indexes of partitions have names of their own")
 @pytest.mark.parametrize(
     ("whose", "since", "index"),
     [

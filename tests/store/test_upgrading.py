@@ -211,9 +211,9 @@ def test_a_worker_with_older_code_goes_on_while_the_tables_are_upgraded(
             turns(process, 3)
             second()
             with at.store() as store:
-                assert store.upgrade() == "convo_0006"
+                assert store.upgrade() == "convo_0007"
             done = turns(process, 5)
-        assert at.revisions() == ["convo_0007"]
+        assert at.revisions() == ["convo_0008"]
         with at.store() as store:
             texts = [message.text for message in store.get(key="worker").history()]
         assert texts == [f"question {number}" for number in range(len(texts))]

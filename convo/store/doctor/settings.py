@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from convo.findings import Finding
-from convo.store import tables
+from convo.store import partitions, tables
 from convo.store.files import REMOTE, file_system
 
 if TYPE_CHECKING:
@@ -121,7 +122,24 @@ def _postgresql(connection: Connection) -> Iterator[_Told]:
             "a standby follows this server, and commits do not wait for it: a failover loses the last turns; set "
             "synchronous_standby_names, and synchronous_commit to on"
         )  # fmt: skip
+    yield from _split(connection)
     yield from _writing(connection)
+
+
+def _split(connection: Connection) -> Iterator[_Told]:
+    """What concerns tables that are split by owner."""
+    number = partitions.number_of(connection)
+    if number is None:
+        return
+    if plain := partitions.left(connection, None):
+        yield "partitions_missing", "warning", (
+            f"some tables have {number} partitions, and {', '.join(plain)} none: an upgrade was interrupted; run store.upgrade()"
+        )  # fmt: skip
+    if _setting(connection, "plan_cache_mode") == "auto":
+        yield "plan_cache_mode", "note", (
+            "plan_cache_mode is auto: on partitioned tables statements are planned anew each time, which doubles what a read "
+            "costs; set it to force_generic_plan for the database"
+        )  # fmt: skip
 
 
 def _replicated(connection: Connection) -> bool:
@@ -133,11 +151,21 @@ _REPLICATION = sa.table("pg_stat_replication", schema="pg_catalog")
 
 def _writing(connection: Connection) -> Iterator[_Told]:
     if connection.execute(sa.select(sa.func.pg_is_in_recovery())).scalar():
-        yield "standby", "warning", "this server is a standby, which takes no writes; connect to the primary to write"
+        yield (
+            "standby",
+            "warning",
+            (f"this server is a standby, which takes no writes{_as_of(connection)}; connect to the primary to write"),
+        )
     elif _setting(connection, "default_transaction_read_only") == "on":
         yield "read_only", "warning", "transactions only read here; set default_transaction_read_only to off to write"
     if lacking := list(_lacking(connection)):
         yield "privileges", "warning", f"this role may not {', '.join(lacking)}; grant it what it needs"
+
+
+def _as_of(connection: Connection) -> str:
+    """Say of when the last commit is that a standby has: how old its answers are, while others write to the primary."""
+    last = connection.execute(sa.select(sa.func.pg_last_xact_replay_timestamp())).scalar()
+    return f", its last commit is of {last.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if last is not None else ""
 
 
 def _setting(connection: Connection, name: str) -> str:

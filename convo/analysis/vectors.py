@@ -1,0 +1,103 @@
+"""The same as `convo.analysis.lines` and `arrow` make of rows, of columns that came as Arrow: without a loop over rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ID = 16
+_SECOND = 1_000_000
+
+
+def columns(table: Any) -> list[Any]:
+    """Give the columns of a table, each as one array."""
+    import pyarrow as pa
+
+    return [one.chunk(0) if one.num_chunks == 1 else pa.concat_arrays(one.chunks) for one in _chunked(table)]
+
+
+def _chunked(table: Any) -> Any:
+    import pyarrow as pa
+
+    return [one if one.num_chunks else pa.chunked_array([pa.array([], one.type)]) for one in table.columns]
+
+
+def kept(found: dict[str, Any], within: Any) -> dict[str, Any]:
+    """Give columns without the rows that are not wanted."""
+    import pyarrow as pa
+
+    mask = within.cast(pa.bool_())
+    return found if mask.true_count == len(mask) else {name: values.filter(mask) for name, values in found.items()}
+
+
+def converted(values: Any, kind: str, to: Any) -> Any:
+    """Give a column in the type of its kind: ids as bytes or text, instants in microseconds, money in 10**-12."""
+    import pyarrow as pa
+
+    if kind == "word":
+        return values.cast(pa.string()).dictionary_encode()
+    if kind == "id":
+        return _ids(values)
+    if kind == "time":
+        return values.cast(pa.int64()).cast(to)
+    if kind == "money":
+        return values.cast(pa.int64()).cast(pa.decimal128(38, 0)).view(to)
+    return values if values.type == to else values.cast(to)
+
+
+def _ids(values: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from convo.analysis.arrow import id_texts
+
+    if not pa.types.is_binary(values.type):
+        return values.cast(pa.string())
+    known = values.drop_null().cast(pa.binary(_ID))
+    data = known.buffers()[1].to_pybytes() if len(known) else b""
+    texts = id_texts(pa, data[known.offset * _ID : (known.offset + len(known)) * _ID])
+    if not values.null_count:
+        return texts
+    valid = values.is_valid()
+    places = pc.subtract(pc.cumulative_sum(valid.cast(pa.int32())), pa.scalar(1, pa.int32()))
+    return texts.take(pc.if_else(valid, places, pa.scalar(None, pa.int32())))
+
+
+def seconds(begins: Any, ends: Any) -> Any:
+    """Give the seconds from one instant to another, which is later."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    took = pc.subtract(ends.cast(pa.int64()), begins.cast(pa.int64()))
+    return pc.divide(pc.if_else(pc.greater(took, 0), took, pa.scalar(None, pa.int64())).cast(pa.float64()), float(_SECOND))
+
+
+def turns(owners: Any, conversations: Any, roles: Any, place: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """Give the turn of each message, and turn, role, owner and conversation of the last; see `lines.numbered`.
+
+    `place` is owner and conversation of the message before, whether the first goes on with it whatever those are, its turn and
+    its role.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    count = len(roles)
+    if not count:
+        return pa.array([], pa.int64()), (place[3], place[4], None, None)
+    owner, conversation, continues, turn, role = place
+    goes_on = continues or (owner == owners[0].as_py() and conversation == conversations[0].as_py())
+    same = pc.and_(pc.equal(owners[1:], owners[:-1]), pc.equal(conversations[1:], conversations[:-1]))
+    new = pa.concat_arrays([pa.array([not goes_on]), pc.invert(same)])
+    user = pc.equal(roles.cast(pa.string()), "user")
+    before = pa.concat_arrays([pa.array([goes_on and role == "user"]), user[:-1]])
+    begins = pc.and_(user, pc.or_(new, pc.invert(before))).cast(pa.int64())
+    total = pc.cumulative_sum(begins)
+    base = pc.if_else(new, pc.subtract(total, begins), pa.scalar(None, pa.int64()))
+    if goes_on:
+        base = pa.concat_arrays([pa.array([-turn], pa.int64()), base[1:]])
+    found = pc.subtract(total, pc.fill_null_forward(base))
+    return found, (
+        found[count - 1].as_py(),
+        roles[count - 1].as_py(),
+        owners[count - 1].as_py(),
+        conversations[count - 1].as_py(),
+    )

@@ -1,0 +1,160 @@
+"""The same tables with ADBC and without it, type for type; and without it where it does not work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+import convo
+from convo.analysis import TABLES
+from convo.steps import tables as table_steps
+from convo.store import quick
+from tests.analysis.test_tables import CALLED, talk
+from tests.support.sealing import KeyService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Database
+
+
+@pytest.fixture
+def store(database: Database, clock: Any, fake: Any) -> Iterator[convo.Store]:
+    """A store with conversations of all kinds, forks and months."""
+    with (
+        convo.Store(database.url, clock=clock, **{**database.options, "owner": f"adbc-{uuid4()}"}) as opened,
+        fake.client() as client,
+    ):
+        for number in range(3):
+            chat = talk(opened, client, title=f"Talk {number} \N{GRINNING FACE}", metadata={"n": number}, key=f"key-{number}")
+            clock.advance(timedelta(days=20, microseconds=1))
+        chat.fork(3).add("Elsewhere.")
+        chat.edit(4, "Again?")
+        chat.redact(2)
+        opened.create()
+        opened.create(messages=CALLED * 3)
+        yield opened
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether ADBC gave the rows, each time that it was asked."""
+    found: list[bool] = []
+    real = quick.fetched
+
+    def noted(*arguments: Any) -> Any:
+        table = real(*arguments)
+        found.append(table is not None)
+        return table
+
+    monkeypatch.setattr(quick, "fetched", noted)
+    return found
+
+
+@pytest.mark.parametrize("size", [2, 7, 4_096])
+def test_adbc_gives_the_same_type_for_type(
+    store: convo.Store, clock: Any, monkeypatch: pytest.MonkeyPatch, asked: list[bool], size: int
+) -> None:
+    for name in ("FIRST", "LEAST", "MOST"):
+        monkeypatch.setattr(table_steps, name, size)
+    ranges: list[dict[str, Any]] = [{}, {"until": clock() - timedelta(days=30)}, {"since": clock() - timedelta(days=30)}]
+    ranges += [{"metadata": {"n": convo.OneOf(0, 2)}}]
+    plain = [[getattr(store.tables(**more), one.name).to_arrow() for one in TABLES] for more in ranges]
+    assert not any(asked)
+    monkeypatch.setattr(quick, "LEAST", 1)
+    asked.clear()
+    fast = [[getattr(store.tables(**more), one.name).to_arrow() for one in TABLES] for more in ranges]
+    assert all(asked)
+    assert asked
+    for one, other in zip(plain, fast, strict=True):
+        for mine, theirs in zip(one, other, strict=True):
+            assert theirs.schema.equals(mine.schema, check_metadata=True)
+            assert theirs.to_pylist() == mine.to_pylist()
+
+
+def test_what_is_sealed_or_looks_so_is_not_read_past_the_keys(
+    database: Database, monkeypatch: pytest.MonkeyPatch, asked: list[bool]
+) -> None:
+    monkeypatch.setattr(quick, "LEAST", 1)
+    owner = f"adbc-{uuid4()}"
+    options = {**database.options, "owner": owner}
+    with convo.Store(database.url, cipher=KeyService().cipher(), **options) as sealed:
+        sealed.create(messages=CALLED, title="Secret")
+        assert sealed.tables().messages.to_arrow().column("text").to_pylist()[0] == "What is the weather?"
+    with convo.Store(database.url, **options) as plain:
+        for name in ("messages", "conversations"):
+            with pytest.raises(convo.KeyUnavailable):
+                getattr(plain.tables(), name).to_arrow()
+    with convo.Store(database.url, **{**options, "owner": f"{owner}-2"}) as plain:
+        plain.create(title="convo-sealed:1:looks so")
+        assert plain.tables().conversations.to_arrow().column("title").to_pylist() == ["convo-sealed:1:looks so"]
+    assert not any(asked)
+
+
+def test_where_adbc_fails_the_rows_come_all_the_same(
+    store: convo.Store, monkeypatch: pytest.MonkeyPatch, asked: list[bool]
+) -> None:
+    plain = store.tables().messages.to_arrow()
+    monkeypatch.setattr(quick, "LEAST", 1)
+    for name in ("_sqlite", "_postgresql"):
+        monkeypatch.setattr(quick, name, lambda *_: 1 / 0)
+    assert store.tables().messages.to_arrow().equals(plain)
+    monkeypatch.setattr(quick, "find_spec", lambda _: None)
+    assert store.tables().messages.to_arrow().equals(plain)
+    assert not any(asked)
+
+
+def test_a_process_that_was_killed_is_started_again(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch, asked: list[bool]
+) -> None:
+    if database.kind != "sqlite":
+        return
+    monkeypatch.setattr(quick, "LEAST", 1)
+    plain = store.tables().messages.to_arrow()
+    child, *_ = next(one for path, one in quick._children.items() if path in database.url)
+    child.kill()
+    child.wait()
+    assert store.tables().messages.to_arrow().equals(plain)
+    assert asked == [True, True]
+
+
+def test_nothing_is_left_running_when_the_program_ends(database: Database, store: convo.Store) -> None:
+    if database.kind != "sqlite":
+        return
+    program = (
+        "import convo, sys; from convo.store import quick; quick.LEAST = 1\n"
+        "with convo.Store(sys.argv[1], owner=sys.argv[2]) as store:\n"
+        "    print(store.tables().messages.to_arrow().num_rows, [child.pid for child, *_ in quick._children.values()][0])\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, database.url, repr(store).split("owner='")[1].rstrip("'>")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows, process = done.stdout.split()
+    assert int(rows) == store.tables().messages.to_arrow().num_rows
+    assert done.stderr == ""
+    assert subprocess.run(["kill", "-0", process], capture_output=True, check=False).returncode != 0
+
+
+def test_what_was_written_since_is_seen(store: convo.Store, monkeypatch: pytest.MonkeyPatch, asked: list[bool]) -> None:
+    monkeypatch.setattr(quick, "LEAST", 1)
+    before = store.tables().messages.to_arrow().num_rows
+    store.create(messages=CALLED)
+    assert store.tables().messages.to_arrow().num_rows == before + len(CALLED)
+    assert all(asked)
+
+
+def test_a_store_that_is_closed_leaves_one_file(database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.kind != "sqlite":
+        return
+    monkeypatch.setattr(quick, "LEAST", 1)
+    assert store.tables().messages.to_arrow().num_rows
+    path = Path(database.url.removeprefix("sqlite:///"))
+    assert str(path) in quick._children
+    store.close()
+    assert str(path) not in quick._children
+    assert not path.with_name("chat.db-wal").exists()
