@@ -36,7 +36,7 @@ def type_of(kind: Kind) -> Any:
         return pa.list_(pa.struct([("id", text), ("name", text), ("arguments", text)]))
     return {
         "word": pa.dictionary(pa.int32(), text), "time": pa.timestamp("us", "UTC"), "count": pa.int64(), "flag": pa.bool_(),
-        "seconds": pa.float64(), "money": pa.decimal128(DIGITS, DECIMALS),
+        "ratio": pa.float64(), "day": pa.date32(), "seconds": pa.float64(), "money": pa.decimal128(DIGITS, DECIMALS),
     }.get(kind, text)  # fmt: skip
 
 

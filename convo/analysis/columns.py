@@ -12,6 +12,8 @@ A column of one name means the same in every table, so that tables join by what 
 | `count` | int64 | |
 | `flag` | bool | |
 | `seconds` | double | |
+| `ratio` | double | a number of no unit, or of one unit for each of another |
+| `day` | date32 | in UTC |
 | `money` | decimal128(38, 12) | an exact amount in the currency of the column `currency` |
 | `json` | string | canonical JSON, in ASCII |
 | `calls` | list<struct<id, name, arguments: string>> | |
@@ -26,7 +28,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Kind = Literal["text", "id", "word", "time", "count", "flag", "seconds", "money", "json", "calls"]
+Kind = Literal["text", "id", "word", "time", "count", "flag", "seconds", "money", "json", "calls", "ratio", "day"]
 WIDTH = 24
 """Characters of a name in a description."""
 

@@ -16,6 +16,7 @@ from convo.cli.erase import erase
 from convo.cli.exports import export, import_
 from convo.cli.faults import Commands
 from convo.cli.place import Place
+from convo.cli.plot import plot
 from convo.cli.reprice import reprice
 from convo.cli.screen import tolerant
 from convo.cli.stats import stats
@@ -50,6 +51,6 @@ def main(ctx: click.Context, store: str, owner: str, keys: str) -> None:
 
 
 for _command in (
-    backup, blobs, demo, demo_turn, doctor, erase, export, import_, list_, prune, reprice, search, show, stats, upgrade,
+    backup, blobs, demo, demo_turn, doctor, erase, export, import_, list_, plot, prune, reprice, search, show, stats, upgrade,
 ):  # fmt: skip
     main.add_command(_command)

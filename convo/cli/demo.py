@@ -12,11 +12,13 @@ import click
 from click.core import ParameterSource
 
 from convo.cli.faults import Failure, api_errors_told
+from convo.cli.screen import line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convo.cli.acts import Scene
+    from convo.cli.place import Place
 
 DATABASE = "chat.db"
 
@@ -29,12 +31,23 @@ DATABASE = "chat.db"
     metavar="FOLDER",
     help="Where the database and the spoken replies go; without it, to a new temporary folder.",
 )
+@click.option(
+    "--store-size",
+    type=click.IntRange(1, 10_000_000),
+    metavar="N",
+    help="Instead: fill the new file of --store with N messages of a year, to try analysis on; the same each time.",
+)
 @click.pass_context
-def demo(ctx: click.Context, keep: Path | None, *, live: bool) -> None:
+def demo(ctx: click.Context, keep: Path | None, store_size: int | None, *, live: bool) -> None:
     """Show what the library does: a conversation by voice, in five acts.
 
     It makes a database of its own and touches no other.
     """
+    if store_size is not None:
+        if live or keep is not None:
+            raise click.UsageError("--store-size makes a store, in the new file that --store names, and shows nothing")
+        _fill(ctx.obj, store_size)
+        return
     if ctx.parent and ctx.parent.get_parameter_source("store") is ParameterSource.COMMANDLINE:
         raise click.UsageError("the demo makes a store of its own; say where with: convo demo --keep FOLDER")
     if live and not os.environ.get("OPENAI_API_KEY"):
@@ -43,6 +56,21 @@ def demo(ctx: click.Context, keep: Path | None, *, live: bool) -> None:
 
     with _real(keep) if live else _staged(keep) as scene, api_errors_told():
         play(scene)
+
+
+def _fill(place: Place, size: int) -> None:
+    """Make a store of so many messages, or a few more."""
+    import convo
+    from convo.cli.sample import sessions
+
+    if "://" in place.store or os.path.lexists(place.store):
+        raise Failure(f"{place.store} is no new file; name one with: convo --store FILE demo --store-size {size}")
+    written = 0
+    with convo.Store(place.url(), durability="relaxed") as store:
+        for owner, messages, text in sessions(size):
+            store.owned_by(owner).import_session(text)
+            written += messages
+    click.echo(f"{line(place.store)}: {written:,} messages", err=True)
 
 
 @contextmanager

@@ -201,6 +201,11 @@ def is_made(wanted: Wanted) -> Any:
     return sa.and_(*wanted.within(_C.created_at)) if wanted.timed else None
 
 
+def is_one(conversation: UUID) -> Any:
+    """Give the condition that it is this conversation."""
+    return _C.id == conversation
+
+
 def in_schema(connection: Connection) -> dict[str, Any]:
     """Give the execution options by which names mean those of the store's schema."""
     schema = connection.get_execution_options().get("convo_schema")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convo.steps import measures as measure_steps
+from convo.steps import plots as plot_steps
 from convo.steps import tables as table_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from uuid import UUID
 
     from convo.analysis.columns import Description
+    from convo.analysis.plots import Plot, PlotName
     from convo.steps.effects import Steps
     from convo.store.spans import Wanted
     from convo.sync_api.driver import Driver
@@ -145,6 +149,31 @@ class Tables:
         """
         names = table_steps.NAMES
         return self._driver.do(table_steps.copied(self._driver.tools, names, self._wanted, connection))
+
+    def measures(self, by: str | Sequence[str] = "conversation") -> Any:
+        """Give turns, words, talk ratio, response times, silences, interruptions, fallbacks, tools, tokens and cost by group.
+
+            store.tables(since=last_month).measures(by="model")
+
+        A `pyarrow.Table` with a row for each "conversation", "owner", "model" or "day" (in UTC), or for each combination of
+        several; by () all is one row. What a column is, with formula, unit and source, says `convo.analysis.measured`, and
+        `print(convo.analysis.MEASURES)` in short. It reads the tables once, batch by batch.
+
+        Raises `InputError` for another `by`, and as iterating over a `Table` does.
+        """
+        return self._driver.do(measure_steps.measured(self._driver.tools, self._wanted, by))
+
+    def plot(self, name: PlotName, *, conversation: UUID | str | None = None, zone: str = "UTC") -> Plot:
+        """Draw "cost", "tokens", "latency", "talk", "audio", "activity", or "expiry" of one conversation.
+
+            plot = store.tables(since=last_month).plot("cost", zone="Europe/Berlin")
+            plot.save("cost.svg")           # or .png; plot.chart is an altair.Chart
+
+        A notebook shows it. What each shows says `convo.analysis.plots`; `zone` is the time zone whose clocks count. Raises
+        `InputError` for another name or zone, `ConversationNotFound`, `MissingDependency` without the extra `plots`, and as
+        iterating over a `Table` does.
+        """
+        return self._driver.do(plot_steps.plotted(self._driver.tools, self._wanted, name, conversation, zone))
 
     def __repr__(self) -> str:
         """Show the names."""

@@ -68,6 +68,7 @@ def test_every_command_says_what_it_does() -> None:
         "export",
         "import",
         "list",
+        "plot",
         "prune",
         "reprice",
         "search",

@@ -1,0 +1,54 @@
+"""The command `plot`: a picture of what conversations cost, how long answers take, and when people talk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convo.cli.faults import Failure
+from convo.cli.screen import line
+from convo.cli.stats import Moment
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from convo.cli.place import Place
+
+NAMES = ("cost", "tokens", "latency", "talk", "audio", "activity", "expiry")
+
+
+@click.command()
+@click.argument("name", type=click.Choice(NAMES))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="A .svg or .png file.")
+@click.option("--conversation", metavar="ID", help="The conversation of the plot expiry.")
+@click.option("--since", type=Moment(), metavar="TIME", help="What began then or later.")
+@click.option("--until", type=Moment(), metavar="TIME", help="What began before.")
+@click.option("--zone", default="UTC", show_default=True, metavar="NAME", help="The time zone, such as Europe/Berlin.")
+@click.option("--everyone", is_flag=True, help="What all owners have.")
+@click.pass_obj
+def plot(
+    place: Place, name: Any, output: str, conversation: str | None, since: datetime | None, until: datetime | None, zone: str,
+    *, everyone: bool,
+) -> None:  # fmt: skip
+    """Draw a plot into a file: FILE is replaced if it is there.
+
+    \b
+    cost, tokens    over time, by kind
+    latency         how long calls and answers take
+    talk            how much of the speech is the assistant's
+    audio           spoken turns, and speech that was sent by its id or as words
+    activity        turns by weekday and hour
+    expiry          of one conversation: how long ids of replies were valid
+    """  # noqa: D301 - the mark of click for lines to leave as they are
+    from convo.analysis.plots import check, format_of
+
+    format_of(output)
+    check(name, conversation, zone)
+    with place.existing(everyone=everyone) as store:
+        found = store.tables(since=since, until=until).plot(name, conversation=conversation, zone=zone)
+    try:
+        found.save(output)
+    except OSError as error:
+        raise Failure(f"cannot write {output}: {error.strerror or error}") from error
+    click.echo(f"{line(output)}: {found.title}", err=True)
