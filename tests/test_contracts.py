@@ -148,6 +148,10 @@ FORBIDDEN_METHODS = {
 }  # fmt: skip
 
 ALLOWED = {
+    ("analysis.plots", "import io"): "io.BytesIO: a picture in memory",
+    ("analysis.plots", "import pathlib"): "Plot.save: a file that its caller names",
+    ("analysis.plots", ".write_bytes()"): "Plot.save",
+    ("analysis.plots", "import zoneinfo"): "the rules of the time zone that its caller names",
     ("frames", "open()"): "convo stats --arrow FILE: a file that its caller names",
     ("audio.extra", "import importlib"): "importlib.util: whether an extra is installed, and where, without importing it",
     ("audio.extra", "import pathlib"): "the folder of the extra, for the child process",

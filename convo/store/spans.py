@@ -145,19 +145,20 @@ def line_of(wanted: Wanted, connection: Connection, span: Span, *columns: Any, a
     """Select from the messages that the conversations of a span show; `convo_branch` is that which holds the rows."""
     message = alias.c
     owner, branch = _first(connection, _C.owner), _first(connection, _C.branch)
+    line, source = _first(connection, _S.owner), _first(connection, _S.source)
     return (
         sa.select(*columns)
         .select_from(tables.conversation)
         .join(tables.segment, (_S.owner == owner) & (_S.branch == branch))
-        .join(tables.branch, (_B.owner == _S.owner) & (_B.id == _S.source))
-        .join(alias, (message.owner == _S.owner) & (message.branch == _S.source) & message.position.between(_S.first, _S.last))
+        .join(tables.branch, (_B.owner == line) & (_B.id == source))
+        .join(alias, (message.owner == line) & (message.branch == source) & message.position.between(_S.first, _S.last))
         .where(*inside(span), *conditions(connection, wanted), *at_positions(span, message.position))
         .order_by(_C.owner, _C.id, message.position)
     )
 
 
 def _first(connection: Connection, column: Any) -> Any:
-    """Have SQLite look for conversations first: with `+` no index of theirs serves a join that comes from elsewhere."""
+    """Have SQLite look for conversations first, then for their lines: with `+` no index serves a join from elsewhere."""
     return sa.literal_column(f"+{column}", column.type) if connection.dialect.name == "sqlite" else column
 
 

@@ -76,7 +76,11 @@ class Outcome:
         """Judge what the writers have written down."""
         with convo.Store(url) as store:
             for writer in writers:
-                told, problems = judged(store, writer)
+                try:
+                    told, problems = judged(store, writer)
+                except (convo.ConversationNotFound, convo.SchemaMissing) as error:
+                    self.problems.append(f"all of a writer's turns are lost: {error.code}")
+                    continue
                 self.acknowledged += len(told)
                 self.problems += problems
                 self.errors += Counter(f"{error['code']} ({error['committed']})" for error in writer.errors())
