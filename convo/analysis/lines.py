@@ -95,11 +95,13 @@ def _vector_columns(found: dict[str, Any], place: Place) -> tuple[Columns, Place
     place = Place(owner, conversation, turn, role) if len(found["role"]) else place
     if (within := found.pop("within", None)) is not None:
         found = vectors.kept(found, within)
-    bodies = found["body"].to_pylist()
-    calls: list[Any] = [None] * len(bodies)
-    answered: list[str | None] = [None] * len(bodies)
-    if any(body is not None for body in bodies):
-        calls, answered = _calls(found["role"].to_pylist(), _bodies(found["position"].to_pylist(), bodies))
+    count, needed = len(found["body"]), vectors.places(found["body"])
+    calls: list[Any] = [None] * count
+    answered: list[str | None] = [None] * count
+    if needed:
+        roles, positions, texts = (found[name].take(needed).to_pylist() for name in ("role", "position", "body"))
+        for at, called, answer in zip(needed.to_pylist(), *_calls(roles, _bodies(positions, texts)), strict=True):
+            calls[at], answered[at] = called, answer
     return {**found, "tool_calls": calls, "tool_call_id": answered}, place
 
 

@@ -29,6 +29,13 @@ def kept(found: dict[str, Any], within: Any) -> dict[str, Any]:
     return found if mask.true_count == len(mask) else {name: values.filter(mask) for name, values in found.items()}
 
 
+def places(values: Any) -> Any:
+    """Give where a column holds a value."""
+    import pyarrow.compute as pc
+
+    return pc.indices_nonzero(values.is_valid())
+
+
 def converted(values: Any, kind: str, to: Any) -> Any:
     """Give a column in the type of its kind: ids as bytes or text, instants in microseconds, money in 10**-12."""
     import pyarrow as pa

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 import tempfile
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +21,7 @@ from convo.cli.screen import line
 from convo.cli.stats import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     import convo
@@ -38,6 +41,43 @@ class _Begin(Moment):
         return value if value == "last" else super().convert(value, param, ctx)
 
 
+class _Pair(click.ParamType[tuple[str, Any]]):
+    """A key of the metadata and its value: JSON where it is a number, true or false, else text."""
+
+    name = "pair"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """Read it."""
+        key, equals, text = value.partition("=")
+        if not key or not equals:
+            self.fail(f"{value!r} is no pair; write KEY=VALUE", param, ctx)
+        try:
+            found = json.loads(text)
+        except ValueError:
+            return key, text
+        return key, found if isinstance(found, str | int | float) else text
+
+
+class _Function(click.ParamType[Any]):
+    """A function of a module that is installed, or lies in the folder where the command runs."""
+
+    name = "function"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Import it."""
+        module, _, name = value.partition(":")
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109 - a path in text
+        try:
+            found = getattr(import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            self.fail(f"{value!r} cannot be imported ({error}); write MODULE:FUNCTION", param, ctx)
+        finally:
+            sys.path.pop(0)
+        if not callable(found):
+            self.fail(f"{value!r} is no function", param, ctx)
+        return found
+
+
 @click.command()
 @click.argument("out", type=click.Path())
 @click.option("--format", "format_", type=click.Choice([*TABLES, *DOCUMENTS]), default="parquet", show_default=True)
@@ -46,6 +86,8 @@ class _Begin(Moment):
 @click.option("--since", type=_Begin(), metavar="TIME|last", help="What is not older; last: what is new since the last export.")
 @click.option("--until", type=Moment(), metavar="TIME", help="What is older.")
 @click.option("--anonymous", type=click.Path(dir_okay=False), metavar="FILE", help="Pseudonyms by the secret in FILE, no text.")
+@click.option("--redact", type=_Function(), metavar="MODULE:FUNCTION", help="With --anonymous: texts as the function gives them.")
+@click.option("--metadata", type=_Pair(), multiple=True, metavar="KEY=VALUE", help="Only conversations with it; repeatable.")
 @click.option("--audio", is_flag=True, help="With the sound: players in html, bytes in session.")
 @click.option("--everyone", is_flag=True, help="What all owners have.")
 @blobs_option
@@ -53,7 +95,8 @@ class _Begin(Moment):
 @click.pass_obj
 def export(
     place: Place, out: str, format_: Any, conversation: str | None, tables: str | None, since: Any, until: datetime | None,
-    anonymous: str | None, stores: tuple[Any, ...], *, audio: bool, everyone: bool, as_json: bool,
+    anonymous: str | None, redact: Any, metadata: tuple[tuple[str, Any], ...], stores: tuple[Any, ...],
+    *, audio: bool, everyone: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write conversations to files: tables to the folder OUT, documents to a file of OUT each.
 
@@ -67,16 +110,25 @@ def export(
     An export of tables that was interrupted goes on with the same command. Documents replace no file.
     """  # noqa: D301 - the mark of click for lines to leave as they are
     _check(format_, tables=tables, conversation=conversation, anonymous=anonymous, audio=audio, since=since)
+    if redact is not None and anonymous is None:
+        reason = "--redact is for --anonymous"
+        raise click.UsageError(reason)
+    if metadata and conversation is not None:
+        reason = "--metadata chooses among all conversations; leave --conversation out"
+        raise click.UsageError(reason)
+    filters = dict(metadata) or None
     with place.existing(everyone=everyone, blobs=list(stores) or None) as store:
         if format_ in TABLES:
             named = None if tables is None else [name.strip() for name in tables.split(",")]
-            secret = None if anonymous is None else _secret(anonymous)
-            chosen = {"tables": named, "since": since, "until": until, "anonymous": secret}
+            secret = None if anonymous is None else _secret(anonymous, redact)
+            chosen = {"tables": named, "metadata": filters, "since": since, "until": until, "anonymous": secret}
             done = store.export(out, format=format_, progress=progress_of("", "exported"), **chosen)
             clear()
             told = attrs.asdict(done)
         else:
-            told = _documents(store, out, format_, conversation, since, until, audio=audio)
+            told = _documents(
+                store, out, format_, conversation, {"metadata": filters, "since": since, "until": until}, audio=audio
+            )
     if as_json:
         click.echo(records.written(told))
     else:
@@ -94,24 +146,24 @@ def _check(format_: str, *, tables: Any, conversation: Any, anonymous: Any, audi
         raise click.UsageError(f"{given[0]} is not for --format {format_}")
 
 
-def _secret(path: str) -> convo.Anonymous:
+def _secret(path: str, redact: Callable[[str], str] | None) -> convo.Anonymous:
     import convo
 
     with _reading(path):
         secret = Path(path).read_bytes().strip()
-    return convo.Anonymous(secret)
+    return convo.Anonymous(secret, redact=redact)
 
 
 # --- documents -------------------------------------------------------------------------------------
 
 
 def _documents(
-    store: convo.Store, out: str, format_: Any, conversation: str | None, since: Any, until: Any, *, audio: bool
+    store: convo.Store, out: str, format_: Any, conversation: str | None, chosen: Mapping[str, Any], *, audio: bool
 ) -> dict[str, Any]:
     if conversation is not None:
         _put(out, _text(store.get(conversation), format_, audio=audio))
         return {"path": out, "format": format_, "files": 1}
-    chats = _all(store, since, until)
+    chats = _all(store, chosen)
     if format_ == "finetune":
         _put(out, "".join(_text(chat, format_, audio=False) for chat in chats))
         return {"path": out, "format": format_, "files": 1}
@@ -124,9 +176,9 @@ def _documents(
     return {"path": out, "format": format_, "files": files}
 
 
-def _all(store: convo.Store, since: Any, until: Any) -> Iterator[convo.Conversation]:
+def _all(store: convo.Store, chosen: Mapping[str, Any]) -> Iterator[convo.Conversation]:
     page: list[convo.Conversation] = []
-    while page := store.conversations(limit=PAGE, since=since, until=until, after=page[-1] if page else None):
+    while page := store.conversations(limit=PAGE, **chosen, after=page[-1] if page else None):
         yield from page
 
 

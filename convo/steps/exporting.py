@@ -53,19 +53,23 @@ def export(
     what = {"format": format, "tables": names, "of": _fingerprint(wanted, anonymous)}
     begin = "last" if last else wanted.since
     total = yield from read(spans.counted, wanted)
-    manifest = yield from call(exported.begun, (folder, what, begin, end), {})
-    yield from call(exported.cleared, (folder, manifest), {})
-    run = manifest["runs"][-1]
-    wanted = attrs.evolve(wanted, since=run["since"], until=run["until"])
-    job = _Job(tools, folder, manifest, wanted, anonymous, format, names, total, progress)
-    for name in names:
-        yield from _table(job, name)
-        job.tell(name, total)
-    run["done"] = True
-    for state in run["tables"].values():
-        state["at"] = None
-    yield from call(exported.saved, (folder, manifest), {})
-    return _result(folder, format, run)
+    claim = yield from call(exported.claimed, (folder,), {})
+    try:
+        manifest = yield from call(exported.begun, (folder, what, begin, end), {})
+        yield from call(exported.cleared, (folder, manifest), {})
+        run = manifest["runs"][-1]
+        wanted = attrs.evolve(wanted, since=run["since"], until=run["until"])
+        job = _Job(tools, folder, manifest, wanted, anonymous, format, names, total, progress)
+        for name in names:
+            yield from _table(job, name)
+            job.tell(name, total)
+        run["done"] = True
+        for state in run["tables"].values():
+            state["at"] = None
+        yield from call(exported.saved, (folder, manifest), {})
+        return _result(folder, format, run)
+    finally:
+        claim.close()
 
 
 def _checked(path: object, format_: object, tables: object, anonymous: object, progress: object) -> list[str]:

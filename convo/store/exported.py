@@ -1,6 +1,7 @@
 """The files of an export: written under another name and renamed when they are whole, and told in a manifest.
 
     out/_convo.json                                 what there is, and where an export that was interrupted goes on
+    out/_convo.lock                                 locked while an export is written
     out/messages/month=2026-11/part-0001-00003.parquet   rows of a month, of the first run's fourth segment
 
 Names with an underscore are passed over by those who read such folders.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from convo.errors import ExportConflict, ExportFailed, StorageFull
 from convo.escapes import cell
+from convo.store.files import FLAGS, NoLocks, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,25 +30,57 @@ if TYPE_CHECKING:
     from convo.analysis.exported import Format
 
 MANIFEST = "_convo.json"
+LOCK = "_convo.lock"
 VERSION = 1
 _PART = re.compile(r"part-\d{4,}-\d{5,}\.(parquet|jsonl|csv)")
+
+
+# --- one at a time ---------------------------------------------------------------------------------
+
+
+class Claim:
+    """A lock on the folder of an export, which ends with the process that holds it; where files have no locks, none."""
+
+    _file: int | None = None
+
+    def __init__(self, folder: str) -> None:
+        self._file = os.open(os.path.join(folder, LOCK), FLAGS, 0o666)  # noqa: PTH118 - a path in text
+        with suppress(NoLocks):
+            if not locked(self._file):
+                self.close()
+                raise ExportConflict(folder, "that is being written")
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    __del__ = close
+
+
+def claimed(folder: str) -> Claim:
+    """Make the folder of an export, or take the one that is there. Raises `ExportConflict`, `ExportFailed`."""
+    place = Path(folder)
+    with _typed(folder):
+        place.mkdir(parents=True, exist_ok=True)
+        if not (place / MANIFEST).is_file() and any(path.name != LOCK for path in place.iterdir()):
+            raise ExportConflict(folder, "that convo did not begin, or other files")
+        return Claim(folder)
 
 
 # --- the manifest ----------------------------------------------------------------------------------
 
 
 def begun(folder: str, what: dict[str, Any], since: int | str | None, until: int) -> dict[str, Any]:
-    """Make the folder of an export or go on with the one that is there; give its manifest, whose last run is the one to do.
+    """Begin an export in a folder or go on with the one that is there; give its manifest, whose last run is the one to do.
 
     `since="last"` goes on where the last run ended. Raises `ExportConflict` for another export, or one that is done and would
     hold rows twice; `ExportFailed`.
     """
     place = Path(folder) / MANIFEST
     with _typed(folder):
-        Path(folder).mkdir(parents=True, exist_ok=True)
         known = place.read_text(encoding="utf-8") if place.is_file() else None
-        if known is None and any(Path(folder).iterdir()):
-            raise ExportConflict(folder, "that convo did not begin, or other files")
     manifest: dict[str, Any] = {"convo": "export", "version": VERSION, "what": what, "runs": []}
     if known is not None:
         manifest = _read(folder, known)

@@ -34,7 +34,7 @@ REFUSED = REMOTE - {"9p"}
 MOUNTS = Path("/proc/mounts")
 SLOWEST, FASTEST, SOONER = 0.006, 0.0003, 0.03
 """Seconds between two looks at a closed gate: the longer one has waited (seconds) the more often, down to the fastest."""
-_FLAGS = os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+FLAGS = os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 Identity = tuple[int, int]
 """The device and the number of a file: another file at the same path has another one while the first is open."""
@@ -144,8 +144,8 @@ class Gate:
         file = self._opened()
         if file is None:
             return None
-        with suppress(_NoLocks):
-            while not _locked(file):
+        with suppress(NoLocks):
+            while not locked(file):
                 waited = time.monotonic() - began
                 if waited > self._wait:
                     raise StoreBusy
@@ -162,7 +162,7 @@ class Gate:
         if self._file is None:
             with suppress(OSError):
                 mode = os.stat(self._database).st_mode & 0o666  # noqa: PTH116 - as above
-                self._file = os.open(f"{self._database}-gate", _FLAGS, mode)
+                self._file = os.open(f"{self._database}-gate", FLAGS, mode)
         return self._file
 
     def close(self) -> None:
@@ -179,11 +179,11 @@ class Gate:
     __del__ = close
 
 
-class _NoLocks(Exception):  # noqa: N818 - never leaves this module
+class NoLocks(Exception):  # noqa: N818 - never leaves the store
     """The file system has no locks."""
 
 
-def _locked(file: int) -> bool:
+def locked(file: int) -> bool:
     """Take the lock if it is free."""
     try:
         if fcntl is not None:
@@ -193,7 +193,7 @@ def _locked(file: int) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     except OSError as error:
-        raise _NoLocks from error
+        raise NoLocks from error
     return True
 
 

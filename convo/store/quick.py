@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -18,8 +19,10 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from convo.logs import note
 from convo.sealing.form import MARK
 from convo.sealing.keyring import PLAIN
+from convo.store.faults import LOGGER
 from convo.store.sealed import keyring_of, opening
 
 if TYPE_CHECKING:
@@ -46,8 +49,11 @@ def fetched(connection: Connection, statement: sa.Select[Any], rows: int) -> Any
         return None
     try:
         found = _read(connection, statement, options.get("convo_schema"))
-    except Exception:  # noqa: BLE001 - whatever it is, the driver of SQLAlchemy says it in its own way, or reads the rows
+    except Exception as error:  # noqa: BLE001 - whatever it is, the driver of SQLAlchemy says it in its own way, or reads the rows
+        note(LOGGER, logging.DEBUG, "rows are read without ADBC", error=type(error).__name__)
         return None
+    if found is None:
+        note(LOGGER, logging.DEBUG, "the process that reads rows with ADBC has ended")
     return None if found is None or _is_marked(found, statement) else found
 
 

@@ -158,13 +158,14 @@ def _check_readable(rows: Rows, at: int) -> None:
 def _needed_body(connection: Connection) -> Any:
     """The body of a message that calls a tool, or answers one; and one that is encrypted, so that it is noticed."""
     found = sa.func.strpos if connection.dialect.name == "postgresql" else sa.func.instr
-    calls = [found(_M.body, sa.literal_column(f"'{word}'")) > 0 for word in _CALLS]
-    needed = (_M.role == sa.literal_column("'tool'")) | sa.and_(_M.role == sa.literal_column("'assistant'"), sa.or_(*calls))
+    calls = found(_M.body, sa.literal_column(f"'{_CALL}'")) > sa.literal_column("0")
+    needed = (_M.role == sa.literal_column("'tool'")) | sa.and_(_M.role == sa.literal_column("'assistant'"), calls)
     sealed = sa.func.substr(_M.body, 1, len(SEALED)) == sa.literal_column(f"'{SEALED}'")
     return sa.case((needed | sealed, _M.body))
 
 
-_CALLS = ('"tool_calls"', "_call")
+_CALL = "_call"
+"""What both `tool_calls` and `function_call` hold: a body is searched once."""
 
 
 def _transcripts(connection: Connection, wanted: Wanted, span: Span) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from datetime import timedelta
@@ -108,6 +109,18 @@ def test_where_adbc_fails_the_rows_come_all_the_same(
     monkeypatch.setattr(quick, "find_spec", lambda _: None)
     assert store.tables().messages.to_arrow().equals(plain)
     assert not any(asked)
+
+
+def test_a_failure_of_adbc_is_told_in_the_log(
+    store: convo.Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(quick, "LEAST", 1)
+    for name in ("_sqlite", "_postgresql"):
+        monkeypatch.setattr(quick, name, lambda *_: 1 / 0)
+    with caplog.at_level(logging.DEBUG, "convo.store"):
+        store.tables().messages.to_arrow()
+    told = next(record for record in caplog.records if record.message == "rows are read without ADBC")
+    assert (told.levelname, vars(told)["convo_error"]) == ("DEBUG", "ZeroDivisionError")
 
 
 def test_a_process_that_was_killed_is_started_again(

@@ -192,6 +192,17 @@ def test_a_folder_of_something_else_is_left_as_it_is(store: Any, clock: Any, tmp
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
 
 
+def test_one_export_at_a_time_writes_to_a_folder(store: Any, tmp_path: Path) -> None:
+    store.create(messages=CALLED)
+    other = exported.claimed(str(tmp_path / "out"))
+    with pytest.raises(convo.ExportConflict, match="that is being written"):
+        store.export(tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [exported.LOCK]
+    other.close()
+    assert store.export(tmp_path / "out").rows["messages"] == len(CALLED)
+    assert store.export(tmp_path / "out", since="last").rows["messages"] == 0
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", "{", '{"convo": "export", "version": 99, "what": 1, "runs": []}'])
 def test_a_manifest_that_cannot_be_read_is_refused(store: Any, tmp_path: Path, text: str) -> None:
     (tmp_path / "_convo.json").write_text(text)

@@ -52,6 +52,32 @@ def test_an_anonymous_export_takes_the_secret_from_a_file(run: Run, path: Path, 
     assert run("export", path.parent / "out2", "--anonymous", path.parent / "nothing").exit_code == 1
 
 
+def test_a_function_of_a_module_redacts(run: Run, path: Path, chat: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path.parent / "secret").write_text("0123456789abcdef")
+    (path.parent / "hides_words.py").write_text("def all_but_length(text):\n    return str(len(text))\n\nword = 'word'\n")
+    monkeypatch.chdir(path.parent)
+    anonymous = ("--anonymous", path.parent / "secret")
+    assert run("export", "out", *anonymous, "--redact", "hides_words:all_but_length").exit_code == 0
+    assert {"2", "4"} <= set(pl.read_parquet("out/messages/**/*.parquet")["text"])
+    for wrong in ("hides_words", "hides_words:word", "hides_words:other", "no_such_module:all", ":"):
+        assert run("export", "other", *anonymous, "--redact", wrong).exit_code == 2
+    assert "--redact is for --anonymous" in run("export", "other", "--redact", "hides_words:all_but_length").stderr
+
+
+def test_metadata_choose_conversations(run: Run, path: Path, chat: str) -> None:
+    with convo.Store(f"sqlite:///{path}") as store:
+        for number in (1, 2):
+            store.create(title=f"Talk {number}", metadata={"n": number, "channel": "web"})
+    for place, pairs, count in (("one", ["n=2"], 1), ("two", ["channel=web"], 2), ("none", ["channel=web", "n=3"], 0)):
+        chosen = [word for pair in pairs for word in ("--metadata", pair)]
+        told = json.loads(run("export", path.parent / place, "--tables", "conversations", "--json", *chosen).stdout)
+        assert told["rows"] == {"conversations": count}
+        told = json.loads(run("export", path.parent / f"{place}-md", "--format", "md", "--json", *chosen).stdout)
+        assert told["files"] == count
+    assert run("export", path.parent / "x", "--metadata", "n").exit_code == 2
+    assert run("export", path.parent / "x", "--format", "md", "--conversation", chat, "--metadata", "n=1").exit_code == 2
+
+
 @pytest.mark.parametrize("kind", ["html", "md", "srt", "vtt", "finetune", "session"])
 def test_a_document_is_written_once_and_shown_on_the_screen(run: Run, path: Path, chat: str, kind: str) -> None:
     target = path.parent / f"one.{kind}"
