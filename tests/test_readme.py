@@ -56,4 +56,5 @@ def test_every_name_of_the_readme_is_one_of_the_library() -> None:
 
 
 def test_it_stays_short() -> None:
-    assert len(README.split()) < 2_000
+    words = [word for word in README.split() if word != "|"]  # the bars of tables are none
+    assert len(words) < 2_000
