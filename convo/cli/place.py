@@ -42,3 +42,10 @@ class Place:
         cipher = convo.Cipher.from_file(self.keys) if self.keys else None
         store = convo.Store.existing(self.url(), owner=self.owner, blobs=blobs, cipher=cipher)
         return store.everyone() if everyone else store
+
+    def tell_empty(self, store: convo.Store, *, everyone: bool) -> None:
+        """Say on stderr that there is no conversation, and where others may be."""
+        from convo.cli.screen import line
+
+        whose = "" if everyone else f" of the owner {self.owner!r}; --everyone shows those of all owners"
+        click.echo(f"{line(store.place)} holds no conversation{whose}", err=True)

@@ -47,6 +47,8 @@ def plot(
     check(name, conversation, zone)
     with place.existing(everyone=everyone) as store:
         found = store.tables(since=since, until=until).plot(name, conversation=conversation, zone=zone)
+        if not store.conversations(limit=1):
+            place.tell_empty(store, everyone=everyone)
     try:
         found.save(output)
     except OSError as error:

@@ -64,8 +64,7 @@ def list_(place: Place, limit: int, *, everyone: bool, as_json: bool) -> None:
     elif chats:
         click.echo(lines.listing(chats[:limit], owners=everyone))
     else:
-        whose = "" if everyone else f" of the owner {place.owner!r}; --everyone shows those of all owners"
-        click.echo(f"{line(store.place)} holds no conversation{whose}", err=True)
+        place.tell_empty(store, everyone=everyone)
     if len(chats) > limit:
         click.echo(f"there are more than these {limit}; pass a higher --limit to see them", err=True)
 

@@ -235,3 +235,11 @@ def test_show_tells_speech_that_another_model_made(run: Run, path: Path, fake: F
     assert "     [spoken by tts-1, wav, 1.2 s, voice alloy]\n     Yes, very good.\n" in run("show", chat.id).stdout
     [made] = json.loads(run("show", chat.id, "--json").stdout)["messages"][1]["media"]
     assert (made["made_by"], made["id"], made["expires_at"]) == ("tts-1", None, None)
+
+
+def test_a_plot_of_an_owner_with_nothing_says_so_too(run: Run, path: Path, tmp_path: Path) -> None:
+    _make(path, 1, "c-1")
+    hint = "holds no conversation of the owner ''; --everyone shows those of all owners"
+    result = run("plot", "activity", "-o", str(tmp_path / "activity.svg"))
+    assert (result.exit_code, hint in result.stderr) == (0, True)
+    assert hint not in run("plot", "activity", "--everyone", "-o", str(tmp_path / "activity.svg")).stderr
