@@ -44,12 +44,13 @@ class Column:
 
 @attrs.frozen
 class Description:
-    """What a table holds: its name, what a row is, its columns, and by which of them `since` and `until` go."""
+    """What a table holds: its name, what a row is, its columns, by which of them `since` and `until` go, and their order."""
 
     name: str
     row: str
     time: str
     columns: tuple[Column, ...]
+    order: tuple[str, ...] = ("owner", "conversation")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +64,8 @@ class Description:
     def __str__(self) -> str:
         """Give a line for the table, and one for each column."""
         lines = [f"{column.name:<{WIDTH}}{column.kind:<9}{column.says}" for column in self.columns]
-        return "\n".join([f"{self.name}: {self.row}; in the order of {', '.join(self.columns[i].name for i in (0, 1))}", *lines])
+        order = f"; in the order of {', '.join(self.order)}" if self.order else ""
+        return "\n".join([f"{self.name}: {self.row}{order}", *lines])
 
 
 _OWNER = Column("owner", "text", "whose data it is")

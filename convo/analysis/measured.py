@@ -94,5 +94,6 @@ MEASURES = Description(
         Column("tokens_per_minute", "ratio", "(input_tokens + output_tokens) / minutes of speech of both"),
         Column("cost_per_minute", "ratio", "cost / minutes of speech of both: how dear a minute of conversation was"),
     ),
+    order=(),
 )
 """See the module for which rows count."""

@@ -170,7 +170,7 @@ def _added_before(
     if known is not None and key is not None:
         if known.status != "added" or known.hash != hash_of(drafts):
             raise KeyMismatch(key)
-        stored = yield from read(log.stretch, place.owner, known.branch, known.asked_first, known.asked_last)
+        stored = yield from read(log.between, place.owner, known.branch, known.asked_first, known.asked_last, "all")
         if stored:
             return stored
     head = yield from read(log.head_of, place.owner, place.found.branch)

@@ -22,24 +22,20 @@ from convo.errors import StoreClosed, TransactionOver, WrongEventLoop
 from convo.sealing.keyring import PLAIN
 from convo.store import schema as schemas
 from convo.store.engine import (
-    ALONE,
     ATTEMPTS,
     PATIENCE,
-    WHOLE,
     Engines,
     Within,
     after_begin,
     before_begin,
     check_dialect,
-    driver_needed,
-    mind_the_server,
     options_of,
-    paramstyle,
     parse_url,
     place_of,
     runner_for,
 )
 from convo.store.faults import may_retry, note_again, typed_errors
+from convo.store.postgres import ALONE, WHOLE, driver_needed, mind_the_server, paramstyle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping

@@ -103,7 +103,7 @@ def load(
     """Give the history of a branch, or its last messages. `media="user"` leaves out what is known of spoken replies."""
     head = 0 if last is None else head_of(connection, owner, branch) or 0
     since = 1 if last is None else max(1, head - last + 1)
-    messages = _between(connection, owner, branch, since, END, media)
+    messages = between(connection, owner, branch, since, END, media)
     return History(messages, messages[-1].position if messages else head, branch)
 
 
@@ -115,13 +115,8 @@ def spoken(connection: Connection, owner: str, branch: UUID, since: int, until: 
 
 def one(connection: Connection, owner: str, branch: UUID, position: int) -> Message | None:
     """Give the message at a position of the line of a branch, with what is known of its media, or None."""
-    found = stretch(connection, owner, branch, position, position)
+    found = between(connection, owner, branch, position, position, "all")
     return found[0] if found else None
-
-
-def stretch(connection: Connection, owner: str, branch: UUID, since: int, until: int) -> tuple[Message, ...]:
-    """Give the messages between two positions of the line of a branch, with what is known of their media."""
-    return _between(connection, owner, branch, since, until, "all")
 
 
 def source_of(connection: Connection, owner: str, branch: UUID, position: int) -> UUID | None:
@@ -131,12 +126,10 @@ def source_of(connection: Connection, owner: str, branch: UUID, position: int) -
     return None if found is None else found[0]
 
 
-def between(connection: Connection, owner: str, branch: UUID, since: int, until: int = END) -> tuple[Message, ...]:
-    """Give the messages of a line from a position on, or up to another, without what is known of the media of replies."""
-    return _between(connection, owner, branch, since, until, "user")
-
-
-def _between(connection: Connection, owner: str, branch: UUID, since: int, until: int, media: str) -> tuple[Message, ...]:
+def between(
+    connection: Connection, owner: str, branch: UUID, since: int, until: int = END, media: Literal["all", "user"] = "user"
+) -> tuple[Message, ...]:
+    """Give the messages of a line from a position on, or up to another; `media="user"` is that of `load`."""
     where = {"owner": owner, "branch": branch, "since": since, "until": until}
     return described(connection, where, tuple(starmap(Message, _messages.rows(connection, **where))), media)
 

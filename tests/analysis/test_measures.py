@@ -348,3 +348,7 @@ def test_files_of_an_export_and_frames_of_polars_give_the_same(tmp_path: Path) -
         frames = {name: pl.read_parquet(files[name]) if files[name] else getattr(store.tables(), name) for name in names}
         assert measures(frames).equals(measures(store.tables()))
         assert measures(store.tables()).equals(store.tables().measures())
+
+
+def test_the_description_tells_of_no_order_that_there_is_not() -> None:
+    assert str(MEASURES).splitlines()[0] == "measures: one row a group"
