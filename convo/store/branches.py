@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from convo.errors import BranchNotFound, ConflictError, ConversationNotFound
 from convo.store import tables
-from convo.store.log import END
+from convo.store.log import END, in_line
 from convo.store.statements import Statement, micros
 from convo.times import from_micros
 
@@ -165,12 +165,8 @@ _copy_memory = Statement("remember for a new branch what assembly remembers for 
 _instructions = Statement(
     "the instructions in force at a position of a line",
     lambda: sa.select(sa.func.max(_M.position)).where(
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
+        in_line(tables.message),
         _S.first <= sa.bindparam("at", type_=sa.BigInteger),
-        _M.owner == _S.owner,
-        _M.branch == _S.source,
-        _M.position.between(_S.first, _S.last),
         _M.position <= sa.bindparam("at", type_=sa.BigInteger),
         _M.kind == "instructions",
     ),

@@ -70,10 +70,11 @@ def _select(owner: Any = None) -> sa.Select[Any]:
 
 def _instructions(owner: Any) -> Any:
     """The text in force. An owner that is a value, and not a column, has the database look into one partition."""
-    line = (_S.owner == owner) & (_S.branch == _B.id) & _B.instructions.between(_S.first, _S.last)
-    row = (_M.owner == _S.owner) & (_M.branch == _S.source) & (_M.position == _B.instructions)
-    row &= _M.status != sa.literal_column("'redacted'")
-    return sa.select(_M.body).where(line, row).correlate(tables.branch).scalar_subquery()
+    source = sa.select(_S.source).where(_S.owner == owner, _S.branch == _B.id, _B.instructions.between(_S.first, _S.last))
+    holder = source.correlate(tables.branch).scalar_subquery()
+    row = (_M.owner == owner) & (_M.branch == holder) & (_M.position == _B.instructions)
+    shown = _M.status != sa.literal_column("'redacted'")
+    return sa.select(_M.body).where(row & shown).correlate(tables.branch).scalar_subquery()
 
 
 def _found(row: Sequence[Any]) -> Found:

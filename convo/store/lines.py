@@ -103,11 +103,7 @@ def draft_of(message: Message) -> Draft:
 _last_question = Statement(
     "the last message of a user in a line",
     lambda: sa.select(sa.func.max(_M.position)).where(
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
-        _M.owner == _S.owner,
-        _M.branch == _S.source,
-        _M.position.between(_S.first, _S.last),
+        log.in_line(tables.message),
         _M.role == "user",
     ),
 )

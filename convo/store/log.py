@@ -16,7 +16,7 @@ from convo.sealing.form import MARK
 from convo.sealing.keyring import PLAIN
 from convo.store import tables
 from convo.store.sealed import keyring_of
-from convo.store.statements import Statement, micros
+from convo.store.statements import Statement, micros, one_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -27,21 +27,27 @@ END = (1 << 63) - 1
 """The last position of a segment whose line still grows: the largest bigint."""
 
 _M, _S, _A, _B = tables.message.c, tables.segment.c, tables.attachment.c, tables.branch.c
+_HELD = tables.segment.alias("held").c
+_SOURCES = sa.select(_HELD.source).where(_HELD.owner == sa.bindparam("owner"), _HELD.branch == sa.bindparam("branch"))
+"""The branches that hold rows of a line: looked up first, so that no statistics are needed to begin there."""
+
+
+def in_line(source: sa.Table) -> sa.ColumnElement[bool]:
+    """The rows of `source` that belong to the line of a branch."""
+    return sa.and_(
+        _S.owner == sa.bindparam("owner"),
+        _S.branch == sa.bindparam("branch"),
+        source.c.owner == _S.owner,
+        source.c.branch == _S.source,
+        one_of(source.c.branch, _SOURCES),
+        source.c.position.between(_S.first, _S.last),
+    )
 
 
 def line(source: sa.Table) -> sa.ColumnElement[bool]:
     """The rows of `source` that belong to the line of a branch, between two positions; other segments are not looked into."""
     since, until = (sa.bindparam(name, type_=sa.BigInteger) for name in ("since", "until"))
-    return sa.and_(
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
-        _S.first <= until,
-        _S.last >= since,
-        source.c.owner == _S.owner,
-        source.c.branch == _S.source,
-        source.c.position.between(_S.first, _S.last),
-        source.c.position.between(since, until),
-    )
+    return sa.and_(in_line(source), _S.first <= until, _S.last >= since, source.c.position.between(since, until))
 
 
 def message_columns() -> tuple[Any, ...]:
