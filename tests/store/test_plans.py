@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import convo
 from convo.store import tables
 from tests.conftest import World
-from tests.hostile.test_owner_in_every_statement import recording
+from tests.support.builders import recording
 from tests.support.shards import planned
 
 if TYPE_CHECKING:
