@@ -60,7 +60,7 @@ def message_columns() -> tuple[Any, ...]:
 
 
 def _select_messages() -> sa.Select[Any]:
-    return sa.select(*message_columns()).where(line(tables.message)).order_by(_M.position)
+    return sa.select(*message_columns()).where(line(tables.message)).order_by(_S.first, _M.position)
 
 
 def _select_media() -> sa.Select[Any]:
@@ -68,7 +68,7 @@ def _select_media() -> sa.Select[Any]:
         _A.position, _A.part, _A.kind, _A.format, _A.digest, _A.size, _A.duration, _A.sample_rate, _A.channels,
         _A.transcript, _A.voice, _A.made_by, _A.translation, micros(_A.dropped_at),
     )  # fmt: skip
-    return sa.select(*columns).where(line(tables.attachment)).order_by(_A.position, _A.part)
+    return sa.select(*columns).where(line(tables.attachment)).order_by(_S.first, _A.position, _A.part)
 
 
 def _select_user_media() -> sa.Select[Any]:
@@ -76,7 +76,7 @@ def _select_user_media() -> sa.Select[Any]:
 
 
 def _select_hashes(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    return sa.select(_M.position, body, _M.hash).where(line(tables.message)).order_by(_M.position)
+    return sa.select(_M.position, body, _M.hash).where(line(tables.message)).order_by(_S.first, _M.position)
 
 
 _messages = Statement("the messages of a line", _select_messages)
