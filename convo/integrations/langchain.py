@@ -31,7 +31,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import attrs
@@ -72,10 +72,13 @@ if TYPE_CHECKING:
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 
+T = TypeVar("T")
 NAME = "langchain"
 _ROLE = "__openai_role__"
 """The key of `additional_kwargs` by which LangChain tells a developer's message from a system's."""
 _KINDS = {"wav": "audio/wav", "mp3": "audio/mpeg", "m4a": "audio/mp4"}
+_MIMES = {"image": "image/png", "audio": "audio/wav", "file": "application/pdf"}
+"""What a block holds that does not say it."""
 _MARGIN = MARGIN.total_seconds()
 _PLACED = re.compile(r"convo:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([1-9][0-9]{0,17})")
 """The id under which a message of convo's own is given: the branch that holds its row, and its position."""
@@ -94,9 +97,8 @@ class ConvoChatMessageHistory(BaseChatMessageHistory):
         check_key(session_id)
         self.session_id = session_id
         self._sound = sound
-        self._driver = store._driver  # noqa: SLF001 - an adapter is an edge of its own: steps run as its store runs them
+        self._store = store
         self._owner = _owner_of(store)
-        self._async = isinstance(store, AsyncStore)
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override] # an attribute in the base, a property in all that store
@@ -105,9 +107,9 @@ class ConvoChatMessageHistory(BaseChatMessageHistory):
 
     async def aget_messages(self) -> list[BaseMessage]:
         """Give the messages, as `messages` does."""
-        if not self._async:
+        if isinstance(self._store, Store):
             return await run_in_executor(None, lambda: self.messages)
-        return self._given(await self._driver.do(self._read()))
+        return self._given(await self._store._driver.do(self._read()))  # noqa: SLF001 - as in `_do`
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Put messages at the end, all or none. Raises `InvalidContent` for what is no JSON or no message, and `TooLarge`."""
@@ -115,10 +117,10 @@ class ConvoChatMessageHistory(BaseChatMessageHistory):
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Put messages at the end, as `add_messages` does."""
-        if not self._async:
-            return await run_in_executor(None, self.add_messages, messages)
-        await self._driver.do(self._add(messages))
-        return None
+        if isinstance(self._store, Store):
+            await run_in_executor(None, self.add_messages, messages)
+        else:
+            await self._store._driver.do(self._add(messages))  # noqa: SLF001 - as in `_do`
 
     def clear(self) -> None:
         """Begin with an empty line. What was said stays on the branch that is left (`chat.branches()`), or `store.delete` it."""
@@ -126,23 +128,23 @@ class ConvoChatMessageHistory(BaseChatMessageHistory):
 
     async def aclear(self) -> None:
         """Begin with an empty line, as `clear` does."""
-        if not self._async:
-            return await run_in_executor(None, self.clear)
-        await self._driver.do(self._clear())
-        return None
+        if isinstance(self._store, Store):
+            await run_in_executor(None, self.clear)
+        else:
+            await self._store._driver.do(self._clear())  # noqa: SLF001 - as in `_do`
 
-    def _do(self, steps: Steps[Any]) -> Any:
-        if self._async:
-            steps.close()
-            reason = (
-                "this history is kept by an AsyncStore, whose methods are awaited: use aget_messages(), aadd_messages(), aclear()"
-            )
-            raise ConflictingArguments(reason)
-        return self._driver.do(steps)
+    def _do(self, steps: Steps[T]) -> T:
+        if isinstance(self._store, Store):
+            return self._store._driver.do(steps)  # noqa: SLF001 - an adapter is an edge of its own: steps run as its store runs them
+        steps.close()
+        reason = (
+            "this history is kept by an AsyncStore, whose methods are awaited: use aget_messages(), aadd_messages(), aclear()"
+        )
+        raise ConflictingArguments(reason)
 
     @property
     def _tools(self) -> Tools:
-        return self._driver.tools
+        return self._store._driver.tools  # noqa: SLF001 - as in `_do`
 
     def _read(self) -> Steps[Carrying | None]:
         there = yield from carrying.found(self._tools, self._owner, self.session_id)
@@ -185,7 +187,7 @@ class ConvoChatMessageHistory(BaseChatMessageHistory):
 
 
 def _owner_of(store: Store | AsyncStore) -> str:
-    owner = store._owner  # noqa: SLF001 - as above
+    owner = store._owner  # noqa: SLF001 - as in `_do`
     if owner is None:
         raise ReadOnlyView
     return owner
@@ -266,10 +268,10 @@ def _item(block: Any) -> object:
     match block:
         case {"type": "text" | "text-plain", "text": str(text)}:
             return text or None
-        case {"type": "image" | "audio" | "file" as kind, "base64": str(data), **more}:
-            mime = more.get("mime_type") or ("image/png" if kind == "image" else f"{kind}/wav" if kind == "audio" else "")
+        case {"type": "image" | "audio" | "file" as kind, "base64": str(data)}:
+            mime = block.get("mime_type")
             try:
-                return piece_of(b64decode(data, validate=True), mime or "application/pdf")
+                return piece_of(b64decode(data, validate=True), mime if isinstance(mime, str) else _MIMES[str(kind)])
             except ValueError:
                 return None
         case {"type": "image", "url": str(url)} if url[:5].lower() != "data:":
@@ -317,7 +319,7 @@ def _of_convo(message: Message, id_: str, data: Mapping[str, bytes], *, sound: b
         case "tool":
             return ToolMessage(message.text, tool_call_id=message.tool_call_id or "", id=id_)
         case "function":
-            return FunctionMessage(message.text, name=str(body.get("name")), id=id_)
+            return FunctionMessage(content=message.text, name=str(body.get("name")), id=id_)
         case "system":
             return SystemMessage(message.text, id=id_)
         case "developer":

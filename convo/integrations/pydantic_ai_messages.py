@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from pydantic_ai.messages import ModelMessage, ModelRequestPart
+    from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponsePart
 
     from convo.carried import Group
     from convo.messages import Draft, Media, Message
@@ -185,7 +185,8 @@ def message_of(group: Group, data: Mapping[str, bytes], tools: Mapping[str, str]
 
 
 def _response_of(message: Message) -> ModelResponse:
-    body, parts = as_chat(message.raw), []
+    body = as_chat(message.raw)
+    parts: list[ModelResponsePart] = []
     spoken = body.get("audio")
     words = spoken.get("transcript") if isinstance(spoken, dict) else None
     if isinstance(words, str):

@@ -54,7 +54,7 @@ class Kept:
 
     def messages(self, session_id: str, **more: Any) -> list[BaseMessage]:
         history = self.of(session_id, **more)
-        return self._done(history.aget_messages()) if self.asynchronous else history.messages  # type: ignore[no-any-return]
+        return self._done(history.aget_messages()) if self.asynchronous else history.messages
 
     def add(self, session_id: str, *messages: BaseMessage) -> None:
         history = self.of(session_id)
@@ -103,10 +103,10 @@ MESSAGES: dict[str, BaseMessage] = {
     "a result in blocks": ToolMessage(
         [{"type": "text", "text": LONG}, {"type": "json", "json": {"a": 1}}], tool_call_id="call_2"
     ),
-    "a function": FunctionMessage("42", name="answer"),
-    "a role of one's own": ChatMessage("I object.", role="critic"),
-    "a role that the API has": ChatMessage("Be brief.", role="system"),
-    "a chunk": AIMessageChunk("Half of", id="run-2", chunk_position="last"),
+    "a function": FunctionMessage(content="42", name="answer"),
+    "a role of one's own": ChatMessage(content="I object.", role="critic"),
+    "a role that the API has": ChatMessage(content="Be brief.", role="system"),
+    "a chunk": AIMessageChunk(content="Half of", id="run-2", chunk_position="last"),
     "thoughts": AIMessage(
         [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln" * 30}, {"type": "text", "text": "Yes.", "citations": []}],
         response_metadata={"model_provider": "anthropic"},

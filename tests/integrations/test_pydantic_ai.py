@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from convo.testing import FakeAPI, FixedClock
     from tests.conftest import Database
 
-VOICE = {"model": "gpt-audio-1.5", "voice": "alloy"}
+VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy"}
 NOW = datetime(2026, 11, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 LONG = "The weather in Oslo, as far as anybody can tell: rain."
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(4_000)
