@@ -35,25 +35,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import attrs
-from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    ChatMessage,
-    FunctionMessage,
-    HumanMessage,
-    SystemMessage,
-    ToolMessage,
-    message_to_dict,
-    messages_from_dict,
-)
-from langchain_core.runnables.config import run_in_executor
 
 from convo.async_api.store import AsyncStore
 from convo.carried import BESIDE, carried, piece_of, said
 from convo.checks import check_type
 from convo.content import ROLES, is_name
-from convo.errors import ConflictingArguments, InputError, InvalidContent, ReadOnlyView
+from convo.errors import ConflictingArguments, InputError, InvalidContent, MissingDependency, ReadOnlyView
 from convo.extract import REPLY
 from convo.forms import as_chat
 from convo.media import File, Image
@@ -62,6 +49,23 @@ from convo.protocol import check_key
 from convo.steps import carrying
 from convo.sync_api.store import Store
 from convo.times import to_micros
+
+try:
+    from langchain_core.chat_history import BaseChatMessageHistory
+    from langchain_core.messages import (
+        AIMessage,
+        BaseMessage,
+        ChatMessage,
+        FunctionMessage,
+        HumanMessage,
+        SystemMessage,
+        ToolMessage,
+        message_to_dict,
+        messages_from_dict,
+    )
+    from langchain_core.runnables.config import run_in_executor
+except ImportError as error:
+    raise MissingDependency("langchain-core", "langchain", "convo.integrations.langchain") from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -40,18 +40,23 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import attrs
-from pydantic import TypeAdapter
-from pydantic_ai.conversation_store import ConversationConflict, ConversationEntry, ConversationRecord, ConversationStore
 
 from convo.async_api.store import AsyncStore
 from convo.canonical import decode, encode
 from convo.checks import check_type
-from convo.errors import NotFound, ReadOnlyView, SearchUnavailable
+from convo.errors import MissingDependency, NotFound, ReadOnlyView, SearchUnavailable
 from convo.ids import cursor_of
-from convo.integrations.pydantic_ai_messages import NAME, drafts_of, message_of, wanted_of
 from convo.steps import carrying, stores
 from convo.steps.stores import MAX_PAGE
 from convo.times import from_micros
+
+try:
+    from pydantic import TypeAdapter
+    from pydantic_ai.conversation_store import ConversationConflict, ConversationEntry, ConversationRecord, ConversationStore
+
+    from convo.integrations.pydantic_ai_messages import NAME, drafts_of, message_of, wanted_of
+except ImportError as error:
+    raise MissingDependency("pydantic-ai-slim>=2.68", "pydantic-ai", "convo.integrations.pydantic_ai") from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -236,18 +241,19 @@ class ConvoConversationStore(ConversationStore):
         branch, until = yield from self._spot(head)
         last = None if limit is None else limit + 1
         line = yield from carrying.read_groups(self._tools, self._owner, branch, NAME, wanted_of, until=until, last=last)
-        if not line.groups:
+        if not line.groups:  # it was where a conversation was that is gone, or that came from elsewhere
             self._spots.pop(head, None)
-            raise KeyError(head)
+            branch, until = yield from self._spot(head, anew=True)
+            line = yield from carrying.read_groups(self._tools, self._owner, branch, NAME, wanted_of, until=until, last=last)
         entries = _entries(line)
         for entry, group in zip(entries, line.groups, strict=True):
             self._spots.setdefault(entry.id, (branch, group.messages[-1].position))
         self._forget()
         return entries if limit is None else entries[-limit:]
 
-    def _spot(self, entry: str) -> Steps[Spot]:
+    def _spot(self, entry: str, *, anew: bool = False) -> Steps[Spot]:
         """Give where a line is that ends with an entry. Raises `KeyError`."""
-        if entry in self._spots:
+        if entry in self._spots and not anew:
             return self._spots[entry]
         spot = yield from self._looked_for(entry)
         if spot is None:

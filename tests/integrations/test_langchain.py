@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import re
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -385,6 +387,24 @@ async def test_what_is_not_awaited_of_an_async_store_is_refused() -> None:
         for call in (lambda: history.messages, lambda: history.add_messages([HumanMessage("one")]), history.clear):
             with pytest.raises(convo.ConflictingArguments, match="aget_messages"):
                 call()
+
+
+def test_sound_that_the_store_does_not_keep_is_given_in_words(world: World, clock: FixedClock) -> None:
+    kept = Kept(world.open(keep_audio="user"), world.asynchronous)
+    kept.add("call", spoken(datetime.fromtimestamp(clock().timestamp() + 3_600, UTC)))
+
+    (said,) = kept.messages("call")
+
+    assert said.content == "It is, very."
+    assert "audio" not in said.additional_kwargs
+
+
+def test_without_langchain_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langchain_core.chat_history", None)
+    monkeypatch.delitem(sys.modules, "convo.integrations.langchain")
+
+    with pytest.raises(convo.MissingDependency, match=r"convo\[langchain\]"):
+        importlib.import_module("convo.integrations.langchain")
 
 
 @DEPRECATED

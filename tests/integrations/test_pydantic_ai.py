@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
 import re
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -544,6 +546,44 @@ async def test_a_fork_keeps_what_it_shares_when_the_other_is_deleted(store: Conv
 
     assert (await loaded(store, "fork")).messages == [*turn(1), MESSAGES["media"], *turn(2)]
     assert await store.load("call") is None
+
+
+async def test_a_session_goes_on_elsewhere(store: ConvoConversationStore, chats: convo.AsyncStore) -> None:
+    conversation = await saved(store, "call", *turn(1), *turn(2), MESSAGES["media"])
+    await store.branch("call", at=2, expected_revision=conversation.revision)
+    session = await (await chats.get(key="call")).session()
+    await store.delete("call")
+    chat = await chats.import_session(session)
+
+    again = ConvoConversationStore(chats)
+    record = await again.read_record(str(chat.id))
+
+    assert record is not None
+    line = await again.read_history(record.branches[0])
+    assert [entry.message for entry in line] == [*turn(1), *turn(2), MESSAGES["media"]]
+    found = await loaded(again, str(chat.id))
+    found.messages += turn(3)
+    await again.save(found)
+    assert (await loaded(again, str(chat.id))).messages == [*turn(1), *turn(3)]
+
+
+async def test_sound_that_the_store_does_not_keep_is_given_in_words(database: Database) -> None:
+    async with convo.AsyncStore(database.url, keep_audio="none", cipher=CIPHER, **database.options) as chats:
+        store = ConvoConversationStore(chats)
+        entries = await store.save(Conversation(conversation_id="call", messages=[MESSAGES["speech of the model"]]))
+
+        (entry,) = await store.load_entries("call") or []
+
+    assert entry.id == entries[0].id
+    assert entry.message.parts == [SpeechPart(speaker="assistant", transcript="It is.")]
+
+
+def test_without_pydantic_ai_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydantic_ai.conversation_store", None)
+    monkeypatch.delitem(sys.modules, "convo.integrations.pydantic_ai")
+
+    with pytest.raises(convo.MissingDependency, match=r"convo\[pydantic-ai\]"):
+        importlib.import_module("convo.integrations.pydantic_ai")
 
 
 async def test_a_conversation_on_hold_is_not_deleted(store: ConvoConversationStore, chats: convo.AsyncStore) -> None:
