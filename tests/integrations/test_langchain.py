@@ -28,6 +28,7 @@ from langchain_core.runnables.history import RunnableWithMessageHistory
 import convo
 from convo.integrations import langchain
 from convo.integrations.langchain import ConvoChatMessageHistory
+from tests.conftest import CIPHER
 from tests.support.builders import recording, wav
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def test_what_was_said_is_searched_and_sent_like_any_other_message(kept: Kept, w
 
     reply = chat.send(world.client, "And tomorrow?", model="gpt-5.5")
 
-    assert [hit.position for hit in kept.store.search("oslo")] == [1]
+    if CIPHER is None:
+        assert [hit.position for hit in kept.store.search("oslo")] == [1]
     assert [call.name for call in chat.history()[1].tool_calls] == ["weather", "weather"]
     assert chat.history()[1].model == "gpt-5.5"
     assert reply.text
@@ -329,7 +331,7 @@ def test_calls_of_convo_are_calls_of_langchain(kept: Kept) -> None:
 def test_a_conversation_is_found_by_its_id_too_and_by_its_owner_alone(kept: Kept) -> None:
     chat = kept.store.create()
     chat.add("mine")
-    other = Kept(kept.store.owned_by("somebody else"), kept.asynchronous)
+    other = Kept(kept.store.owned_by(f"not {chat.id}"), kept.asynchronous)
     other.add("call", HumanMessage("theirs"))
 
     assert [message.content for message in kept.messages(str(chat.id))] == ["mine"]

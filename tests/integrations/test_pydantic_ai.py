@@ -597,7 +597,7 @@ async def test_a_conversation_on_hold_is_not_deleted(store: ConvoConversationSto
 async def test_owners_see_their_own(store: ConvoConversationStore, chats: convo.AsyncStore) -> None:
     entries = await store.save(Conversation(conversation_id="call", messages=turn(1)))
     chat = await chats.get(key="call")
-    theirs = ConvoConversationStore(chats.owned_by("somebody else"))
+    theirs = ConvoConversationStore(chats.owned_by(f"somebody else {next(_numbers)}"))
 
     assert await theirs.load("call") is None
     assert await theirs.load(str(chat.id)) is None
