@@ -63,6 +63,12 @@ def extend(
     return (yield from _add(place, (yield from measured(drafts)), key, expected_head))
 
 
+def add_drafts(place: Place, drafts: Sequence[Draft]) -> Steps[tuple[Message, ...]]:
+    """Store drafts that somebody else has made, all or none."""
+    drafts = place.tools.limits.checked(drafts)
+    return (yield from _add(place, (yield from measured(drafts)), None, None))
+
+
 def tool_output(place: Place, call_id: str, output: object, *, error: bool, key: str | None) -> Steps[Message]:
     """Store the result of a tool call. Raises `ToolCallNotFound` for a call that the log does not hold."""
     (draft,) = place.tools.limits.checked([tool_draft(call_id, output, error=error)])

@@ -113,7 +113,7 @@ def create(
     key: str | None, title: str | None, metadata: str | None, drafts: Sequence[Draft],
 ) -> Found:  # fmt: skip
     """Make a conversation with its first messages; where the key is taken, give the one that has it, unchanged."""
-    if not _inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata):
+    if not inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata):
         assert key is not None  # noqa: S101 - only a key can be taken
         return get(connection, owner, key=key)
     branches.start(connection, owner, branch, id_, now)
@@ -143,10 +143,10 @@ def insert_like(
     found = get(connection, owner, id_=other)
     metadata = metadata if metadata is not None else encode(found.metadata) if found.metadata else None
     title = found.title if title is None else title
-    return _inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata)
+    return inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata)
 
 
-def _inserted(
+def inserted(
     connection: Connection, owner: str, id_: UUID, branch: UUID, now: int, *,
     key: str | None, title: str | None, metadata: str | None,
 ) -> bool:  # fmt: skip
