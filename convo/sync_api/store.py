@@ -205,6 +205,9 @@ class Store:
         `convo.OneOf("web", "app")`, `convo.Present()` or `convo.Absent()`. `title` is a part of the title, in upper or
         lower case. `after` is the last conversation of the page before, its `cursor` or its id; only of a bare id the
         conversation must still be there (`ConversationNotFound`). What is made meanwhile changes no later page.
+
+        Raises `KeyUnavailable` where another store has encrypted some that may be among them, and `SearchUnavailable` for
+        `metadata` and `title` in a store with a cipher: no database looks into what is encrypted.
         """
         steps = store_steps.listed(
             self._owner, metadata=metadata, title=title, since=since, until=until, limit=limit, after=place_of(after)
