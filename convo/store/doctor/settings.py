@@ -41,7 +41,9 @@ _Told = tuple[str, "Severity", str]
 def _sqlite(connection: Connection) -> Iterator[_Told]:
     file = next((row[2] for row in connection.exec_driver_sql("PRAGMA database_list") if row[1] == "main"), "")
     own = bool(connection.get_execution_options().get("convo_own_file"))
-    journal = str(_pragma(connection, "journal_mode"))
+    raw: Any = connection.connection.driver_connection
+    unwritten = getattr(raw, "as_of", None) is not None  # then SQLite does not see in which journal mode the file is
+    journal = "wal" if unwritten else str(_pragma(connection, "journal_mode"))
     if file:
         yield from _file(file, journal)
         yield from _synchronous(int(_pragma(connection, "synchronous")), own=own)
@@ -52,7 +54,13 @@ def _sqlite(connection: Connection) -> Iterator[_Told]:
             )  # fmt: skip
     if not _pragma(connection, "foreign_keys"):
         yield "foreign_keys_off", "warning", "foreign keys are not enforced; run PRAGMA foreign_keys=ON on each connection"
-    if _pragma(connection, "query_only") or (file and not os.access(file, os.W_OK)):
+    if unwritten:
+        yield (
+            "cannot_write",
+            "warning",
+            "nothing can be written where the file is, which is only read; see to the folder's permissions",
+        )
+    elif _pragma(connection, "query_only") or (file and not os.access(file, os.W_OK)):
         yield "cannot_write", "warning", "this process may not write to the file; see to its permissions if it should"
 
 
