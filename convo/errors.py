@@ -1102,8 +1102,9 @@ class NotPermitted(StoreError, PermissionError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the database does not let this role do that; grant it SELECT, INSERT, UPDATE and DELETE on the tables of convo, see "
-            "to policies of row-level security, upgrade with a role that may create tables (store.doctor() says what it lacks)"
+            "the database does not let this role do that; grant it SELECT, INSERT, UPDATE and DELETE on the tables of convo, and "
+            "USAGE on their sequences, see to policies of row-level security, upgrade with a role that may create tables "
+            "(store.doctor() says what it lacks)"
         )
 
 

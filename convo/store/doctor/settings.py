@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.findings import Finding
-from convo.store import partitions, tables
+from convo.store import partitions
+from convo.store.doctor.access import access
 from convo.store.files import REMOTE, file_system
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def _postgresql(connection: Connection) -> Iterator[_Told]:
         )  # fmt: skip
     yield from _split(connection)
     yield from _writing(connection)
+    yield from access(connection)
 
 
 def _split(connection: Connection) -> Iterator[_Told]:
@@ -166,8 +168,6 @@ def _writing(connection: Connection) -> Iterator[_Told]:
         )
     elif _setting(connection, "default_transaction_read_only") == "on":
         yield "read_only", "warning", "transactions only read here; set default_transaction_read_only to off to write"
-    if lacking := list(_lacking(connection)):
-        yield "privileges", "warning", f"this role may not {', '.join(lacking)}; grant it what it needs"
 
 
 def _as_of(connection: Connection) -> str:
@@ -178,27 +178,6 @@ def _as_of(connection: Connection) -> str:
 
 def _setting(connection: Connection, name: str) -> str:
     return str(connection.execute(sa.select(sa.func.current_setting(name, True))).scalar())  # noqa: FBT003 - SQL's missing_ok
-
-
-_CLASS = sa.table("pg_class", sa.column("oid"), sa.column("relname"), sa.column("relnamespace"), schema="pg_catalog")
-_NAMESPACE = sa.table("pg_namespace", sa.column("oid"), sa.column("nspname"), schema="pg_catalog")
-
-
-def _lacking(connection: Connection) -> Iterator[str]:
-    """Give what the role may not do with the schema and the tables, by their numbers: names need the right to look them up."""
-    schema = connection.get_execution_options().get("convo_schema")
-    if schema:
-        place = _NAMESPACE.c.nspname == schema
-        may_not_use = sa.select(_NAMESPACE.c.oid).where(place, ~sa.func.has_schema_privilege(_NAMESPACE.c.oid, "USAGE"))
-        yield from (f"USAGE {schema}" for _ in connection.execute(may_not_use))
-    else:
-        place = sa.func.pg_table_is_visible(_CLASS.c.oid)
-    there = _CLASS.join(_NAMESPACE, _NAMESPACE.c.oid == _CLASS.c.relnamespace)
-    names = [table.name for table in tables.metadata.sorted_tables]
-    for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
-        may_not = ~sa.func.has_table_privilege(_CLASS.c.oid, privilege)
-        found = sa.select(_CLASS.c.relname).select_from(there).where(place, _CLASS.c.relname.in_(names), may_not)
-        yield from (f"{privilege} {name}" for (name,) in connection.execute(found.order_by(_CLASS.c.relname)))
 
 
 def server_clock(connection: Connection) -> float | None:
