@@ -534,8 +534,10 @@ class AsyncStore:
         its own, since each deletes the objects that it does not name.
 
         To restore, open it: `Store(f"sqlite:///{path}")`; or, while nothing runs, put it in place of the database, whose -wal
-        and -shm must be gone first. What came after the backup is unknown then, and its positions are given to other messages:
-        `expected_head` refuses a head that is not reached again yet, and cannot tell one that is.
+        and -shm must be gone first. What came after the backup is unknown then: no request names an audio id or a response of
+        it, a key that was used since counts as new, and what was erased or let go since is there again (erase it anew). The
+        positions are given to other messages: `expected_head` refuses a head that is not reached again yet, and cannot tell
+        one that is, so have whoever remembers heads read the log again. All of this holds for PostgreSQL, too.
 
         Raises `BackupUnsupported` on PostgreSQL, with the commands that do it there; `BackupFailed`, `StorageFull`;
         `CorruptStore` when the database is damaged; `HeldTransaction`, `InputError`.
