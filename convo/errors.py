@@ -1080,15 +1080,21 @@ class StorageFull(StoreError):
 
 
 class ReadOnlyStore(StoreError):
-    """The database, or the folder of a blob store, refuses writes."""
+    """The database, or the folder of a blob store, refuses writes.
 
-    def __init__(self, place: str = "the database") -> None:
+    A SQLite file where nothing can be written is read all the same, unless its newest turns are `unread`, in the log beside it.
+    """
+
+    def __init__(self, place: str = "the database", *, unread: str | None = None) -> None:
         remedy = (
             "check the file's permissions, or that the server is the primary"
             if place == "the database"
             else "check its permissions"
         )
+        if unread is not None:
+            remedy = f"its newest turns are in {unread}, which can be read only where SQLite may write: copy both files there"
         super().__init__(f"{place} is read-only; {remedy}")
+        self.unread = unread
 
 
 class NotPermitted(StoreError, PermissionError):
@@ -1096,8 +1102,9 @@ class NotPermitted(StoreError, PermissionError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the database does not let this role do that; grant it SELECT, INSERT, UPDATE and DELETE on the tables of convo, see "
-            "to policies of row-level security, upgrade with a role that may create tables (store.doctor() says what it lacks)"
+            "the database does not let this role do that; grant it SELECT, INSERT, UPDATE and DELETE on the tables of convo, and "
+            "USAGE on their sequences, see to policies of row-level security, upgrade with a role that may create tables "
+            "(store.doctor() says what it lacks)"
         )
 
 

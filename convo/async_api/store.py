@@ -209,6 +209,9 @@ class AsyncStore:
         `convo.OneOf("web", "app")`, `convo.Present()` or `convo.Absent()`. `title` is a part of the title, in upper or
         lower case. `after` is the last conversation of the page before, its `cursor` or its id; only of a bare id the
         conversation must still be there (`ConversationNotFound`). What is made meanwhile changes no later page.
+
+        Raises `KeyUnavailable` where another store has encrypted some that may be among them, and `SearchUnavailable` for
+        `metadata` and `title` in a store with a cipher: no database looks into what is encrypted.
         """
         steps = store_steps.listed(
             self._owner, metadata=metadata, title=title, since=since, until=until, limit=limit, after=place_of(after)
@@ -531,8 +534,10 @@ class AsyncStore:
         its own, since each deletes the objects that it does not name.
 
         To restore, open it: `Store(f"sqlite:///{path}")`; or, while nothing runs, put it in place of the database, whose -wal
-        and -shm must be gone first. What came after the backup is unknown then, and its positions are given to other messages:
-        `expected_head` refuses a head that is not reached again yet, and cannot tell one that is.
+        and -shm must be gone first. What came after the backup is unknown then: no request names an audio id or a response of
+        it, a key that was used since counts as new, and what was erased or let go since is there again (erase it anew). The
+        positions are given to other messages: `expected_head` refuses a head that is not reached again yet, and cannot tell
+        one that is, so have whoever remembers heads read the log again. All of this holds for PostgreSQL, too.
 
         Raises `BackupUnsupported` on PostgreSQL, with the commands that do it there; `BackupFailed`, `StorageFull`;
         `CorruptStore` when the database is damaged; `HeldTransaction`, `InputError`.

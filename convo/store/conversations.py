@@ -197,6 +197,7 @@ def find(
     """Give a page of conversations, newest first, those after `after` in that order; every filter must hold.
 
     `after` is the time and id of a conversation, which need not be there any more, or the id of one that is.
+    Raises `KeyUnavailable` where one that nobody can look into without its key stands among them.
     """
     from convo.store.conditions import metadata_conditions, title_condition
 
@@ -214,7 +215,7 @@ def find(
         created, id_ = after if isinstance(after, tuple) else _place_of(connection, owner, after)
         before = sa.tuple_(sa.literal(created, _C.created_at.type), sa.literal(id_, _C.id.type))
         statement = statement.where(sa.tuple_(_C.created_at, _C.id) < before)
-    statement = statement.where(*metadata_conditions(connection, filters))
+    statement = statement.where(*metadata_conditions(connection, filters, sealed=True))
     return [_found(row) for row in run(connection, statement)]
 
 
