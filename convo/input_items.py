@@ -145,7 +145,34 @@ def _result(item: dict[str, Any], number: int) -> Draft:
 
 def _telling(body: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     """Give a body that tells its item: by itself where it can, else with the item in it."""
-    return body if _in_shape(body, ()) == [item] else {**body, ITEM: item}
+    return body if _in_shape(body, ()) == [item] else {**body, ITEM: _exchanged(item, body["content"], keep=False)}
+
+
+def _exchanged(item: dict[str, Any], parts: Any, *, keep: bool) -> dict[str, Any]:
+    """Give an item with null for bytes that parts of the message hold; with `keep`, with what these have for them."""
+    given = item.get("content")
+    if not isinstance(given, list) or not isinstance(parts, list):
+        return item
+    held = [(part, _held(chat)) for part, chat in zip(given, parts, strict=True)]
+    return {**item, "content": [part if blob is None else _holding(part, blob if keep else None) for part, blob in held]}
+
+
+def _held(part: dict[str, Any]) -> dict[str, Any] | None:
+    """Give what stands for the bytes of a part of a message; None where it has none."""
+    match part:
+        case (
+            {"image_url": {"url": {"$blob": str()} as blob}}
+            | {"file": {"file_data": {"$blob": str()} as blob}}
+            | {"input_audio": {"data": {"$blob": str()} as blob}}
+        ):
+            return dict(blob)
+    return None
+
+
+def _holding(part: dict[str, Any], blob: dict[str, Any] | None) -> dict[str, Any]:
+    if part["type"] == "input_audio":
+        return {**part, "input_audio": {**part["input_audio"], "data": blob}}
+    return {**part, "image_url" if part["type"] == "input_image" else "file_data": blob}
 
 
 def _drafted(body: dict[str, Any], media: tuple[Media, ...], api: str = "chat") -> Draft:
@@ -266,7 +293,7 @@ def _items(message: Message, now: int, custom: Iterable[str]) -> list[dict[str, 
     if has_items(body):
         return items_of(body) if _as_given(message, body, now) else in_words(items_of(body))
     if message.api == "chat" and isinstance(item := body.get(ITEM), dict):
-        return [_audible(item, message.media)]
+        return [_audible(_exchanged(item, body.get("content"), keep=True), message.media)]
     if message.status != "complete":
         body = {key: value for key, value in body.items() if key not in ("tool_calls", "function_call")}
     return _in_shape(body, message.media, custom)
