@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import agents
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 agents.set_tracing_disabled(disabled=True)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # ChatKit warns of its own widgets when it is imported
+    import chatkit.server  # noqa: F401 - so that it is imported from now on
 
 
 @pytest.fixture

@@ -490,15 +490,18 @@ async def test_a_recording_without_a_transcript_is_named_and_read_once_it_has_on
     assert item["content"][1]["text"] == "A bark."  # type: ignore[typeddict-item, index]
 
 
-async def test_sound_that_the_store_does_not_keep_is_words(opened: Callable[..., convo.AsyncStore]) -> None:
-    store = opened(keep_audio="none")
-    chat = await store.create()
+async def test_sound_that_the_store_does_not_keep_is_words(
+    opened: Callable[..., convo.AsyncStore], client: Any, fake: FakeAPI
+) -> None:
+    chat = await opened(keep_audio="none").create()
     session = ConvoSession.of(chat)
-    await session.add_items([ALL[11]])
-    assert await session.get_items() == [ALL[11]]
-    await store.prune(keep_audio=None)
+    sound: Any = {"type": "input_audio", "input_audio": {"data": SOUND, "format": "wav"}}
+    await session.add_items([{"role": "user", "content": [sound]}])
+    assert await session.get_items() == [{"role": "user", "content": [sound]}]
+    fake.will_reply("A bark.")
+    await chat.send(client, **VOICE)
     items: list[Any] = await session.get_items()
-    assert items[0]["content"][0]["type"] in ("input_audio", "input_text")
+    assert items[0] == {"role": "user", "content": [{"type": "input_text", "text": "[recording without a transcript]"}]}
 
 
 # --- what came another way -------------------------------------------------------------------------
