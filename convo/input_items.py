@@ -42,8 +42,8 @@ _ROLES = ("user", "assistant", "system", "developer")
 _RESULTS = {"function_call_output": "function_call", "custom_tool_call_output": "custom_tool_call"}
 """By type of a result that a message of its own holds, the type of its call."""
 _TEXTS = ("input_text", "output_text", "text")
-_OF_A_RESPONSE = ("id", "input")
-"""What the body of a recorded reply knows of the Response: it is not that Response any more with fewer items."""
+_OF_A_RESPONSE = ("id", "store", "input")
+"""What only the body of a recorded Response holds beside its items."""
 
 
 # --- from items to drafts --------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def _telling(body: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
 def _exchanged(item: dict[str, Any], parts: Any, *, keep: bool) -> dict[str, Any]:
     """Give an item with null for bytes that parts of the message hold; with `keep`, with what these have for them."""
     given = item.get("content")
-    if not isinstance(given, list) or not isinstance(parts, list):
+    if not isinstance(given, list) or not isinstance(parts, list) or len(given) != len(parts):
         return item
     held = [(part, _held(chat)) for part, chat in zip(given, parts, strict=True)]
     return {**item, "content": [part if blob is None else _holding(part, blob if keep else None) for part, blob in held]}
@@ -312,8 +312,8 @@ def blobs_named(value: Any) -> Iterable[str]:
 
 
 def _as_given(message: Message, body: dict[str, Any], now: int) -> bool:
-    """Say whether items go back as they came: those that were added, and recorded ones that the API knows still."""
-    return message.model is None or replayable(message, body, now)
+    """Say whether items go back as they came: those that were added, and those of a Response that the API knows still."""
+    return body.keys().isdisjoint(_OF_A_RESPONSE) or replayable(message, body, now)
 
 
 def _in_shape(body: dict[str, Any], media: Sequence[Media], custom: Iterable[str] = ()) -> list[dict[str, Any]]:
@@ -386,7 +386,9 @@ def _shorter(message: Message, count: int, now: int) -> Draft | None:
     if has_items(body):
         output = items_of(body)
         at = next(n for n in range(len(output) - 1, -1, -1) if _as_given(message, body, now) or in_words([output[n]]))
-        rest = {key: value for key, value in body.items() if key not in _OF_A_RESPONSE} | {"output": output[:at]}
+        rest = {key: value for key, value in body.items() if key not in ("id", "input")} | {"output": output[:at]}
+        if "id" in body:  # it is not that Response any more, but an API knows its items still
+            rest.setdefault("store", True)
         return _left(message, rest, at) if at else None
     if count == 1:
         return None

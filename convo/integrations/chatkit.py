@@ -27,8 +27,10 @@ changes or deletes what others have. All that an owner has is here:
 - An attachment's record is a conversation of its own, without messages, and no thread. Its bytes are your `AttachmentStore`'s.
 - Feedback is the note `feedback` of a message ("positive" or "negative"), see `chat.annotations()`.
 
-Order is that of the log, and threads are listed by when they were made here. An item that is saved again is replaced in its
-place, one that is deleted is redacted: both are refused (`OnHold`) where the conversation is on hold.
+An agent in `respond` is given the items of the thread, by ChatKit's `ThreadItemConverter`; a `ConvoSession` of the same id
+would store a second time what it says. Order is that of the log, and threads are listed by when they were made here. An item
+that is saved again is replaced in its place, one that is deleted is redacted: both are refused (`OnHold`) where the conversation
+is on hold.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _form(item: Any) -> str:
 
 def _question(question: Any) -> str:
     answer = question.answer
-    return question.question + (f" {', '.join(answer.values)}" if answer is not None and answer.values else "")
+    return " ".join((question.question, *([", ".join(answer.values)] if answer is not None and answer.values else [])))
 
 
 def _hidden(item: Any) -> str:

@@ -348,7 +348,7 @@ async def test_a_call_by_phone_is_a_thread(store: convo.AsyncStore, client: Any,
     chatkit = over(store)
     (found,) = (await chatkit.load_threads(20, None, "desc", ANN)).data
     assert (found.id, found.title, found.created_at.tzinfo) == (str(chat.id), "Call", UTC)
-    items = (await chatkit.load_thread_items(found.id, None, 20, "asc", ANN)).data
+    items: list[Any] = (await chatkit.load_thread_items(found.id, None, 20, "asc", ANN)).data
     assert [(one.id, one.type, one.content[0].text) for one in items] == [
         ("convo_2", "user_message", "What is this?"),
         ("convo_3", "assistant_message", "A golden retriever."),
@@ -359,7 +359,7 @@ async def test_a_call_by_phone_is_a_thread(store: convo.AsyncStore, client: Any,
     with pytest.raises(convo.InputError, match="cannot be replaced"):
         await chatkit.save_item(found.id, said("A poodle.", "convo_3"), ANN)
     await chat.send(client, model="gpt-audio-1.5", voice="alloy", policy=convo.Policy(missing_transcript="placeholder"))
-    assert fake.last.body["messages"][2] == {"role": "assistant", "audio": {"id": spoken.message.audio.id}}
+    assert fake.last.body["messages"][2] == {"role": "assistant", "audio": {"id": spoken.message.raw["audio"]["id"]}}
     await chatkit.delete_thread_item(found.id, "convo_3", ANN)
     assert (await chatkit.load_thread_items(found.id, None, 1, "asc", ANN)).data[0].id == "convo_2"
 
@@ -433,7 +433,8 @@ async def test_an_owner_is_erased_with_all_that_chatkit_stored(chatkit: ConvoSto
     await filled(chatkit, EVERY)
     await chatkit.save_attachment(ATTACHMENT.validate_python(IMAGE), ANN)
     await chatkit.save_thread(thread("thr_2"), BOB)
-    await store.erase((await chat_of(store)).owner)
+    owner = (await chat_of(store)).owner
+    await store.owned_by(owner).erase(owner)
     assert (await chatkit.load_threads(5, None, "desc", ANN)).data == []
     with pytest.raises(NotFoundError):
         await chatkit.load_attachment("atc_1", ANN)
@@ -584,7 +585,7 @@ async def test_a_server_of_chatkit_runs_on_it(store: convo.AsyncStore) -> None:
 async def test_the_example_of_the_module_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = module.__doc__ or ""
-    facts = {"thread_id": "", "created_at": NOW}
+    facts: dict[str, Any] = {"thread_id": "", "created_at": NOW}
     names: dict[str, Any] = {"answer_to": lambda *_: AssistantMessageItem(id="msg_1", content=[], **facts)}
     exec(textwrap.dedent(text[text.index("    import convo") : text.index("`owner` says")]), names)
     server = names["server"]
