@@ -49,7 +49,7 @@ try:
 
     from convo.integrations.chatkit_items import KEY, body_of, item_of
 except ModuleNotFoundError as error:
-    if error.name != "chatkit":
+    if (error.name or "").partition(".")[0] != "chatkit":
         raise
     raise MissingDependency("openai-chatkit", "chatkit", "a store of ChatKit") from error
 

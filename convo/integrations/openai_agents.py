@@ -45,7 +45,7 @@ try:
     from agents.memory import SessionSettings
     from agents.memory.session_settings import coerce_session_settings
 except ModuleNotFoundError as error:
-    if error.name != "agents":
+    if (error.name or "").partition(".")[0] != "agents":
         raise
     raise MissingDependency("openai-agents", "agents", "a session of the OpenAI Agents SDK") from error
 

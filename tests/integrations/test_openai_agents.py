@@ -433,6 +433,20 @@ async def test_a_session_is_compacted_and_the_branch_before_keeps_it(store: conv
     assert await session.get_items() == TALK
 
 
+async def test_an_agent_compacts_by_itself(store: convo.AsyncStore, client: Any, fake: FakeAPI) -> None:
+    compacting: Any = _Compacting([{"role": "user", "content": "In short: Oslo is dry."}])
+    session = ConvoSession("call-42", store)
+    wrapper = OpenAIResponsesCompactionSession(
+        "call-42", session, client=compacting, compaction_mode="input", should_trigger_compaction=lambda _: True
+    )
+    fake.will_reply("It is dry.")
+    await Runner.run(agent_of(client), "Rain in Oslo?", session=wrapper)
+    assert await session.get_items() == compacting.output
+    fake.will_reply("Yes.")
+    await Runner.run(agent_of(client), "Sure?", session=wrapper)
+    assert [one["content"] for one in fake.last.body["input"]] == ["In short: Oslo is dry.", "Sure?"]
+
+
 async def test_a_compaction_that_fails_changes_nothing(store: convo.AsyncStore) -> None:
     compacting: Any = _Compacting([], RuntimeError("no"))
     session = ConvoSession("call-42", store)
