@@ -145,22 +145,14 @@ class ConvoStore(Store[TContext]):
         return _page(items[first : first + limit + 1], limit)
 
     async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
-        """Store an item at the end of a thread; one whose id is in it already is replaced."""
-        await self.save_item(thread_id, item, context)
+        """Store an item at the end of a thread; one whose id is among the latest already is replaced."""
+        chat = await self._chat(thread_id, context)
+        await _put(chat, item, await _find(chat, thread_id, item.id, latest=True))
 
     async def save_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Store an item: in the place of the one that has its id, else at the end of the thread."""
         chat = await self._chat(thread_id, context)
-        body = body_of(item)
-        found = await _find(chat, thread_id, item.id)
-        if found is None:
-            await chat.add(body)
-            return
-        position, _ = found
-        try:
-            await _replaced(chat, position, body)
-        except MessageNotFound:  # deleted meanwhile
-            await chat.add(body)
+        await _put(chat, item, await _find(chat, thread_id, item.id))
 
     async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Give an item by its id."""
@@ -289,14 +281,28 @@ def _missing(what: str, id_: object, thread_id: str | None = None) -> NotFoundEr
 # --- items and messages ----------------------------------------------------------------------------
 
 
-async def _replaced(chat: AsyncConversation, position: int, body: dict[str, Any]) -> None:
+async def _put(chat: AsyncConversation, item: ThreadItem, found: tuple[int, ThreadItem] | None) -> None:
+    """Store an item in the place of the one that was found, else at the end."""
+    body = body_of(item)
+    if found is None:
+        await chat.add(body)
+        return
     place, driver = chat._place, chat._driver  # noqa: SLF001 - an edge of its own, beside the one that made it
-    await driver.do(replacing.replaced(place, position, KEY, body))
+    try:
+        await driver.do(replacing.replaced(place, found[0], KEY, body))
+    except MessageNotFound:  # deleted meanwhile
+        await chat.add(body)
 
 
-async def _find(chat: AsyncConversation, thread_id: str, item_id: str) -> tuple[int, ThreadItem] | None:
-    """Give an item by its id, with the position of its message."""
-    for found in await _items(chat, thread_id, _TAIL, lambda items: any(item.id == item_id for item in items)):
+async def _find(
+    chat: AsyncConversation, thread_id: str, item_id: str, *, latest: bool = False
+) -> tuple[int, ThreadItem] | None:  # fmt: skip
+    """Give an item by its id, with the position of its message; with `latest` only one of the last messages."""
+
+    def is_enough(items: Sequence[ThreadItem]) -> bool:
+        return latest or any(item.id == item_id for item in items)
+
+    for found in await _items(chat, thread_id, _TAIL, is_enough):
         if found[1].id == item_id:
             return found
     return None
