@@ -125,6 +125,8 @@ def test_the_wheel_says_what_it_needs(built: Built) -> None:
     assert metadata["Name"] == "convo"
     assert metadata["Requires-Python"] == ">=3.11"
     assert set(metadata.get_all("Provides-Extra", [])) == {
+        "agents",
+        "chatkit",
         "analysis",
         "asyncpg",
         "audio",

@@ -48,8 +48,8 @@ def add(
     """Store one message; with a key, once."""
     created = None if created_at is None else to_micros(created_at, "created_at")
     draft = message_draft(content, role=role, name=name, pinned=pinned, metadata=metadata, created=created)
-    (added,) = yield from _add(place, (yield from measured(place.tools.limits.checked([draft]))), key, expected_head)
-    return added
+    (message,) = yield from added(place, (yield from measured(place.tools.limits.checked([draft]))), key, expected_head)
+    return message
 
 
 def extend(
@@ -60,7 +60,7 @@ def extend(
     if not drafts:
         place.tools.check_writable()
         return ()
-    return (yield from _add(place, (yield from measured(drafts)), key, expected_head))
+    return (yield from added(place, (yield from measured(drafts)), key, expected_head))
 
 
 def add_drafts(place: Place, drafts: Sequence[Draft]) -> Steps[tuple[Message, ...]]:
@@ -75,12 +75,13 @@ def tool_output(place: Place, call_id: str, output: object, *, error: bool, key:
     for last in (RECENT, None):
         history = yield from read(load_shown, place.owner, place.found.id, last=last, media="user")
         if any(call.id == call_id for message in history if message.role == "assistant" for call in message.tool_calls):
-            (added,) = yield from _add(place, [draft], key, None)
-            return added
+            (message,) = yield from added(place, [draft], key, None)
+            return message
     raise ToolCallNotFound(call_id)
 
 
-def _add(place: Place, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[tuple[Message, ...]]:
+def added(place: Place, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[tuple[Message, ...]]:
+    """Store drafts, all or none, next to each other; with a key, once. There must be one at least."""
     place.tools.check_writable()
     check_key(key)
     check_head(expected)
