@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 ALL = (1 << 63) - 1
 
 
-def made(place: Place, last: int | None) -> Steps[list[Call]]:
-    """Give the calls of a conversation, or the last ones, oldest first."""
-    return (yield from read(calls.of, place.owner, place.found.id, _count(last, "last")))
+def made(place: Place, last: int | None, before: int | None) -> Steps[list[Call]]:
+    """Give the calls of a conversation, or the last ones, or those before a position, oldest first."""
+    limits = _count(last, "last"), _count(before, "before")
+    return (yield from read(calls.of, place.owner, place.found.id, *limits))
 
 
 def forks(place: Place, limit: int) -> Steps[list[Branch]]:
@@ -38,7 +39,7 @@ def forks(place: Place, limit: int) -> Steps[list[Branch]]:
 def _count(number: int | None, name: str) -> int:
     check_type(number, (int, type(None)), name, "a number")
     if number is not None and number < 0:
-        reason = f"{name}={number} is negative; pass how many you want"
+        reason = f"{name}={number} is negative; pass how many you want, or a position"
         raise InputError(reason)
     return ALL if number is None else number
 

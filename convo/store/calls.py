@@ -34,16 +34,24 @@ _calls = Statement(
     "the calls of a conversation, the newest first",
     lambda: (
         sa.select(*(micros(_X[name]).label(name) if name in _TIMES else _X[name] for name in _NAMES))
-        .where(_X.owner == sa.bindparam("owner"), _X.conversation == sa.bindparam("conversation"), _X.status != "added")
+        .where(
+            _X.owner == sa.bindparam("owner"),
+            _X.conversation == sa.bindparam("conversation"),
+            _X.status != "added",
+            sa.func.coalesce(_X.position, _X.seen, 0) < sa.bindparam("before", type_=sa.BigInteger),
+        )
         .order_by(_X.started_at.desc(), _X.id.desc())
         .limit(sa.bindparam("limit", type_=sa.BigInteger))
     ),
 )
 
 
-def of(connection: Connection, owner: str, conversation: UUID, limit: int) -> list[Call]:
-    """Give the newest calls of a conversation, the oldest of them first. Messages added under a key are no calls."""
-    rows = _calls.rows(connection, owner=owner, conversation=conversation, limit=limit)
+def of(connection: Connection, owner: str, conversation: UUID, limit: int, before: int) -> list[Call]:
+    """Give the newest calls of a conversation whose place is before a position, the oldest of them first.
+
+    Messages added under a key are no calls.
+    """
+    rows = _calls.rows(connection, owner=owner, conversation=conversation, limit=limit, before=before)
     return [_call(row) for row in reversed(rows)]
 
 

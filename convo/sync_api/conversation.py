@@ -612,14 +612,15 @@ class Conversation(Seen):
 
         return self._driver.do(documented(self._place, format, audio=audio, redact=redact))
 
-    def calls(self, last: int | None = None) -> list[Call]:
+    def calls(self, last: int | None = None, *, before: int | None = None) -> list[Call]:
         """List the calls of this conversation, or the last ones, oldest first: what each used and cost, and how it went.
 
-        Those of all its branches; a fork begins without. `report()` and `usage()` sum them.
+        Those of all its branches; a fork begins without. With `before`, those whose reply stands before that position, or that
+        failed before it; calls that are no turns too. `report()` and `usage()` sum them.
         """
         from convo.steps import reading
 
-        return self._driver.do(reading.made(self._place, last))
+        return self._driver.do(reading.made(self._place, last, before))
 
     def usage(self) -> Totals:
         """Sum calls, tokens and cost of this conversation."""
