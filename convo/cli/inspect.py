@@ -25,18 +25,16 @@ def inspect_(place: Place, id: str | None, port: int, stores: tuple[Any, ...], *
     What was said, with players; what would be sent now, and why; what calls took and cost. It only reads, and listens on this
     machine alone, under an address that nobody can guess. Ctrl-C ends it.
     """
-    from convo.inspector.serving import serve
+    from convo.inspector.serving import Serving
 
     with place.existing(everyone=False, blobs=list(stores) or None) as store:
         path = f"c/{store.everyone().owned_by(place.owner).get(id).id}" if id else ""
-
-        def ready(url: str, once: str) -> None:
-            click.echo(f"{url}{path}")
-            click.echo("Ctrl-C ends it", err=True)
-            if not no_open:
-                click.launch(f"{once}{path}")
-
         try:
-            serve(store, place.owner, port=port, ready=ready)
+            serving = Serving(store, place.owner, port=port, title=store.place)
         except OSError as error:
             raise Failure(f"port {port} cannot be listened on: {error.strerror}; pass another, or none") from error
+        click.echo(f"{serving.url}{path}")
+        click.echo("Ctrl-C ends it", err=True)
+        if not no_open:
+            click.launch(f"{serving.url_once}{path}")
+        serving.run()

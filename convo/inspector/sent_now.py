@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LOOKED_AT = 50
 """Calls of which the last that was a turn says whom the next request would be for."""
 APIS = ("chat", "responses", "realtime", "live")
-POLICIES = {"": "the policy of the application", "economical": "Policy.economical()", "words": "Policy(references=False)"}
+POLICIES = {"": "default", "economical": "Policy.economical()", "words": "Policy(references=False)"}
 SPEAKS, WRITES = "gpt-audio-1.5", "gpt-5.5"
 """Models that are asked about where no call says which."""
 ORDER = ("reference", "inline", "transcript", "text", "chained", "reminder", "repaired", "omitted")
@@ -89,7 +89,7 @@ async def sent(asked: Asked) -> Response:
     preview = found[chosen]
     return asked.page(
         "sent.html", **form, error=None, steps=steps, preview=preview, lines=_lines(preview, found[0]), shares=_shares(preview),
-        live=asked.link(f"c/{chat.id}/state"), state=state_of(chat, await ask(chat.pending), calls[-1:]),
+        changes=found[chosen + 1].begins if chosen + 1 < len(found) else None, live=asked.link(f"c/{chat.id}/state"), state=state_of(chat, await ask(chat.pending), calls[-1:]),
     )  # fmt: skip
 
 

@@ -11,10 +11,9 @@ from convo.errors import MissingDependency
 from convo.inspector.app import application
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from convo.async_api import AsyncStore
     from convo.sync_api.store import Store
 
 HOST = "127.0.0.1"
@@ -68,19 +67,30 @@ async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]] | 
     await send({"type": "http.response.body", "body": b""})
 
 
-def serve(store: Store, owner: str, *, port: int, ready: Callable[[str, str], object]) -> None:
-    """Serve an owner's part of a store until it is interrupted; port 0 is any that is free.
+class Serving:
+    """A server of an owner's part of a store, on this machine alone; port 0 is any that is free. It listens at once.
 
-    `ready` is called once the port listens, with the address, and with one that works one time. Raises `MissingDependency`,
-    and `OSError` for a port that is taken.
+    `url` is its address, and `url_once` one that works one time. Raises `MissingDependency`, and `OSError` for a port that is
+    taken.
     """
-    try:
-        import uvicorn
-    except ModuleNotFoundError as error:
-        raise MissingDependency("uvicorn", "inspector", "the inspector") from error
-    with socket.create_server((HOST, port)) as listening:
-        app = Secret(application(store, owner=lambda _: owner, title=store.place), listening.getsockname()[1])
-        settings: dict[str, Any] = {"access_log": False, "log_level": "warning", "lifespan": "off", "server_header": False}
-        server = uvicorn.Server(uvicorn.Config(app, **settings))
-        ready(app.url, app.url_once)
-        server.run(sockets=[listening])
+
+    def __init__(self, store: Store | AsyncStore, owner: str, *, port: int = 0, title: str = "") -> None:
+        try:
+            import uvicorn
+        except ModuleNotFoundError as error:
+            raise MissingDependency("uvicorn", "inspector", "the inspector") from error
+        inside = application(store, owner=lambda _: owner, title=title)
+        self._listening = socket.create_server((HOST, port))
+        app = Secret(inside, self._listening.getsockname()[1])
+        self.url, self.url_once = app.url, app.url_once
+        settings: dict[str, Any] = {"access_log": False, "log_config": None, "lifespan": "off", "server_header": False, "ws": "none"}
+        self._server = uvicorn.Server(uvicorn.Config(app, **settings))
+
+    def run(self) -> None:
+        """Serve until it is stopped, or interrupted."""
+        with self._listening:
+            self._server.run(sockets=[self._listening])
+
+    def stop(self) -> None:
+        """Let `run` end; it may be called in another thread."""
+        self._server.should_exit = True
