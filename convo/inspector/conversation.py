@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from starlette.responses import PlainTextResponse
 
+from convo.errors import IntegrityError
 from convo.inspector.asked import ask
 from convo.inspector.tree import rows, source, tree
 
@@ -36,6 +37,8 @@ class Entry:
     call: Call | None
     without: Sequence[Call]
     notes: dict[str, Any]
+    body: dict[str, Any] | None
+    """The message as it is stored; None where that is no JSON any more."""
 
 
 @attrs.frozen
@@ -120,9 +123,16 @@ def turns(
         line = history.branch
         row = (source(branches, line, message.position), message.position) if line is not None else None
         failed = without.get((line, message.position), ()) if line is not None else ()
-        return Entry(message, replies.get(row) if row else None, failed, notes.get(message.position, {}))
+        return Entry(message, replies.get(row) if row else None, failed, notes.get(message.position, {}), _body(message))
 
     return [Turn([entry(message) for message in turn]) for turn in history.turns]
+
+
+def _body(message: Message) -> dict[str, Any] | None:
+    try:
+        return message.raw
+    except IntegrityError:
+        return None
 
 
 async def state(asked: Asked) -> Response:

@@ -87,9 +87,10 @@ async def sent(asked: Asked) -> Response:
     chosen = max((index for index, preview in enumerate(found) if preview.begins <= at), default=0)
     steps = _steps(asked, chat, found, chosen)
     preview = found[chosen]
+    changes = found[chosen + 1].begins if chosen + 1 < len(found) else None
     return asked.page(
         "sent.html", **form, error=None, steps=steps, preview=preview, lines=_lines(preview, found[0]), shares=_shares(preview),
-        changes=found[chosen + 1].begins if chosen + 1 < len(found) else None, live=asked.link(f"c/{chat.id}/state"), state=state_of(chat, await ask(chat.pending), calls[-1:]),
+        changes=changes, live=asked.link(f"c/{chat.id}/state"), state=state_of(chat, await ask(chat.pending), calls[-1:]),
     )  # fmt: skip
 
 

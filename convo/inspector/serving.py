@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -83,12 +84,12 @@ class Serving:
         self._listening = socket.create_server((HOST, port))
         app = Secret(inside, self._listening.getsockname()[1])
         self.url, self.url_once = app.url, app.url_once
-        settings: dict[str, Any] = {"access_log": False, "log_config": None, "lifespan": "off", "server_header": False, "ws": "none"}
-        self._server = uvicorn.Server(uvicorn.Config(app, **settings))
+        quiet: dict[str, Any] = {"access_log": False, "log_config": None, "server_header": False}
+        self._server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", **quiet))
 
     def run(self) -> None:
         """Serve until it is stopped, or interrupted."""
-        with self._listening:
+        with self._listening, suppress(KeyboardInterrupt):
             self._server.run(sockets=[self._listening])
 
     def stop(self) -> None:

@@ -29,7 +29,7 @@ FILTERS = (
 )
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _KILO = 1_000
-LONGEST = 200_000
+LONGEST = 50_000
 """Characters of one text that a page shows."""
 
 
@@ -124,4 +124,7 @@ def pretty(value: Any) -> str:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return plain(value)
-    return plain(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    try:
+        return plain(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    except RecursionError:
+        return "[nested too deep to be laid out]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -44,7 +45,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     """What the tests of a module look at."""
     path = tmp_path_factory.mktemp("inspected") / "chat.db"
     shutil.copyfile(sqlite_template, path)
-    clock = FixedClock()
+    clock = FixedClock(datetime.now(UTC).replace(microsecond=0))  # pages and browsers tell the time by the machine's
     fake = FakeAPI(clock=clock)
     with convo.Store(f"sqlite:///{path}", owner="anna", clock=clock) as store, fake.client() as client:
         yield Looked(path, store, talked(store, client, fake, clock), clock, fake, client)
@@ -55,7 +56,7 @@ def talked(store: convo.Store, client: Any, fake: FakeAPI, clock: FixedClock) ->
     chat = store.create(instructions="Answer briefly.", title="About dogs", metadata={"channel": "phone"}, key="call-1")
     chat.send(client, recording("Is a poodle a dog?"), **SPEAKS, key="webhook-1")
     clock.advance(20)
-    fake.will_reply(tool_calls=[("weather", {"place": "Bonn"})])
+    fake.will_reply(tool_calls=[("weather", '{"place": "Bonn"}')])
     chat.send(
         client, "Rain in Bonn?", model="gpt-5.5", tools=[WEATHER], tool_functions={"weather": lambda place: {"rain": place}}
     )
@@ -67,7 +68,7 @@ def talked(store: convo.Store, client: Any, fake: FakeAPI, clock: FixedClock) ->
     fake.will_fail(400, code="invalid_value")
     with pytest.raises(openai.BadRequestError):
         chat.send(client, "Hello?", model="gpt-5.5")
-    chat.edit(len(chat.history()), "Look at this:", convo.Image.from_bytes(PNG))
+    chat.edit(len(chat.history()), "Look at this:", convo.Image.open(PNG))
     chat.annotate(3, thumbs=1)
     return chat
 

@@ -76,13 +76,13 @@ class Opened:
             canary: window.canary,
             handlers: [...document.querySelectorAll("*")].filter(e => e.getAttributeNames().some(n => n.startsWith("on"))).length,
             foreign: document.querySelectorAll(
-                "main script, main style, main iframe, main object, main embed, main link, main meta, main base, main marquee, main math"
+                ["script", "style", "iframe", "object", "embed", "link", "meta", "base", "marquee", "math"].map(n => "main " + n)
             ).length,
             addresses: [...document.querySelectorAll("[href], [src], [action]")]
                 .map(e => e.href?.baseVal ?? e.href ?? e.src ?? e.action).filter(a => !a.startsWith(location.origin)),
         })""")
-        assert found == {"canary": None, "handlers": 0, "foreign": 0, "addresses": []} | {"canary": found.get("canary")}
-        assert found.get("canary") is None
+        assert found.pop("canary", None) is None
+        assert found == {"handlers": 0, "foreign": 0, "addresses": []}
         assert self.wrong == []
 
 
@@ -226,10 +226,9 @@ CONTRASTS = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_light_and_in_dark(opens: Callable[..., Opened], looked: Looked, scheme: str) -> None:
     one = opens(color_scheme=scheme)
+    home = one.page.url
     for path in PAGES:
-        one.page.goto(
-            one.page.url.split("/", 4)[0] + "//" + "/".join(one.page.url.split("/")[2:4]) + "/" + path.format(id=looked.chat.id)
-        )
+        one.page.goto(home + path.format(id=looked.chat.id))
         assert one.page.evaluate(CONTRASTS) == [], path
 
 
@@ -264,7 +263,8 @@ def hostile(store: convo.Store, payloads: tuple[str, ...]) -> convo.Conversation
         chat.tool_output(payload, payload if number % 2 else {"k": payload})
         chat.annotate(chat.head, note=payload)
     for name in FILE_NAMES:
-        chat.add("file", convo.File.from_bytes(b"%PDF-1.4", name=name), convo.Image.from_bytes(PNG))
+        chat.add("file", convo.File(data=b"%PDF-1.4", name=name), convo.Image.open(PNG))
+    chat.add("Fetch me", convo.Image(url="https://attacker.invalid/x.png"))
     chat.hold(printable[:900])
     chat.fork()
     return chat

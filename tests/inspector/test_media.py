@@ -63,8 +63,8 @@ def test_no_range_of_nothing() -> None:
 def test_raw_samples_get_a_header_and_files_are_downloaded(tmp_path: Path) -> None:
     with convo.Store(f"sqlite:///{tmp_path}/chat.db") as store:
         chat = store.create()
-        chat.add(convo.Audio.from_bytes(b"\0\1" * 2400, "pcm16", transcript="x"), convo.Image.from_bytes(PNG))
-        chat.add("Read:", convo.File.from_bytes(b"%PDF-1.4 <script>window.canary=1</script>", name="x.pdf"))
+        chat.add(convo.Audio.from_bytes(b"\0\1" * 2400, "pcm16", transcript="x"), convo.Image.open(PNG))
+        chat.add("Read:", convo.File(data=b"%PDF-1.4 <script>window.canary=1</script>", name="x.pdf"))
         chat.add({"role": "user", "content": [
             {"type": "file", "file": {"filename": "x.svg", "file_data": "data:image/svg+xml;base64," + _base64(SVG)}}
         ]})  # fmt: skip
