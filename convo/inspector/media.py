@@ -14,6 +14,7 @@ from convo.errors import MessageNotFound
 from convo.inspector.asked import ask
 
 if TYPE_CHECKING:
+    from convo.audio.formats import AudioFormat
     from convo.inspector.asked import Asked
     from convo.messages import Media
 
@@ -48,17 +49,21 @@ def _playable(piece: Media) -> tuple[str, bytes]:
     data = piece.data or b""
     if piece.kind == "audio" and piece.format == "pcm16":
         return "audio/wav", wav_header(len(data), piece.sample_rate or 24_000, piece.channels or 1) + data
-    if piece.kind == "audio" and piece.format in FORMATS:
-        return FORMATS[piece.format].mime, data
+    if (known := _audio(piece)) is not None:
+        return known.mime, data
     if piece.kind == "image" and piece.format in IMAGES:
         return piece.format, data
     return "application/octet-stream", data
 
 
 def _extension(piece: Media) -> str:
-    if piece.kind == "audio" and piece.format in FORMATS:
-        return ".wav" if piece.format == "pcm16" else FORMATS[piece.format].extension
+    if (known := _audio(piece)) is not None:
+        return ".wav" if known.name == "pcm16" else known.extension
     return f".{piece.format.partition('/')[2]}" if piece.kind == "image" and piece.format in IMAGES else ".bin"
+
+
+def _audio(piece: Media) -> AudioFormat | None:
+    return FORMATS.get(piece.format or "") if piece.kind == "audio" else None
 
 
 def ranged(data: bytes, kind: str, headers: dict[str, str], wanted: str | None) -> Response:

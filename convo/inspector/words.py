@@ -64,7 +64,8 @@ def seconds(duration: float | None) -> str:
 
 def left(duration: float) -> str:
     """Give a span by its two largest units: `58 min 20 s`."""
-    whole, parts = max(0, int(duration)), []
+    whole = max(0, int(duration))
+    parts: list[str] = []
     for unit, name in _UNITS:
         if whole >= unit or (unit == 1 and not parts):
             parts.append(f"{whole // unit} {name}")

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from convo.messages import Draft, Message
     from convo.steps.effects import Steps
     from convo.steps.place import Place
-    from convo.store.branches import Branch
 
 RECENT = 50
 """Messages at the end of a log in which a call is looked for before all the others."""
@@ -242,7 +241,7 @@ def instructions_draft(text: str) -> Draft:
 
 
 def history(
-    place: Place, last: int | None, *, verify: bool = False, before: int | None = None, branch: Branch | UUID | str | None = None
+    place: Place, last: int | None, *, verify: bool = False, before: int | None = None, branch: branches.Branch | UUID | str | None = None
 ) -> Steps[History]:  # fmt: skip
     """Read the log, or its last messages. Raises `IntegrityError` with `verify`, `BranchNotFound`."""
     for name, number in (("last", last), ("before", before)):
@@ -250,7 +249,7 @@ def history(
         if number is not None and number < 0:
             reason = f"{name}={number} is negative; pass a number of messages, or a position"
             raise InputError(reason)
-    line = None if branch is None else as_uuid(getattr(branch, "id", branch), BranchNotFound)
+    line = None if branch is None else as_uuid(branch.id if isinstance(branch, branches.Branch) else branch, BranchNotFound)
     return (yield from read(load_shown, place.owner, place.found.id, last=last, verify=verify, before=before, branch=line))
 
 

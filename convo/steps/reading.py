@@ -14,6 +14,7 @@ from convo.store import branches, calls
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from convo.assembly import Plan
     from convo.assembly.preview import Preview
     from convo.calls import Call
     from convo.policy import Policy
@@ -50,8 +51,9 @@ def preview(
 ) -> Steps[list[Preview]]:  # fmt: skip
     """Give what would be sent now, and from each time on at which that changes by itself."""
     ready = yield from planned_now(place, model, api, client, origin, policy, arguments, preset)
-    return (yield from call(_all, (ready,), {}))
+    found: list[Preview] = yield from call(_all, (ready,), {})
+    return found
 
 
-def _all(ready: Any) -> list[Preview]:
+def _all(ready: Plan) -> list[Preview]:
     return [*previews(ready)]

@@ -232,7 +232,8 @@ def _listed() -> sa.Select[Any]:
 
 def _related() -> sa.Select[Any]:
     """Whoever shares rows has a segment with the same source, whether the rows are its own or another's."""
-    owner, conversation = sa.bindparam("owner"), sa.bindparam("conversation")
+    owner: Any = sa.bindparam("owner")
+    conversation: Any = sa.bindparam("conversation")
     own = sa.select(_B.id).where(_B.owner == owner, _B.conversation == conversation)
     sources = sa.select(_S.source).where(_S.owner == owner, _S.branch.in_(own))
     sharing = sa.select(_S.branch).where(_S.owner == owner, _S.source.in_(sources))

@@ -58,10 +58,11 @@ def of(connection: Connection, owner: str, conversation: UUID, limit: int, befor
 def _call(row: Sequence[Any]) -> Call:
     found = dict(zip(_NAMES, row, strict=True))
     parts = {name.removeprefix("cost_"): found[name] for name in _COSTS}
+    times: dict[str, Any] = {name: None if found[name] is None else from_micros(found[name]) for name in _TIMES}
     return Call(
         outcome=found["status"],
         **{name: found[name] for name in _PLAIN if name != "status"},
-        **{name: None if found[name] is None else from_micros(found[name]) for name in _TIMES},
+        **times,
         recovered=tuple(_recovery(step) for step in decode(found["recovered"] or "[]")),
         usage=Usage(**{name: found[name] for name in USAGE_COLUMNS}),
         cost=Cost.from_picos(

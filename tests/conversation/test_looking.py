@@ -139,9 +139,12 @@ def test_a_branch_of_another_conversation_is_not_found(store: Any) -> None:
 
 def test_calls_and_forks_refuse_negative_numbers(store: Any) -> None:
     chat = store.create()
-    for wrong in (lambda: chat.calls(-1), lambda: chat.calls(before=-1), lambda: chat.forks(limit=-1)):
-        with pytest.raises(convo.InputError, match="negative"):
-            wrong()
+    with pytest.raises(convo.InputError, match="negative"):
+        chat.calls(-1)
+    with pytest.raises(convo.InputError, match="negative"):
+        chat.calls(before=-1)
+    with pytest.raises(convo.InputError, match="negative"):
+        chat.forks(limit=-1)
 
 
 # --- forks -----------------------------------------------------------------------------------------

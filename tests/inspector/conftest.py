@@ -69,6 +69,9 @@ def talked(store: convo.Store, client: Any, fake: FakeAPI, clock: FixedClock) ->
     with pytest.raises(openai.BadRequestError):
         chat.send(client, "Hello?", model="gpt-5.5")
     chat.edit(len(chat.history()), "Look at this:", convo.Image.open(PNG))
+    clock.advance(20)
+    chat.send(client, model="gpt-5.5")
+    chat.send(client, "Say it aloud.", **SPEAKS)
     chat.annotate(3, thumbs=1)
     return chat
 

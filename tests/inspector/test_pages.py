@@ -96,7 +96,7 @@ def test_a_conversation_shows_all_that_happened(web: TestClient, looked: Looked)
         "key webhook-1", "thumbs = 1", "Look at this:", "by id", "as words", "3 lines: branches and forks",
     ):  # fmt: skip
         assert said in text, said
-    assert page.count("<audio controls") == 4
+    assert page.count("<audio controls") == 5
     assert page.count("<img ") == 1
     assert text.count("$0.0") >= 5
     assert "open" not in re.findall(r"<details[^>]*>", page)[-1]
