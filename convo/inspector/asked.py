@@ -85,6 +85,10 @@ class Asked:
         """Give the conversation that the address names. Raises `ConversationNotFound`."""
         return await ask(self.store.get, self.request.path_params["id"])
 
+    def text(self, text: str) -> Response:
+        """Give plain text, for our script."""
+        return Response(text, media_type="text/plain")
+
     def see(self, path: str) -> Response:
         """Send the browser to another page of ours."""
         return Response(status_code=303, headers={"location": self.link(path)})

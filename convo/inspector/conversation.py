@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from starlette.responses import PlainTextResponse
-
 from convo.errors import IntegrityError
 from convo.inspector.asked import ask
 from convo.inspector.tree import rows, source, tree
@@ -91,7 +89,8 @@ async def conversation(asked: Asked) -> Response:
     beside = [call for call in calls if call.position is None and call.seen is None and call.outcome != "pending"]
     return asked.page(
         "conversation.html", chat=chat, history=history, turns=turns(history, calls, branches, notes),
-        lines=rows(tree([*branches, *forks])), pending=pending, totals=await ask(chat.usage), beside=beside,
+        lines=rows(tree([*branches, *forks])), numbers={branch.id: number for number, branch in enumerate(branches, 1)},
+        pending=pending, totals=await ask(chat.usage), beside=beside,
         branch=history.branch, chosen=asked.query("branch"), before=before, first=_earlier(history),
         newer=following if before is not None and following <= history.head else None,
         live=asked.link(f"c/{chat.id}/state") if before is None else None, state=state_of(chat, pending, calls[-1:]),
@@ -138,7 +137,7 @@ def _body(message: Message) -> dict[str, Any] | None:
 async def state(asked: Asked) -> Response:
     """Tell how far a conversation is, so that a page knows when it is out of date."""
     chat = await asked.chat()
-    return PlainTextResponse(state_of(chat, await ask(chat.pending), await ask(chat.calls, 1)))
+    return asked.text(state_of(chat, await ask(chat.pending), await ask(chat.calls, 1)))
 
 
 def state_of(chat: Any, pending: Sequence[Any], last: Sequence[Call]) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import PlainTextResponse
-
 from convo.errors import InputError
 from convo.inspector.asked import ask
 
@@ -40,7 +38,7 @@ async def conversations(asked: Asked) -> Response:
 
 async def newest(asked: Asked) -> Response:
     """Tell which conversation is the newest, so that a page knows when it is out of date."""
-    return PlainTextResponse(_state(await ask(asked.store.conversations, limit=1)))
+    return asked.text(_state(await ask(asked.store.conversations, limit=1)))
 
 
 def _state(chats: list[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from convo.errors import ConvoError, InputError, NotFound, StoreError, UsageError
 from convo.inspector.asked import Asked, templates
@@ -69,6 +69,6 @@ async def static(request: Request) -> Response:
     """Give a file of the pages."""
     name = request.path_params["name"]
     if name not in STATIC:
-        return PlainTextResponse("not found", 404)
+        return await nothing(request)
     data = files("convo.inspector").joinpath("static", name).read_bytes()
     return Response(data, media_type=STATIC[name], headers={"cache-control": "private, max-age=60"})

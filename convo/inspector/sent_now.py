@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from convo.messages import Message
 
 LOOKED_AT = 50
-"""Calls of which the last that was a turn says whom the next request would be for."""
+"""Calls of which the last that gave a reply says whom the next request would be for."""
 APIS = ("chat", "responses", "realtime", "live")
 POLICIES = {"": "default", "economical": "Policy.economical()", "words": "Policy(references=False)"}
 SPEAKS, WRITES = "gpt-audio-1.5", "gpt-5.5"
@@ -75,7 +75,8 @@ async def sent(asked: Asked) -> Response:
     """Give the page."""
     chat = await asked.chat()
     calls = await ask(chat.calls, LOOKED_AT)
-    last = next((call for call in reversed(calls) if call.api in APIS), None)
+    turns = [call for call in calls if call.api in APIS]
+    last = next((call for call in reversed(turns) if call.position is not None), turns[-1] if turns else None)
     heard = last is None and any(message.media for message in await ask(chat.history, 20))
     wanted = _wanted(asked, last, SPEAKS if heard else WRITES)
     form = {"wanted": wanted, "models": sorted(Catalogue.default().models), "apis": APIS, "policies": POLICIES, "chat": chat}

@@ -241,7 +241,8 @@ def instructions_draft(text: str) -> Draft:
 
 
 def history(
-    place: Place, last: int | None, *, verify: bool = False, before: int | None = None, branch: branches.Branch | UUID | str | None = None
+    place: Place, last: int | None, *, verify: bool = False, before: int | None = None,
+    branch: branches.Branch | UUID | str | None = None,
 ) -> Steps[History]:  # fmt: skip
     """Read the log, or its last messages. Raises `IntegrityError` with `verify`, `BranchNotFound`."""
     for name, number in (("last", last), ("before", before)):

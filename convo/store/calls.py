@@ -28,6 +28,8 @@ _PLAIN = (
 )  # fmt: skip
 _TIMES = ("started_at", "first_byte_at", "finished_at")
 _COSTS = tuple(f"cost_{kind}" for kind in tables.COST_KINDS)
+_PLACE = sa.func.coalesce(_X.position, _X.seen, 0)
+"""Where a call stands in its line; clocks may stand still."""
 _NAMES = (*_PLAIN, *_TIMES, "recovered", "estimated_tokens", "cost", "currency", "price_table", *_COSTS, *USAGE_COLUMNS)
 
 _calls = Statement(
@@ -38,9 +40,9 @@ _calls = Statement(
             _X.owner == sa.bindparam("owner"),
             _X.conversation == sa.bindparam("conversation"),
             _X.status != "added",
-            sa.func.coalesce(_X.position, _X.seen, 0) < sa.bindparam("before", type_=sa.BigInteger),
+            _PLACE < sa.bindparam("before", type_=sa.BigInteger),
         )
-        .order_by(_X.started_at.desc(), _X.id.desc())
+        .order_by(_X.started_at.desc(), _PLACE.desc(), _X.id.desc())
         .limit(sa.bindparam("limit", type_=sa.BigInteger))
     ),
 )

@@ -52,7 +52,7 @@ def url(looked: Looked) -> Iterator[str]:
     store.close()
 
 
-@attrs.define
+@attrs.define(slots=False)  # the driver keeps something of its own in what it calls
 class Opened:
     """A page, and what it should not have done: said, asked for elsewhere, or tried against its policy."""
 
