@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
 from convo.errors import IntegrityError
 from convo.inspector.asked import ask
 from convo.inspector.tree import rows, source, tree

@@ -40,7 +40,7 @@ _calls = Statement(
             _X.owner == sa.bindparam("owner"),
             _X.conversation == sa.bindparam("conversation"),
             _X.status != "added",
-            _PLACE < sa.bindparam("before", type_=sa.BigInteger),
+            sa.bindparam("before", type_=sa.BigInteger) > _PLACE,
         )
         .order_by(_X.started_at.desc(), _PLACE.desc(), _X.id.desc())
         .limit(sa.bindparam("limit", type_=sa.BigInteger))

@@ -18,6 +18,8 @@ from convo.inspector import application
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from convo.testing import FakeAPI
+    from tests.conftest import Database
     from tests.inspector.conftest import Looked
 
 
@@ -200,3 +202,23 @@ def test_a_damaged_message_is_told_and_hides_no_other(tmp_path: Path) -> None:
             text = seen(client.get(f"/c/{chat.id}").text)
             assert "Before" in text
             assert "not what was written any more" in text
+
+
+def test_every_page_comes_from_either_database(database: Database, fake: FakeAPI) -> None:
+    owner = database.options.get("owner", "")
+    with convo.Store(database.url, **database.options) as store, fake.client() as client:
+        chat = store.create(title="Somewhere")
+        chat.send(client, "Hello?", model="gpt-audio-1.5", voice="alloy", format="wav")
+        chat.fork()
+        with TestClient(application(store, owner=lambda _: owner)) as web:
+            for path in (
+                "",
+                "search?words=hello",
+                "usage",
+                "doctor",
+                "state",
+                *(f"c/{chat.id}{rest}" for rest in ("", "/state", "/sent")),
+            ):
+                assert web.get(f"/{path}").status_code == 200, path
+            assert web.get(f"/c/{chat.id}/media/2/-1").content[:4] == b"RIFF"
+            assert "2 lines" in web.get(f"/c/{chat.id}").text
