@@ -165,6 +165,13 @@ def test_a_page_follows_the_conversation_and_keeps_what_was_opened(opens: Callab
     assert player.evaluate("(player) => player.isConnected"), "a player is not replaced: it may be playing"
 
 
+def test_when_a_countdown_ends_the_page_is_looked_at_again(opens: Callable[..., Opened], looked: Looked) -> None:
+    page = opens(f"c/{looked.chat.id}/sent").page
+    page.locator("#plan [data-until]").first.wait_for()
+    with page.expect_request(lambda request: request.url == page.url):
+        page.locator("[data-until]").first.evaluate("(element) => { element.dataset.until = Date.now() - 1; }")
+
+
 def test_everything_can_be_read_without_javascript(opens: Callable[..., Opened], looked: Looked) -> None:
     page = opens(java_script_enabled=False).page
     page.get_by_role("link", name="About dogs").click()

@@ -15,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import convo
+import convo.inspector
 from convo.inspector import application
 from convo.inspector.serving import Secret
 from tests.support.payloads import PAYLOADS
@@ -181,6 +182,16 @@ def test_whatever_is_asked_for_comes_back_as_text(web: TestClient, looked: Looke
         assert page.status_code < 500, (place, payload)
         if "<" in payload and html.escape(payload) != payload:
             assert payload.strip() not in page.text, place
+
+
+@pytest.mark.parametrize("package", ["starlette", "jinja2"])
+def test_without_the_extra_it_says_what_to_install(looked: Looked, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    for name in [name for name in sys.modules if name.startswith(("convo.inspector.", package))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delattr(convo.inspector, "pages", raising=False)
+    with pytest.raises(convo.MissingDependency, match=r"convo\[inspector\]"):
+        application(looked.store, owner=lambda _: "")
 
 
 def test_importing_convo_imports_nothing_of_the_inspector() -> None:

@@ -31,13 +31,18 @@
   };
 
   const tick = () => {
+    let ended = false;
     for (const element of document.querySelectorAll("[data-until]")) {
       const seconds = (Number(element.dataset.until) - Date.now() - ahead) / 1000;
+      ended ||= seconds <= 0 && "runs" in element.dataset;
+      if (seconds > 0) element.dataset.runs = "";
+      else delete element.dataset.runs;
       element.title ||= element.textContent;
       element.textContent = seconds > 0 ? `${span(seconds)} left` : "expired";
       element.classList.toggle("over", seconds <= 0);
       element.classList.toggle("soon", seconds > 0 && seconds < 300);
     }
+    if (ended) show(location.href).catch(() => {}); // what would be sent is another request now
   };
 
   // --- following
