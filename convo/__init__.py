@@ -173,6 +173,7 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "BudgetWarning",
+    "Call",
     "CallClosed",
     "CannotPartition",
     "Catalogue",
@@ -245,6 +246,7 @@ __all__ = [
     "Present",
     "Preset",
     "PresetNotFound",
+    "Preview",
     "Pruned",
     "ReadOnlyStore",
     "ReadOnlyView",
@@ -328,6 +330,7 @@ _LATER = {
     "Exported": "exported",
     "Budget": "budget",
     "BudgetWarning": "budget",
+    "Call": "calls",
     "Cipher": "cipher",
     "Absent": "filters",
     "Between": "filters",
@@ -344,6 +347,7 @@ _LATER = {
     "ResponseFold": "response_stream",
     "Listener": "listening",
     "Preset": "presets",
+    "Preview": "preview",
     "Report": "report",
     "ReportRow": "report",
     "Table": "tables",
@@ -357,12 +361,14 @@ _LATER = {
 
 if typing.TYPE_CHECKING:
     from convo.analysis.exported import Anonymous, Exported
+    from convo.assembly.preview import Preview
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
     from convo.async_api.listening import AsyncListener
     from convo.async_api.tables import AsyncTable, AsyncTables
     from convo.audio.fetch import Fetch
     from convo.audio.growing import GrowingWav
     from convo.budget import Budget, BudgetWarning
+    from convo.calls import Call
     from convo.erasure import Erasure
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
@@ -379,7 +385,7 @@ if typing.TYPE_CHECKING:
     from convo.voices import VOICES, Voice, recommend_voice
 else:
 
-    def __getattr__(name: str) -> object:  # noqa: C901, PLR0912 - one case for each module
+    def __getattr__(name: str) -> object:  # noqa: C901, PLR0912, PLR0915 - one case for each module
         """Import a name of `_LATER` when it is first asked for."""
         match _LATER.get(name):
             case "async_api":
@@ -390,6 +396,8 @@ else:
                 from convo.async_api import tables as home
             case "budget":
                 from convo import budget as home
+            case "calls":
+                from convo import calls as home
             case "cipher":
                 from convo.sealing import cipher as home
             case "exported":
@@ -414,6 +422,8 @@ else:
                 from convo.sync_api import listening as home
             case "presets":
                 from convo import presets as home
+            case "preview":
+                from convo.assembly import preview as home
             case "report":
                 from convo import report as home
             case "tables":

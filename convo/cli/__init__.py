@@ -15,6 +15,7 @@ from convo.cli.doctor import doctor
 from convo.cli.erase import erase
 from convo.cli.exports import export, import_
 from convo.cli.faults import Commands
+from convo.cli.inspect import inspect_
 from convo.cli.place import Place
 from convo.cli.plot import plot
 from convo.cli.reprice import reprice
@@ -51,6 +52,7 @@ def main(ctx: click.Context, store: str, owner: str, keys: str) -> None:
 
 
 for _command in (
-    backup, blobs, demo, demo_turn, doctor, erase, export, import_, list_, plot, prune, reprice, search, show, stats, upgrade,
+    backup, blobs, demo, demo_turn, doctor, erase, export, import_, inspect_, list_, plot, prune, reprice, search, show, stats,
+    upgrade,
 ):  # fmt: skip
     main.add_command(_command)

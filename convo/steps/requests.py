@@ -148,6 +148,17 @@ def _assembled(
     place: Place, model: str, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any],
     preset: Preset | str | None,
 ) -> Steps[Request | Seeds]:  # fmt: skip
+    ready = yield from planned_now(place, model, api, client, origin, policy, arguments, preset)
+    found = yield from fetched(place, ready)
+    written = as_base64(found.data)
+    return fill(ready, written, found.made) if api in ENDPOINTS else fill_seeds(ready, written)
+
+
+def planned_now(
+    place: Place, model: str, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any],
+    preset: Preset | str | None,
+) -> Steps[Plan]:  # fmt: skip
+    """Read the log and plan the request that would be sent now."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     policy = policy or Policy()
     check_no_speed(arguments)
@@ -158,10 +169,7 @@ def _assembled(
     target = moved_on(place.tools, target_of(place, model, api, client, origin, arguments), policy)
     check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target, policy)
-    ready = planned(place, start, (), target, policy, place.tools.now())
-    found = yield from fetched(place, ready)
-    written = as_base64(found.data)
-    return fill(ready, written, found.made) if api in ENDPOINTS else fill_seeds(ready, written)
+    return planned(place, start, (), target, policy, place.tools.now())
 
 
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:

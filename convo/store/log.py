@@ -104,13 +104,18 @@ def head_of(connection: Connection, owner: str, branch: UUID) -> int | None:
 
 
 def load(
-    connection: Connection, owner: str, branch: UUID, *, last: int | None = None, media: Literal["all", "user"] = "all"
-) -> History:
-    """Give the history of a branch, or its last messages. `media="user"` leaves out what is known of spoken replies."""
-    head = 0 if last is None else head_of(connection, owner, branch) or 0
-    since = 1 if last is None else max(1, head - last + 1)
-    messages = between(connection, owner, branch, since, END, media)
-    return History(messages, messages[-1].position if messages else head, branch)
+    connection: Connection, owner: str, branch: UUID, *, last: int | None = None, media: Literal["all", "user"] = "all",
+    before: int | None = None,
+) -> History:  # fmt: skip
+    """Give the history of a branch, or its last messages, or those before a position.
+
+    `media="user"` leaves out what is known of spoken replies.
+    """
+    head = 0 if last is None and before is None else head_of(connection, owner, branch) or 0
+    until = END if before is None else min(before - 1, END)
+    since = 1 if last is None else max(1, min(head, until) - last + 1)
+    messages = between(connection, owner, branch, since, until, media)
+    return History(messages, messages[-1].position if messages and before is None else head, branch)
 
 
 def spoken(connection: Connection, owner: str, branch: UUID, since: int, until: int) -> dict[int, tuple[int, float | None]]:
