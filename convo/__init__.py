@@ -69,6 +69,7 @@ from convo.errors import (
     NotEditable,
     NotFound,
     NothingToSend,
+    NotImportable,
     NotPermitted,
     OnHold,
     PartitionsDiffer,
@@ -207,6 +208,7 @@ __all__ = [
     "History",
     "Hit",
     "Image",
+    "Imported",
     "InputError",
     "IntegrityError",
     "InvalidContent",
@@ -232,8 +234,10 @@ __all__ = [
     "NotAConvoStore",
     "NotAReply",
     "NotASession",
+    "NotCarried",
     "NotEditable",
     "NotFound",
+    "NotImportable",
     "NotPermitted",
     "NothingToSend",
     "OnHold",
@@ -336,6 +340,8 @@ _LATER = {
     "Erasure": "erasure",
     "Finding": "findings",
     "Hit": "hits",
+    "Imported": "imported",
+    "NotCarried": "imported",
     "Fetch": "fetch",
     "GrowingWav": "growing",
     "VOICES": "voices",
@@ -367,6 +373,7 @@ if typing.TYPE_CHECKING:
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
     from convo.hits import Hit
+    from convo.importers.results import Imported, NotCarried
     from convo.intake.response_stream import ResponseFold
     from convo.presets import Preset
     from convo.report import Report, ReportRow
@@ -402,6 +409,8 @@ else:
                 from convo import findings as home
             case "hits":
                 from convo import hits as home
+            case "imported":
+                from convo.importers import results as home
             case "fetch":
                 from convo.audio import fetch as home
             case "growing":
