@@ -96,9 +96,13 @@ def conversation_of(
         tip = tip or before
     metadata, _ = notes(NAME, str(identifier), {"branches": list(lines)} if len(lines) > 1 else {})
     return ForeignConversation(
-        id=known_by(identifier), messages=list(messages.values()), tip=tip, created=moment(began), metadata={"source": NAME, **metadata},
+        id=known_by(identifier),
+        messages=list(messages.values()),
+        tip=tip,
+        created=moment(began),
+        metadata={"source": NAME, **metadata},
         lost=list(dict.fromkeys(lost)),
-    )  # fmt: skip
+    )
 
 
 def _item(row: Mapping[str, Any], lost: list[Lost]) -> Mapping[str, Any] | None:

@@ -20,7 +20,7 @@ from convo.assembly.chat import chat_name
 from convo.canonical import encode
 from convo.importers.chatgpt_content import Said, said_by
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost
-from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, text_of, without_nothing
+from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, text_of, title_of, without_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     Find = Callable[[str], Found | None]
 
 NAME = "chatgpt"
-_MAX_TITLE = 1_000
 _OWN = ("mapping", "title", "create_time", "id", "conversation_id", "current_node")
 _USUAL = {"weight": 1.0, "status": "finished_successfully", "recipient": "all", "end_turn": True}
 _ALOUD = (None, "", "all")
@@ -64,16 +63,11 @@ def conversation_of(raw: object, find: Find) -> ForeignConversation:
         id=known_by(identifier),
         messages=_with_ends(messages),
         tip=tip.message if tip is not None else messages[-1].id if messages else None,
-        title=_title(raw.get("title")),
+        title=title_of(raw.get("title")),
         created=created,
         metadata={"source": NAME, **metadata},
         lost=lost,
     )
-
-
-def _title(value: object) -> str | None:
-    text = text_of(value)
-    return text and text.replace("\0", "")[:_MAX_TITLE]
 
 
 def _walked(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from convo.errors import NotImportable
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, Skipped
-from convo.importers.reading import Unreadable, fingerprint, json_of, known_by, moment, notes, text_of, without_nothing
+from convo.importers.reading import Unreadable, fingerprint, json_of, known_by, moment, notes, text_of, title_of, without_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ MOST = 500_000_000
 """Bytes that one line may have: it is in memory as a whole."""
 _IDS = ("id", "custom_id", "conversation_id")
 _TIMES = ("created", "created_at", "timestamp")
-_TITLE = 1_000
 _REMEDY = 'pass lines of {"messages": [{"role": ..., "content": ...}, ...]}'
 
 
@@ -84,7 +83,7 @@ def conversation_of(line: object) -> ForeignConversation:
     return ForeignConversation(
         id=identifier,
         messages=messages_of(bodies, created=created, model=text_of(request.get("model"))),
-        title=_title(line),
+        title=title_of(line.get("title")),
         created=created,
         metadata={"source": NAME, **metadata},
         lost=[Lost("metadata", f"{name} is too large to be kept") for name in dropped],
@@ -113,11 +112,6 @@ def messages_of(bodies: list[Any], *, created: int | None, model: str | None) ->
         )
         before = identifier
     return found
-
-
-def _title(line: Mapping[str, Any]) -> str | None:
-    text = text_of(line.get("title"))
-    return text and text.replace("\0", "")[:_TITLE]
 
 
 def _answer(line: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -17,7 +17,7 @@ from convo.importers.databases import ForeignDatabase
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, Skipped
 from convo.importers.llm_attachments import Attached, Attachments
 from convo.importers.llm_legacy import LegacyConversations
-from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, without_nothing
+from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, title_of, without_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,6 @@ _TURN = (
     "input_tokens", "output_tokens", "token_details", "duration_ms", "datetime_utc",
 )  # fmt: skip
 _ABOUT = _TURN[5:12]
-_TITLE = 1_000
 
 
 class Logs:
@@ -89,10 +88,14 @@ class Logs:
         messages = [message for row in rows.values() for message in reader.messages(row)]
         metadata, _ = notes(NAME, str(thread["id"]), without_nothing({"forked_from": thread["forked_from"]}))
         return ForeignConversation(
-            id=known_by(thread["id"]), messages=messages, tip=reader.ends.get(thread["tip_message_hash"]),
-            title=thread["name"] and str(thread["name"])[:_TITLE], created=moment(thread["datetime_utc"]), metadata={"source": NAME, **metadata},
+            id=known_by(thread["id"]),
+            messages=messages,
+            tip=reader.ends.get(thread["tip_message_hash"]),
+            title=title_of(thread["name"]),
+            created=moment(thread["datetime_utc"]),
+            metadata={"source": NAME, **metadata},
             lost=reader.lost,
-        )  # fmt: skip
+        )
 
     def _lines(self, tips: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """Give the messages from the first to each tip, by their hashes, each behind its parent. Raises `Unreadable`."""

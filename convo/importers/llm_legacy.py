@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, in_line
-from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, text_of, without_nothing
+from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, text_of, title_of, without_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ class LegacyConversations:
         metadata, _ = notes(NAME, identifier, {})
         return ForeignConversation(
             id=known_by(identifier), messages=messages, tip=messages[-1].id if messages else None,
-            title=str(named[0]["name"])[:1000] if named and named[0]["name"] else None,
+            title=title_of(named[0]["name"]) if named else None,
             created=moment(rows[0]["datetime_utc"]) if rows else None, metadata={"source": NAME, **metadata}, lost=lost,
         )  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from convo.canonical import MAX_DEPTH, encode, well_formed
-from convo.metadata import MAX_CHARACTERS
+from convo.metadata import MAX_CHARACTERS, MAX_TITLE
 from convo.times import to_micros
 
 LONGEST_ID = 200
@@ -79,6 +79,11 @@ def moment(value: object) -> int | None:
 def text_of(value: object) -> str | None:
     """Give a value if it is a text that says something."""
     return value if isinstance(value, str) and value else None
+
+
+def title_of(value: object) -> str | None:
+    """Give a title as it is stored."""
+    return well_formed(value).replace("\0", "")[:MAX_TITLE] or None if isinstance(value, str) else None
 
 
 def without_nothing(values: Mapping[str, Any]) -> dict[str, Any]:
