@@ -262,9 +262,9 @@ def test_nothing_is_imported_inside_a_callers_transaction(database: Database, tm
     import sqlalchemy as sa
 
     engine = sa.create_engine(database.url.replace("postgresql://", "postgresql+psycopg://"))
-    with convo.Store(engine, **database.options) as store, engine.connect() as connection:
-        with pytest.raises(convo.HeldTransaction):
-            store.within(connection).import_from("chatgpt", exported(tmp_path, tree(TALK)))
+    path = exported(tmp_path, tree(TALK))
+    with convo.Store(engine, **database.options) as store, engine.connect() as mine, pytest.raises(convo.HeldTransaction):
+        store.within(mine).import_from("chatgpt", path)
     engine.dispose()
 
 

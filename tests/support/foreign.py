@@ -41,15 +41,16 @@ def healthy(store: Any) -> bool:
 # --- ChatGPT's trees -------------------------------------------------------------------------------
 
 
-def node(name: str, parent: str | None, role: str | None = None, content: Any = None, **more: Any) -> dict[str, Any]:
+def node(id_: str, parent: str | None, role: str | None = None, content: Any = None, **more: Any) -> dict[str, Any]:
     """Give a node; text is content of the type `text`, no role is a node without a message."""
-    found: dict[str, Any] = {"id": name, "parent": parent, "children": [], "message": None}
+    found: dict[str, Any] = {"id": id_, "parent": parent, "children": [], "message": None}
     if role is not None:
         said = content if isinstance(content, dict) else {"content_type": "text", "parts": [content]}
         author = {"role": role, "name": more.pop("name", None), "metadata": {}}
         found["message"] = {
-            "id": name, "author": author, "create_time": more.pop("time", None), "content": said, "status": "finished_successfully",
-            "end_turn": True, "weight": 1.0, "recipient": more.pop("recipient", "all"), "metadata": more.pop("metadata", {}), **more,
+            "id": id_, "author": author, "create_time": more.pop("time", None), "content": said, "weight": 1.0,
+            "status": "finished_successfully", "end_turn": True, "recipient": more.pop("recipient", "all"),
+            "metadata": more.pop("metadata", {}), **more,
         }  # fmt: skip
     return found
 
@@ -61,8 +62,8 @@ def tree(nodes: Iterable[dict[str, Any]], **more: Any) -> dict[str, Any]:
         if one["parent"] in mapping:
             mapping[one["parent"]]["children"].append(one["id"])
     last = next(reversed(mapping), None)
-    facts = {"conversation_id": "c-1", "title": "A talk", "create_time": 1_700_000_000.25, "current_node": last, "mapping": mapping}
-    return {**facts, "id": facts["conversation_id"], **more}
+    facts = {"conversation_id": "c-1", "title": "A talk", "create_time": 1_700_000_000.25, "current_node": last}
+    return {**facts, "mapping": mapping, "id": facts["conversation_id"], **more}
 
 
 def exported(folder: Path, *conversations: Any, name: str = "conversations.json") -> str:
