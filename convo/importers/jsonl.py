@@ -80,9 +80,11 @@ def conversation_of(line: object) -> ForeignConversation:
     if request is not line:
         rest["body"] = {key: value for key, value in request.items() if key != "messages"}
     metadata, dropped = notes(NAME, identifier, without_nothing(_without_answer(rest)))
+    messages = messages_of(bodies, created=created, model=text_of(request.get("model")))
     return ForeignConversation(
         id=identifier,
-        messages=messages_of(bodies, created=created, model=text_of(request.get("model"))),
+        messages=messages,
+        tip=messages[-1].id if messages else None,
         title=title_of(line.get("title")),
         created=created,
         metadata={"source": NAME, **metadata},
