@@ -178,10 +178,10 @@ def _part(number: int, part: object, lost: list[Lost]) -> dict[str, Any]:
     match part:
         case {"type": str(kind), "text": str(text)} if kind in _PARTS:
             return {"type": "text", "text": text}
-        case {"type": "input_image", "image_url": str(url)}:
+        case {"type": "input_image", "image_url": str(url)} if isinstance(part, Mapping):
             detail = part.get("detail")
             return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if isinstance(detail, str) else {})}}
-        case {"type": "input_file"}:
+        case {"type": "input_file"} if isinstance(part, Mapping):
             inner = {name: part[name] for name in ("file_id", "file_data", "filename") if isinstance(part.get(name), str)}
             if "file_id" in inner or "file_data" in inner:
                 return {"type": "file", "file": inner}

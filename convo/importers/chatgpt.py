@@ -142,12 +142,12 @@ def _facts(name: str, raw: Mapping[str, Any], said: Said, above: _Path) -> tuple
     if role == "assistant" and recipient not in _ALOUD:
         call = f"call_{name.replace('-', '')}"[:40]
         asked = {"name": chat_name(str(recipient)), "arguments": _arguments(said.text)}
-        body = {"role": "assistant", "content": None, "tool_calls": [{"id": call, "type": "function", "function": asked}]}
-        return {"role": "assistant", "content": [body]}, call
+        calls = [{"id": call, "type": "function", "function": asked}]
+        return {"role": "assistant", "content": [{"role": "assistant", "content": None, "tool_calls": calls}]}, call
     if role == "tool":
         return _result(str(author.get("name") or "tool"), said, above.call), None
     if role == "assistant":
-        body = {"role": "assistant", "content": said.text or None}
+        body: dict[str, Any] = {"role": "assistant", "content": said.text or None}
         if said.speech is not None:
             body = {"role": "assistant", "content": None, "audio": {"data": said.speech, "transcript": said.text}}
         return {"role": "assistant", "content": [body]}, above.call

@@ -9,6 +9,7 @@ import attrs
 import pybase64
 
 from convo.audio import Audio
+from convo.audio.checks import check_long_enough
 from convo.errors import ConvoError
 from convo.extract import MAX_MEDIA
 from convo.importers.foreign import Beside, Lost
@@ -146,7 +147,7 @@ def _other(said: Said, part: object) -> None:
 def _pointers(part: object) -> list[tuple[str, str]]:
     """Give the assets that a part points to, each with its kind."""
     match part:
-        case {"content_type": "real_time_user_audio_video_asset_pointer"}:
+        case {"content_type": "real_time_user_audio_video_asset_pointer"} if isinstance(part, Mapping):
             frames = part.get("frames_asset_pointers")
             inner = [("audio", part.get("audio_asset_pointer")), ("video", part.get("video_container_asset_pointer"))]
             inner += [("image", frame) for frame in frames] if isinstance(frames, list) else []
@@ -181,6 +182,7 @@ def _asset(said: Said, kind: str, pointer: str, role: object, find: Find, spoken
 def _sound(said: Said, found: Found, role: object, spoken: str) -> str:
     try:
         audio = Audio.from_bytes(found.data, transcript=spoken or None)
+        check_long_enough(audio)
     except ConvoError as error:
         said.lost.append(Lost("damaged_audio", f"{found.name}: {error}"))
         said.say(spoken)

@@ -51,18 +51,14 @@ class ForeignDatabase:
         """Give the tables that have all of these columns."""
         return sorted(name for name, there in self._tables.items() if there >= set(columns))
 
-    def rows(
-        self, table: str, columns: Sequence[str], *, order: Sequence[str] = (), limit: int | None = None, **where: Any
-    ) -> list[dict[str, Any]]:
-        """Give the rows of a table that hold these values, a list standing for any of them; columns that it lacks are None."""
+    def rows(self, table: str, columns: Sequence[str], *, order: Sequence[str] = (), **where: Any) -> list[dict[str, Any]]:
+        """Give the rows of a table that hold these values; columns that it lacks are None."""
         there = self.columns(table)
-        wanted = [sa.column(name) for name in columns if name in there]
+        wanted: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns if name in there]
         statement = sa.select(*wanted).select_from(sa.table(table)).order_by(*(sa.column(name) for name in order))
         for name, value in where.items():
             column: Any = sa.column(name)
-            statement = statement.where(column.in_(value) if isinstance(value, list | tuple) else column == value)
-        if limit is not None:
-            statement = statement.limit(limit)
+            statement = statement.where(column == value)
         with self._typed():
             found = self._connection.execute(statement)
             return [{**dict.fromkeys(columns), **row} for row in found.mappings()]

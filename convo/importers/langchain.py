@@ -110,9 +110,9 @@ def _body(  # noqa: PLR0911 - one for each type
     content = data.get("content")
     match kind:
         case "human":
-            return _empty({"role": "user", "content": parts_of(number, content, lost)}, number, lost), _OWN
+            return {"role": "user", "content": parts_of(number, content, lost)}, _OWN
         case "system":
-            return _empty({"role": "system", "content": texts_of(number, content, lost)}, number, lost), _OWN
+            return {"role": "system", "content": texts_of(number, content, lost)}, _OWN
         case "ai":
             return _reply(number, data, lost), (*_OWN, "invalid_tool_calls")
         case "tool":
@@ -124,22 +124,15 @@ def _body(  # noqa: PLR0911 - one for each type
                 "name": text_of(data.get("name")) or "function",
                 "content": texts_of(number, content, lost),
             }
-            return _empty(body, number, lost), _OWN
+            return body, _OWN
         case "chat":
             role = data.get("role")
             known = role if role in ROLES and role not in ("tool", "function") else "user"
             if known != role:
                 lost.append(Lost("unknown_role", f"row {number} is of the role {role!r}, which no API knows; it is a user's now"))
-            return _empty({"role": known, "content": texts_of(number, content, lost)}, number, lost), _OWN
+            return {"role": known, "content": texts_of(number, content, lost)}, _OWN
     lost.append(Lost("unknown_message", f"row {number} is of the type {kind!r}, which is no message that is sent"))
     return None, ()
-
-
-def _empty(body: dict[str, Any], number: object, lost: list[Lost]) -> dict[str, Any] | None:
-    if body["content"]:
-        return body
-    lost.append(Lost("empty_message", f"row {number} is of the role {body['role']} and says nothing"))
-    return None
 
 
 def _reply(number: object, data: Mapping[str, Any], lost: list[Lost]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _part(number: object, block: object, lost: list[Lost]) -> dict[str, Any] | N
             return {"type": "input_audio", "input_audio": dict(inner)}
         case {"type": "file", "file": Mapping() as inner}:
             return {"type": "file", "file": dict(inner)}
-        case {"type": "image" | "audio" | "file" as kind}:
+        case {"type": "image" | "audio" | "file" as kind} if isinstance(block, Mapping):
             if part := _standard(kind, block):
                 return part
     kind = _kind(block)

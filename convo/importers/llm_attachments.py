@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.audio import Audio
+from convo.audio.checks import check_long_enough
 from convo.errors import ConvoError
 from convo.extract import MAX_MEDIA
 from convo.importers.foreign import Beside, Lost
@@ -83,7 +84,9 @@ def _attached(kind: str, data: bytes, name: str) -> Attached:
         return Attached(File(name=name, data=data), beside)
     if kind.startswith("audio/"):
         try:
-            return Attached(Audio.from_bytes(data), beside)
+            audio = Audio.from_bytes(data)
+            check_long_enough(audio)
+            return Attached(audio, beside)
         except ConvoError:
             return Attached(None, beside)
     return Attached(None, beside)

@@ -38,7 +38,7 @@ class LegacyConversations:
     def conversation_of(self, identifier: str) -> ForeignConversation:
         """Give one of them."""
         alone = identifier.startswith(_ALONE)
-        where = {"id": identifier.removeprefix(_ALONE)} if alone else {"conversation_id": identifier}
+        where: dict[str, Any] = {"id": identifier.removeprefix(_ALONE)} if alone else {"conversation_id": identifier}
         rows = self._database.rows("responses", _COLUMNS, order=("datetime_utc", "id"), **where)
         named = [] if alone else self._database.rows("conversations", ("name",), id=identifier)
         lost: list[Lost] = []
@@ -115,7 +115,8 @@ class LegacyConversations:
     def _attached(self, table: str, column: str, identifier: object, lost: list[Lost]) -> list[Any]:
         if not self._database.has(table):
             return []
-        rows = self._database.rows(table, ("attachment_id",), order=("order",), **{column: identifier})
+        where: dict[str, Any] = {column: identifier}
+        rows = self._database.rows(table, ("attachment_id",), order=("order",), **where)
         return [one for row in rows if (one := self._attachments.get(row["attachment_id"], lost)) is not None]
 
 

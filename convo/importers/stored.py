@@ -54,7 +54,7 @@ def _answers(completion: Mapping[str, Any], lost: list[Lost]) -> list[Mapping[st
     """Give the answer; of several choices the first, for a conversation goes on with one."""
     choices = completion.get("choices")
     messages = [choice.get("message") for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-    found = [{"role": "assistant", **message} for message in messages if isinstance(message, dict)]
+    found: list[Mapping[str, Any]] = [{"role": "assistant", **message} for message in messages if isinstance(message, dict)]
     if len(found) > 1:
         lost.append(Lost("choices", f"the completion has {len(found)} choices; the first of them is carried"))
     return found[:1]

@@ -8,9 +8,18 @@ import attrs
 
 from convo.canonical import printable
 from convo.checks import check_choice
-from convo.errors import ConflictError, ConversationNotFound, HeldTransaction, InputError, NotImportable, TooLarge
+from convo.errors import (
+    BadAudio,
+    ConflictError,
+    ConversationNotFound,
+    EmptyContent,
+    HeldTransaction,
+    InputError,
+    NotImportable,
+    TooLarge,
+)
 from convo.importers.drafting import drafted
-from convo.importers.foreign import Skipped
+from convo.importers.foreign import Lost, Skipped
 from convo.importers.results import Tally
 from convo.importers.sources import FORMATS, check_source, opened
 from convo.keeping import as_kept
@@ -107,8 +116,9 @@ def _one(tools: Tools, owner: str, found: ForeignConversation | Skipped, tally: 
         tally.count(skipped=1)
         tally.lose(found.id, found.lost.kind, found.lost.reason)
         return
+    more: list[Lost] = []
     try:
-        done = yield from _stored(tools, owner, f"{tally.done.format}:{found.id}", found)
+        done = yield from _stored(tools, owner, f"{tally.done.format}:{found.id}", found, more)
     except InputError as error:
         tally.count(skipped=1)
         tally.lose(found.id, "conversation", f"it was not imported: {error}")
@@ -119,23 +129,24 @@ def _one(tools: Tools, owner: str, found: ForeignConversation | Skipped, tally: 
         messages=done.messages,
         branches=done.branches,
     )
-    for lost in found.lost:
+    for lost in (*found.lost, *more):
         tally.lose(found.id, lost.kind, lost.reason)
     for changed in done.changed:
         tally.lose(found.id, "changed", f"message {changed} says something else by now; it stays as it was first imported")
 
 
-def _stored(tools: Tools, owner: str, key: str, found: ForeignConversation) -> Steps[Arrived]:
+def _stored(tools: Tools, owner: str, key: str, found: ForeignConversation, lost: list[Lost]) -> Steps[Arrived]:
     """Store what is new of a conversation, its bytes first. Raises an `InputError` for what cannot be stored."""
     now = tools.now()
     began = found.created if found.created is not None else min(_times(found), default=now)
-    arriving = yield from call(_drafts, (found, began, tools.limits.item), {})
-    drafts = yield from measured([one.draft for one in arriving])
-    kept = [as_kept(draft, tools.keep, now) for draft in drafts]
+    arriving, tip = yield from call(_drafts, (found, began, tools.limits.item, lost), {})
+    kept = []
+    for one in arriving:
+        kept.append(as_kept((yield from _measured(one, lost)), tools.keep, now))  # noqa: PERF401 - a generator
     pieces = {piece.digest: piece.data or b"" for draft in kept for piece in draft.media if piece.dropped is None}
     arrival = Arrival(
         owner=owner, key=key, title=check_title(found.title), metadata=encode_metadata(found.metadata), created=began, now=now,
-        messages=[attrs.evolve(one, draft=draft) for one, draft in zip(arriving, kept, strict=True)], tip=found.tip,
+        messages=[attrs.evolve(one, draft=draft) for one, draft in zip(arriving, kept, strict=True)], tip=tip,
         digests=sorted(pieces), new_id=tools.new_id,
     )  # fmt: skip
     lacking: Any = pieces
@@ -159,16 +170,37 @@ def _times(found: ForeignConversation) -> Iterator[int]:
     return (message.created for message in found.messages if message.created is not None)
 
 
-def _drafts(found: ForeignConversation, began: int, limit: int) -> list[Arriving]:
-    """Give the messages as they are stored; one of which no time is known has that of the one before. Raises an `InputError`."""
+def _drafts(found: ForeignConversation, began: int, limit: int, lost: list[Lost]) -> tuple[list[Arriving], str | None]:
+    """Give the messages as they are stored, and the last of the line to show. Raises an `InputError`.
+
+    What says nothing is none: what follows it follows the one before. A message of which no time is known has that one's.
+    """
     arriving: list[Arriving] = []
+    places: dict[str | None, str | None] = {None: None}
     times: dict[str | None, int] = {None: began}
     for message in found.messages:
-        draft = drafted(message, times.get(message.parent, began))
+        parent = places.get(message.parent)
+        try:
+            draft = drafted(message, times[parent])
+        except EmptyContent:
+            places[message.id] = parent
+            lost.append(Lost("empty_message", f"message {message.id}, of the role {message.role}, says nothing"))
+            continue
         _check_size(message.id, draft, limit)
+        places[message.id] = message.id
         times[message.id] = draft.created or began
-        arriving.append(Arriving(message.id, message.parent, draft))
-    return arriving
+        arriving.append(Arriving(message.id, parent, draft))
+    return arriving, places.get(found.tip)
+
+
+def _measured(one: Arriving, lost: list[Lost]) -> Steps[Draft]:
+    """Give a draft with the lengths of its recordings; a damaged one is stored as it is."""
+    try:
+        (draft,) = yield from measured([one.draft])
+    except BadAudio as error:
+        lost.append(Lost("damaged_audio", f"a recording of message {one.id} is stored, and cannot be decoded: {error}"))
+        return one.draft
+    return draft
 
 
 def _check_size(identifier: str, draft: Draft, limit: int) -> None:

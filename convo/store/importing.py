@@ -8,7 +8,6 @@ gained becomes a branch.
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -107,12 +106,13 @@ def key_of(identifier: str) -> str:
     return f"{OWN}{hashlib.sha256(identifier.encode()).hexdigest()}"
 
 
-@cache
-def _known() -> Statement:
-    columns = (_X.key, _X.branch, _X.asked_first, _X.hash)
+def _select_known() -> sa.Select[Any]:
     mine = (_X.owner == sa.bindparam("owner"), _X.conversation == sa.bindparam("conversation"))
-    ours = (_X.key >= sa.bindparam("first"), _X.key < sa.bindparam("end"))
-    return Statement("the messages that were imported before", lambda: sa.select(*columns).where(*mine, *ours))
+    ours = sa.func.substr(_X.key, 1, 1) == sa.bindparam("mark", type_=sa.Text)  # an order of texts may pass such marks over
+    return sa.select(_X.key, _X.branch, _X.asked_first, _X.hash).where(*mine, ours)
+
+
+_known = Statement("the messages that were imported before", _select_known)
 
 
 class _Placing:
@@ -133,8 +133,8 @@ class _Placing:
         self.added = 0
         self.branches = 0
         self.changed: list[str] = []
-        where = {"owner": arrival.owner, "conversation": found.id, "first": OWN, "end": chr(ord(OWN) + 1)}
-        for key, branch, position, hash_ in _known().rows(connection, **where):
+        where = {"owner": arrival.owner, "conversation": found.id, "mark": OWN}
+        for key, branch, position, hash_ in _known.rows(connection, **where):
             self._spots[key] = (branch, position)
             self._hashes[key] = bytes(hash_)
         self._followed = not locked.head or self._is_ours(locked)

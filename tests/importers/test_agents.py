@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CALL = {"type": "function_call", "call_id": "call_1", "name": "rain", "arguments": "{}", "id": "fc_1", "status": "completed"}
-SAID = {
+SAID: Any = {
     "type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
     "content": [{"type": "output_text", "text": "No rain.", "annotations": [], "logprobs": []}],
 }  # fmt: skip

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import convo
 from convo.importers import chatgpt_files
-from tests.support.builders import WAV
+from tests.support.builders import WAV, wav
 from tests.support.foreign import PDF, PNG, assembles, conversations, exported, healthy, node, tree
 
 if TYPE_CHECKING:
@@ -209,6 +209,20 @@ def test_damaged_files_do_no_harm(here: convo.Store, tmp_path: Path) -> None:
     assembles(chat)
 
 
+def test_a_recording_that_no_api_takes_goes_as_its_words(here: convo.Store, tmp_path: Path) -> None:
+    done, chat = imported(here, packed(tmp_path, {**ASSETS, "audio/file_00aa11-77.wav": wav(0.02)}))
+    assert kinds(done) == {"damaged_audio": 3}
+    assert chat.history()[2].text == "Is it?"
+
+
+def test_a_damaged_recording_is_stored_and_told(here: convo.Store, tmp_path: Path) -> None:
+    webm = b"\x1aE\xdf\xa3" + b"\x01" * 8 + b"webm" + b"\0" * 500
+    done, chat = imported(here, packed(tmp_path, {**ASSETS, "audio/file_00aa11-77.wav": webm}))
+    assert done.created == 1
+    assert set(kinds(done)) == {"damaged_audio"}
+    assert chat.history()[2].text == "Is it?"
+
+
 # --- what is no export -----------------------------------------------------------------------------
 
 ONE = json.dumps(tree([node("u1", None, "user", "Hi.")]))
@@ -261,7 +275,7 @@ def test_hostile_nodes_are_read_as_far_as_they_say_something(here: convo.Store, 
     deep: Any = "x"
     for _ in range(900):
         deep = [deep]
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"id": "n1", "parent": "nowhere", "children": 7, "message": {"author": 3, "content": {"parts": ["No author."]}}},
         {"id": "n2", "parent": "n1", "message": {"author": {"role": "user"}, "content": 5}},
         node("n3", "n1", "user", "Deep.", metadata={"x": deep}),

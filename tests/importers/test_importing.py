@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -233,6 +235,22 @@ def test_bytes_go_where_the_store_keeps_them(world: World, folder: convo.FolderB
     (piece,) = store.get(key="jsonl:x").history()[0].media
     assert piece.size == 8
     assert [blob.place for blob in store.blobs()] == [folder.name]
+
+
+async def test_an_import_that_is_cancelled_leaves_whole_conversations_and_goes_on(sqlite_template: Path, tmp_path: Path) -> None:
+    shutil.copyfile(sqlite_template, tmp_path / "s.db")
+    path = exported(tmp_path, *(tree(EDITED, conversation_id=f"c-{n}") for n in range(20)))
+    async with convo.AsyncStore(f"sqlite:///{tmp_path / 's.db'}") as store:
+        begun = asyncio.Event()
+        work = asyncio.create_task(store.import_from("chatgpt", path, progress=lambda done, total: begun.set()))
+        await begun.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        there = len(await store.conversations())
+        assert 0 < there < 20
+        assert (await store.import_from("chatgpt", path)).created in (20 - there, 19 - there), "one may be on its way"
+        assert [chat.head for chat in await store.conversations()] == [2] * 20
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_a_file_that_begins_with_something_else_is_an_error(here: convo.Store, t
     [
         "hello", '{"messages": [{"role": "user", "content": "cut o', {"messages": "no"}, {"messages": [{"content": "no role"}]},
         {"messages": [{"role": "user", "content": 7}]}, {"messages": [{"role": "user", "content": [{"type": "smell"}]}]},
-        {"messages": [{"role": "tool", "content": "no id"}]}, {"messages": [{"role": "user", "content": ""}]},
+        {"messages": [{"role": "tool", "content": "no id"}]},
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": {"$blob": "00"}}}]}]},
         {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]}]},
         '{"messages": [{"role": "user", "content": NaN}]}',
@@ -107,6 +107,13 @@ def test_a_line_that_is_none_is_skipped_whole_and_the_others_go_on(here: convo.S
     assert (done.conversations, done.created, done.skipped) == (3, 2, 1)
     assert len(conversations(here)) == 2
     assert done.not_carried[0].reason
+
+
+def test_messages_that_say_nothing_are_told_and_the_others_come_over(here: convo.Store, tmp_path: Path) -> None:
+    nothing = [{"role": "user", "content": ""}, {"role": "user", "content": []}, {"role": "system", "content": None}]
+    done = here.import_from("jsonl", lines(tmp_path, {"messages": [ASK[1], *nothing, SAID, {"role": "user", "content": ""}]}))
+    assert [(lost.kind, lost.count) for lost in done.not_carried] == [("empty_message", 4)]
+    assert assembles(only(here)) == [ASK[1], SAID]
 
 
 def test_lone_surrogates_become_what_every_encoding_carries(here: convo.Store, tmp_path: Path) -> None:

@@ -105,8 +105,8 @@ def test_a_history_that_has_grown_grows(here: convo.Store, path: Path) -> None:
         (HumanMessage([{"type": "audio", "base64": base64.b64encode(WAV).decode(), "mime_type": "audio/wav"}]), ["input_audio"]),
         (HumanMessage([{"type": "file", "file_id": "file-1"}]), ["file"]),
         (HumanMessage([{"type": "file", "base64": "JVBERg==", "mime_type": "application/pdf"}]), ["file"]),
-        (ChatMessage("As a developer.", role="developer"), None),
-        (FunctionMessage("3", name="count"), None),
+        (ChatMessage(content="As a developer.", role="developer"), None),
+        (FunctionMessage(content="3", name="count"), None),
     ],
 )
 def test_each_kind_of_content_comes_over(here: convo.Store, path: Path, message: Any, content: list[str] | None) -> None:
@@ -124,7 +124,7 @@ def test_each_kind_of_content_comes_over(here: convo.Store, path: Path, message:
     [
         (HumanMessage(""), "empty_message"),
         (HumanMessage([{"type": "video", "url": "https://x.org"}]), "unknown_part"),
-        (ChatMessage("Hello.", role="narrator"), "unknown_role"),
+        (ChatMessage(content="Hello.", role="narrator"), "unknown_role"),
         (RemoveMessage(id="1"), "unknown_message"),
         (AIMessage([{"type": "reasoning", "reasoning": "Hm."}, {"type": "text", "text": "So."}]), "unknown_part"),
     ],

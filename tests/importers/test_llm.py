@@ -59,13 +59,13 @@ class Talk:
 
     def __init__(self, path: Path) -> None:
         self.database = sqlite_utils.Database(path)
-        migrate(self.database)
+        migrate(self.database)  # type: ignore[no-untyped-call]
         self.conversation = Parrot().conversation()
 
     def say(self, prompt: str | None, **more: Any) -> Any:
         response = self.conversation.prompt(prompt, **more)
         response.text()
-        response.log_to_db(self.database)
+        response.log_to_db(self.database)  # type: ignore[no-untyped-call]
         return response
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ def talk(path: Path) -> Iterator[Talk]:
 
 
 def test_a_conversation_with_a_tool_comes_over_and_goes_on(here: convo.Store, path: Path, talk: Talk) -> None:
-    tools = [llm.Tool.function(rain)]
+    tools = [llm.Tool.function(rain)]  # type: ignore[no-untyped-call]
     talk.say("use it", system="Be brief.", tools=tools)
     talk.say(None, tools=tools, tool_results=[llm.ToolResult("rain", "no", tool_call_id="call_1")])
     talk.say("Thanks.")
@@ -118,7 +118,7 @@ def test_a_thread_that_has_grown_grows(here: convo.Store, path: Path, talk: Talk
 
 def test_a_fork_is_a_conversation_and_a_line_that_was_left_a_branch(here: convo.Store, path: Path, talk: Talk) -> None:
     first = talk.say("One.")
-    store = LogStore(talk.database)
+    store = LogStore(talk.database)  # type: ignore[no-untyped-call]
     tip = store.thread_tip(talk.conversation.id)
     assert tip is not None
     fork = store.fork(tip, name="A fork", forked_from=talk.conversation.id)
@@ -129,7 +129,7 @@ def test_a_fork_is_a_conversation_and_a_line_that_was_left_a_branch(here: convo.
     other.responses.append(first)
     again = other.prompt("Two again.")
     again.text()
-    again.log_to_db(talk.database)
+    again.log_to_db(talk.database)  # type: ignore[no-untyped-call]
     done = here.import_from("llm", path)
     assert (done.created, done.branches) == (2, 1)
     assert texts(here.get(key=f"llm:{fork}")) == ["One.", "You said: One.", "In the fork."]

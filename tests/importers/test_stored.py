@@ -90,7 +90,7 @@ def test_what_the_client_raises_is_raised_and_what_came_before_stays(
 
 
 def test_a_client_of_the_other_kind_is_refused(store: Any, fake: FakeAPI, world: Any) -> None:
-    other = fake.client() if world.asynchronous else fake.async_client()
+    other: Any = fake.client() if world.asynchronous else fake.async_client()
     with pytest.raises(convo.ConflictingArguments):
         store.import_from("openai", other)
     if world.asynchronous:
