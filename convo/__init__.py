@@ -69,6 +69,7 @@ from convo.errors import (
     NotEditable,
     NotFound,
     NothingToSend,
+    NotImportable,
     NotPermitted,
     OnHold,
     PartitionsDiffer,
@@ -208,6 +209,7 @@ __all__ = [
     "History",
     "Hit",
     "Image",
+    "Imported",
     "InputError",
     "IntegrityError",
     "InvalidContent",
@@ -233,8 +235,10 @@ __all__ = [
     "NotAConvoStore",
     "NotAReply",
     "NotASession",
+    "NotCarried",
     "NotEditable",
     "NotFound",
+    "NotImportable",
     "NotPermitted",
     "NothingToSend",
     "OnHold",
@@ -339,6 +343,8 @@ _LATER = {
     "Erasure": "erasure",
     "Finding": "findings",
     "Hit": "hits",
+    "Imported": "imported",
+    "NotCarried": "imported",
     "Fetch": "fetch",
     "GrowingWav": "growing",
     "VOICES": "voices",
@@ -373,6 +379,7 @@ if typing.TYPE_CHECKING:
     from convo.filters import Absent, Between, OneOf, Present
     from convo.findings import Finding
     from convo.hits import Hit
+    from convo.importers.results import Imported, NotCarried
     from convo.intake.response_stream import ResponseFold
     from convo.presets import Preset
     from convo.report import Report, ReportRow
@@ -410,6 +417,8 @@ else:
                 from convo import findings as home
             case "hits":
                 from convo import hits as home
+            case "imported":
+                from convo.importers import results as home
             case "fetch":
                 from convo.audio import fetch as home
             case "growing":

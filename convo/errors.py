@@ -12,6 +12,7 @@
     │   ├── NaiveTime                      a time without a time zone
     │   ├── ConflictingArguments           two arguments that say different things
     │   ├── NotASession                    a file that is no session of convo, or not a whole one
+    │   ├── NotImportable                  a source that is not of the format that it should be, or not whole
     │   ├── NotEditable                    a reply, or the result of a tool
     │   ├── NotAReply                      a message of anyone but the model
     │   ├── BadAudio                       bytes that are not the audio they should be
@@ -114,6 +115,8 @@ if TYPE_CHECKING:
     from datetime import date, timedelta
     from decimal import Decimal
     from uuid import UUID
+
+    from convo.importers.results import Imported
 
 Committed = Literal["yes", "no", "unknown"]
 _LONGEST = 200
@@ -242,6 +245,20 @@ class NotASession(InputError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"this is no session of convo: {reason}; pass what chat.session() or convo export --format session gave")
+        self.reason = reason
+
+
+class NotImportable(InputError):
+    """A source of `import_from` that is not of its format, or not all of it: `reason` says what is wrong with it.
+
+    What was read before is imported, each conversation whole: `report` says how much; None where nothing was read.
+    """
+
+    report: Imported | None = None
+
+    def __init__(self, format: str, reason: str, remedy: str) -> None:  # noqa: A002 - the word of the call
+        super().__init__(f"this cannot be imported as {format}: {reason}; {remedy}")
+        self.format = format
         self.reason = reason
 
 

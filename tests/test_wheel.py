@@ -132,6 +132,7 @@ def test_the_wheel_says_what_it_needs(built: Built) -> None:
         "analysis",
         "asyncpg",
         "audio",
+        "chatgpt",
         "crypto",
         "adbc",
         "frames",

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from convo.erasure import Erasure
     from convo.findings import Finding
     from convo.hits import Hit
+    from convo.importers.results import Imported
+    from convo.importers.sources import Source
     from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
     from convo.presets import Preset
     from convo.report import By, Report
@@ -417,6 +419,41 @@ class AsyncStore:
         from convo.steps import sessions as session_steps
 
         return self._conversation(await self._driver.do(session_steps.imported(self._driver.tools, self._owner or "", session)))
+
+    async def import_from(
+        self,
+        format: Source,  # noqa: A002 - the natural word
+        source: Any,
+        *,
+        table: str | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Imported:
+        """Import the conversations that another program has stored; what is here already stays, and what has grown grows.
+
+            done = store.import_from("chatgpt", "export.zip")       # or the folder that it unpacks to, or conversations.json
+            store.import_from("openai-agents", "postgresql://...")  # or the path of a SQLite file
+            for lost in done.not_carried: print(lost)
+
+        `format` is "chatgpt" (ChatGPT's data export; needs the extra `chatgpt`), "jsonl" (Chat Completions, a line each:
+        `{"messages": [...]}`), "langchain" (SQLChatMessageHistory and langchain-postgres), "llm" (its logs.db),
+        "openai-agents" (its SQLite and SQLAlchemy sessions), or "openai" (what the API has stored: `source` is the client).
+        A `source` is a path, or for databases a URL of SQLAlchemy; it is only read, a conversation at a time. `table` is that of
+        the messages where it has not its usual name. `progress` is called with how much is read and how much there is.
+
+        Each conversation gets the key `format:id`, and is stored whole or not at all: one that cannot be is counted, and the
+        others go on. Other branches of it become branches; times, models, tools, and the bytes of media that the source holds
+        are kept, and what has no place in a message stands in its metadata. Interrupted, the same call goes on. Imported again,
+        what is new in the source is added: to the line that was imported, or, where it was gone on with here, as a branch.
+
+        Raises `NotImportable` for a source that is not of the format, or breaks off; its `report` says what is imported. And
+        `InputError`, `MissingDependency`, `HeldTransaction`, `ReadOnlyView`, and what the client raises.
+        """
+        from convo.steps import importing as importing_steps
+
+        if format == "openai":
+            check_client(source, asynchronous=True)
+        steps = importing_steps.import_from(self._driver.tools, self._owner or "", format, source, table=table, progress=progress)
+        return await self._driver.do(steps)
 
     async def doctor(
         self,

@@ -13,8 +13,9 @@ from convo.cli.child import demo_turn
 from convo.cli.demo import demo
 from convo.cli.doctor import doctor
 from convo.cli.erase import erase
-from convo.cli.exports import export, import_
+from convo.cli.exports import export
 from convo.cli.faults import Commands
+from convo.cli.imports import import_
 from convo.cli.inspect import inspect_
 from convo.cli.place import Place
 from convo.cli.plot import plot
