@@ -39,9 +39,19 @@ class Place:
 
         if everyone and self.owner:
             raise click.UsageError("--owner names one owner and --everyone all of them; pass one of the two")
-        cipher = convo.Cipher.from_file(self.keys) if self.keys else None
-        store = convo.Store.existing(self.url(), owner=self.owner, blobs=blobs, cipher=cipher)
+        store = convo.Store.existing(self.url(), owner=self.owner, blobs=blobs, cipher=self._cipher())
         return store.everyone() if everyone else store
+
+    def made(self, *, blobs: Sequence[Any] | None = None) -> convo.Store:
+        """Open the store to write to it; a SQLite file that is not there is made."""
+        import convo
+
+        return convo.Store(self.url(), owner=self.owner, blobs=blobs, cipher=self._cipher())
+
+    def _cipher(self) -> convo.Cipher | None:
+        import convo
+
+        return convo.Cipher.from_file(self.keys) if self.keys else None
 
     def tell_empty(self, store: convo.Store, *, everyone: bool) -> None:
         """Say on stderr that there is no conversation, and where others may be."""
