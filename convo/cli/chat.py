@@ -167,10 +167,11 @@ def _talk(session: Session, known: convo.Conversation | None, *, where: str) -> 
         try:
             text = session.keyboard.line()
         except (EOFError, KeyboardInterrupt):
-            session.screen.left()
+            session.screen.apart()
             return
         if text.strip():
             _take(session, text)
+            session.screen.apart()
 
 
 def _take(session: Session, text: str) -> None:
@@ -182,7 +183,7 @@ def _take(session: Session, text: str) -> None:
     except KeyboardInterrupt:
         if not session.screen.interactive:
             raise
-        session.screen.left()
+        session.screen.apart()
     except (Failure, ConvoError) as error:
         session.screen.error(error.message if isinstance(error, Failure) else str(error))
     except openai.OpenAIError as error:

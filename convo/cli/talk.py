@@ -112,25 +112,23 @@ class Talk:
             self.screen.end()
             self.screen.note("stopped before anything came; /regenerate asks again")
             return
-        self.screen.reply(chat.id, reply, self._saved(chat, reply))
+        saved, failed = None, None
+        if reply.audio is not None and reply.audio.loaded and reply.audio.size:
+            try:
+                saved = self._saved(reply.audio, f"{str(chat.id)[-12:]}-{reply.message.position}")
+            except OSError as error:
+                failed = f"the speech cannot be saved in {self._folder}: {error.strerror or error}; it is in the store"
+        self.screen.reply(chat.id, reply, saved)
+        if failed is not None:
+            self.screen.error(failed)
 
-    def _saved(self, chat: convo.Conversation, reply: convo.Reply) -> Path | None:
-        """Save what was spoken under a name that is free, and say where."""
-        if reply.audio is None or not reply.audio.loaded or not reply.audio.size:
-            return None
-        try:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="convo-chat-"))
-            self._folder.mkdir(parents=True, exist_ok=True)
-            return reply.audio.save(_free(self._folder, f"{str(chat.id)[-12:]}-{reply.message.position}"))
-        except OSError as error:
-            self.screen.error(f"the speech cannot be saved in {self._folder}: {error.strerror or error}; it is in the store")
-            return None
-
-
-def _free(folder: Path, name: str) -> Path:
-    path, number = folder / f"{name}.wav", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{name}-{number}.wav"
-    return path
+    def _saved(self, audio: convo.Audio, name: str) -> Path:
+        """Save speech under a name that is free."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="convo-chat-"))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path, number = self._folder / f"{name}.wav", 1
+        while path.exists():
+            number += 1
+            path = self._folder / f"{name}-{number}.wav"
+        return audio.save(path)

@@ -51,8 +51,8 @@ class Screen:
             click.echo()
         self._begun = False
 
-    def left(self) -> None:
-        """End the line of a prompt at which nothing more is typed."""
+    def apart(self) -> None:
+        """Leave a line between one turn and the next."""
         if self.interactive:
             click.echo()
 
