@@ -235,10 +235,10 @@ def test_a_conversation_goes_on_by_its_number_its_id_and_as_the_last(pipe: Pipe)
 
 
 def test_who_answered_before_answers_again_unless_told_otherwise(pipe: Pipe) -> None:
-    pipe("Hello?", options=("--model", "gpt-4.1"))
+    pipe("Hello?", options=("--model", "gpt-5.4"))
     pipe("Hello?", options=("--model", "gpt-audio-1.5"))
     pipe("Hello?", "/model gpt-5.5", "Again", options=("--last",))
-    assert [request.body["model"] for request in pipe.fake.received] == ["gpt-4.1", "gpt-audio-1.5", "gpt-audio-1.5", "gpt-5.5"]
+    assert [request.body["model"] for request in pipe.fake.received] == ["gpt-5.4", "gpt-audio-1.5", "gpt-audio-1.5", "gpt-5.5"]
 
 
 def test_instructions_are_in_force_from_then_on(pipe: Pipe) -> None:

@@ -19,6 +19,15 @@ _PATIENCE = 60.0
 """Seconds after which something that was to appear is taken not to come."""
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x01|\x02|\x07")
 
+_OPENS = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+for number in range(3):
+    os.dup2(os.open(sys.argv[1], os.O_RDWR), number)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""The leader of a session that opens a terminal gets it as its own, so that Ctrl-C reaches the program."""
+
 
 class Terminal:
     """`python -m convo` with these arguments, at a terminal of its own; `seen` is what it wrote, styles taken out."""
@@ -27,10 +36,9 @@ class Terminal:
         ours, theirs = pty.openpty()
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
         settings = {"PYTHONPATH": str(Path.cwd()), "PYTHONUTF8": "1", "TERM": "xterm"}
-        # The leader of a session that opens a terminal gets it as its own, so that Ctrl-C reaches the program.
-        opened = ["sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(theirs)]
         self._process = subprocess.Popen(
-            [*opened, sys.executable, "-m", "convo", *map(str, arguments)], cwd=folder, start_new_session=True,
+            [sys.executable, "-SEc", _OPENS, os.ttyname(theirs), sys.executable, "-m", "convo", *map(str, arguments)],
+            cwd=folder, start_new_session=True,
             env={**kept, **settings, "COLUMNS": str(columns), **environment},
         )  # fmt: skip
         self._ours, self._theirs = ours, theirs  # while theirs is open there is a terminal
@@ -85,8 +93,9 @@ class Terminal:
 
     def end(self) -> int:
         """Wait for the end; give the exit code."""
+        until = time.monotonic() + _PATIENCE
         while self._read():
-            pass
+            assert time.monotonic() < until, f"it did not end: {self.seen!r}"
         return self._process.wait(_PATIENCE)
 
     def _read(self) -> bool:
