@@ -154,6 +154,23 @@ if typing.TYPE_CHECKING:
     from convo.telemetry import Telemetry
     from convo.usage import Cost, Usage
     from convo.voices import VOICES, Voice, recommend_voice
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import a name when it is first asked for: a program pays for what it uses, and `convo --help` for nothing."""
+        if name not in __all__:
+            message = f"module 'convo' has no attribute {name!r}"
+            raise AttributeError(message)
+        from importlib import import_module
+
+        home, _, own = _HOMES.get(name, "errors").partition(":")
+        found = globals()[name] = getattr(import_module(f"convo.{home}"), own or name)
+        return found
+
+    def __dir__() -> list[str]:
+        """Give the names of the package, those that were not asked for yet among them."""
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -422,20 +439,3 @@ _HOMES = {
     "recommend_voice": "voices",
 }
 """The modules of the names, below `convo`; errors, which are not named here, are in `errors`."""
-
-
-def __getattr__(name: str) -> object:
-    """Import a name when it is first asked for: a program pays for what it uses, and `convo --help` for nothing."""
-    if name not in __all__:
-        message = f"module 'convo' has no attribute {name!r}"
-        raise AttributeError(message)
-    from importlib import import_module
-
-    home, _, own = _HOMES.get(name, "errors").partition(":")
-    found = globals()[name] = getattr(import_module(f"convo.{home}"), own or name)
-    return found
-
-
-def __dir__() -> list[str]:
-    """Give the names of the package, those that were not asked for yet among them."""
-    return sorted({*globals(), *__all__})

@@ -48,7 +48,7 @@ def test_all_names_everything_public_and_each_is_what_type_checkers_take_it_for(
     assert set(convo._HOMES) <= set(convo.__all__)
     tree = ast.parse(Path(convo.__file__).read_text(encoding="utf-8"))
     (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
-    named = {}
+    named: dict[str, object] = {}
     for node in checked.body:
         assert isinstance(node, ast.ImportFrom)
         home = importlib.import_module(str(node.module))

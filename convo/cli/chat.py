@@ -70,7 +70,7 @@ def chat(
         raise click.UsageError("an ID and --last both say which conversation goes on; pass one of the two")
     place = _place(ctx, fake=fake)
     with _client(fake=fake) as client, place.made(blobs=stores or None) as store:
-        known = _known(store, id, last=last)
+        known = _known(store, id, last=last, there="://" in place.store or os.path.lexists(place.store))
         session = _session(store, client, _asking(known, model, voice, api), instructions, keep, as_json=as_json)
         with _warned(session.screen):
             _talk(session, known, where=f"{session.talk.asking.model} at {client.base_url}; the store is {store.place}")
@@ -111,10 +111,13 @@ def _client(*, fake: bool) -> Iterator[Any]:
         yield client
 
 
-def _known(store: convo.Store, id: str | None, *, last: bool) -> convo.Conversation | None:  # noqa: A002 - as everywhere
+def _known(store: convo.Store, id: str | None, *, last: bool, there: bool) -> convo.Conversation | None:  # noqa: A002 - as everywhere
+    """Give the conversation to go on with. A store that cannot be read is told now, and not after the first words."""
     if id is not None:
         return store.get(id)
     if not last:
+        if there:
+            store.conversations(limit=1)
         return None
     newest = store.conversations(limit=1)
     if not newest:
@@ -143,7 +146,7 @@ def _session(
     from convo.cli.talk import Talk
     from convo.cli.told import Screen
 
-    keyboard = Keyboard(coloured=not os.environ.get("NO_COLOR"))
+    keyboard = Keyboard(coloured=not os.environ.get("NO_COLOR"), scripted=as_json)
     keyboard.complete(ORDERS)
     screen = Screen(interactive=keyboard.interactive, as_json=as_json)
     return Session(Talk(store, client, asking, screen, instructions=instructions, folder=keep), keyboard, screen)
@@ -198,7 +201,8 @@ def _understood(session: Session, text: str) -> None:
     from convo.cli.keyboard import dropped
     from convo.cli.orders import FILES, spoken, take
 
-    path = dropped(text, FILES)
+    # Only at a terminal: who pipes a text into a chat does not send the files that it names.
+    path = dropped(text, FILES) if session.keyboard.interactive else None
     if path is not None:
         session.talk.say(spoken(path), title=path.name)
     elif text.startswith("//"):

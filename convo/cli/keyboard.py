@@ -20,10 +20,10 @@ _ON = "\\"
 
 
 class Keyboard:
-    """Lines of a terminal, with the editing and the recall that readline gives; else of a pipe, without a prompt."""
+    """Lines of a terminal, with the editing and the recall that readline gives; of a pipe, or when scripted, no prompt."""
 
-    def __init__(self, *, coloured: bool) -> None:
-        self.interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    def __init__(self, *, coloured: bool, scripted: bool) -> None:
+        self.interactive = not scripted and sys.stdin.isatty() and sys.stdout.isatty()
         self._readline = _readline() if self.interactive else None
         self._coloured = coloured
         if isinstance(sys.stdin, io.TextIOWrapper):
@@ -66,13 +66,14 @@ class Keyboard:
             if not text:
                 raise EOFError
             return text.rstrip("\r\n")
-        if self._readline is None:
+        readline = self._readline
+        if readline is None:
             return input(prompt)
-        self._readline.set_startup_hook(lambda: self._readline and self._readline.insert_text(filled))
+        readline.set_startup_hook(lambda: readline.insert_text(filled))
         try:
             return input(f"\x01\x1b[1m\x02{prompt}\x01\x1b[0m\x02" if self._coloured else prompt)
         finally:
-            self._readline.set_startup_hook()
+            readline.set_startup_hook()
 
 
 @contextmanager

@@ -20,16 +20,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from convo.cli.keyboard import Keyboard
+    from convo.documents import Document
     from convo.cli.talk import Talk
     from convo.cli.told import Screen
 
 RECENT = 10
 """Conversations that `/resume` lists, and messages that `/history` shows."""
+RECALLED = 200
+"""Messages at the end of a conversation that are looked at to find what was said last."""
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
 SOUNDS = frozenset(suffix for known in FORMATS.values() for suffix in (known.extension, *known.extensions))
 FILES = IMAGES | SOUNDS | {".pdf"}
 """Suffixes of what can be said with a file."""
-DOCUMENTS = {".md": "md", ".html": "html", ".srt": "srt", ".vtt": "vtt", ".jsonl": "finetune"}
+DOCUMENTS: dict[str, Document] = {".md": "md", ".html": "html", ".srt": "srt", ".vtt": "vtt", ".jsonl": "finetune"}
 SESSION = ".json"
 _MORE = """\
 All else is said to the model; so is a file that is dropped on the terminal. A line that ends with \\ goes on in the next.
@@ -49,7 +52,7 @@ class Session:
     def go_on(self, chat: convo.Conversation, last: int = 4) -> None:
         """Go on with a conversation, and show its end; the arrow keys bring back what was said in it."""
         self.talk.go_on(chat)
-        history = chat.history()
+        history = chat.history(RECALLED)
         self.screen.note(f"conversation {chat.id}, {chat.title or 'without a title'}, {lines.counted(chat.head, 'message')}")
         if self.screen.interactive:
             self.show(history[-last:])
@@ -121,7 +124,7 @@ def _edit(session: Session, rest: str) -> None:
 
 
 def _last_said(chat: convo.Conversation) -> int:
-    for message in reversed(chat.history()):
+    for message in reversed(chat.history(RECALLED)):
         if message.role == "user":
             return message.position
     raise Failure("you said nothing yet that could be written anew")

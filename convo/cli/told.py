@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
     import convo
 
+_RECOVERED = {
+    "audio_not_found": "the API had forgotten the sound of message {0}: its words were sent",
+    "context_length_exceeded": "the conversation had become too long: it was sent from message {0} on",
+}
+_OTHERWISE = "the API did not take message {0} as it was ({1}): it was sent otherwise"
+
 
 class Screen:
     """Where a chat writes. What it says beside replies goes to stderr where replies are read by a program."""

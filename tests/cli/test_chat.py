@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 import convo
 from convo.cli import main
+from convo.cli.keyboard import dropped
+from convo.cli.orders import FILES
 from convo.edges import system_clock
 from convo.testing import FakeAPI
 from tests.support.builders import WAV
@@ -262,21 +264,36 @@ def test_a_conversation_is_saved_once(
 # --- sound -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("written", ["/audio {} Please.", "{}", "'{}'", "file://{}"])
-def test_a_recording_is_said_by_its_path(pipe: Pipe, tmp_path: Path, written: str) -> None:
-    path = tmp_path / "question.wav"
-    path.write_bytes(WAV)
-    result = pipe(written.format(path), options=("--model", "gpt-audio-1.5"))
+@pytest.mark.parametrize(
+    ("written", "kinds"), [("/audio {}", ["input_audio"]), ("/audio '{}' Please answer.", ["input_audio", "text"])]
+)
+def test_a_recording_is_said_by_its_path(pipe: Pipe, tmp_path: Path, written: str, kinds: list[str]) -> None:
+    (tmp_path / "question.wav").write_bytes(WAV)
+    result = pipe(written.format(tmp_path / "question.wav"), options=("--model", "gpt-audio-1.5"))
     assert result.exit_code == 0, result.stderr
-    kinds = [part["type"] for part in pipe.fake.last.body["messages"][0]["content"]]
-    assert kinds == (["input_audio", "text"] if written.endswith("Please.") else ["input_audio"])
+    assert [part["type"] for part in pipe.fake.last.body["messages"][0]["content"]] == kinds
 
 
-def test_a_dropped_path_with_a_space_is_one(pipe: Pipe, tmp_path: Path) -> None:
-    path = tmp_path / "my question.wav"
-    path.write_bytes(WAV)
-    pipe(str(path).replace(" ", "\\ "), options=("--model", "gpt-audio-1.5"))
-    assert pipe.fake.last.body["messages"][0]["content"][0]["type"] == "input_audio"
+def test_a_file_that_a_piped_text_names_is_not_sent(pipe: Pipe, tmp_path: Path) -> None:
+    (tmp_path / "question.wav").write_bytes(WAV)
+    pipe(str(tmp_path / "question.wav"))
+    assert pipe.fake.last.body["messages"][0]["content"] == str(tmp_path / "question.wav")
+
+
+@pytest.mark.parametrize(
+    "written", ["{0}/my question.wav'", "'{0}/my question.wav' ", "{0}/my\\ question.wav", "file://{0}/my%20question.wav"]
+)
+def test_a_dropped_file_is_known_as_terminals_write_it(tmp_path: Path, written: str) -> None:
+    (tmp_path / "my question.wav").write_bytes(WAV)
+    known = None if written.endswith("wav'") else tmp_path / "my question.wav"
+    assert dropped(written.format(tmp_path), FILES) == known
+
+
+@pytest.mark.parametrize(
+    "line", ["", "question.wav", "missing.wav", "a\0b.wav", f"{'x' * 10_000}.wav", "~nobody-at-all/x.wav", "two words.wav"]
+)
+def test_other_lines_are_words(line: str) -> None:
+    assert dropped(line, FILES) is None
 
 
 def test_a_model_that_only_reads_is_told_what_was_said(pipe: Pipe, tmp_path: Path) -> None:

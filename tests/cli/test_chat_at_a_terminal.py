@@ -71,7 +71,7 @@ def second_day(fake: FakeAPI, settings: dict[str, str], folder: Path) -> None:
     with Terminal("chat", "--last", environment=settings, folder=folder) as terminal:
         terminal.see("4  assistant (interrupted)")
         terminal.match(PROMPT)
-        terminal.enter("/audio question.wav")
+        terminal.enter(f"'{folder / 'question.wav'}' ")  # dropped on the terminal
         terminal.see("(heard: And a beagle?)")
         terminal.see("Clever, too.\n")
         terminal.match(PROMPT)
