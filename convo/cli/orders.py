@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from convo.cli.keyboard import Keyboard
-    from convo.documents import Document
     from convo.cli.talk import Talk
     from convo.cli.told import Screen
+    from convo.documents import Document
 
 RECENT = 10
 """Conversations that `/resume` lists, and messages that `/history` shows."""
