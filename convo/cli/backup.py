@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convo.cli.place import Place
 
 
-@click.command()
+@click.command(short_help="Copy a SQLite store while others use it.")
 @click.argument("path", type=click.Path(dir_okay=False))
 @click.option("--quick", is_flag=True, help="Do not read all messages and bytes of the copy to see whether they are whole.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")

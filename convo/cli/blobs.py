@@ -55,7 +55,7 @@ blobs_option = click.option(
 )
 
 
-@click.group()
+@click.group(short_help="Say where bytes of audio and images are, and move them.")
 def blobs() -> None:
     """Where the bytes of audio, images and files are, and moving them.
 
@@ -139,7 +139,7 @@ class _Age(click.ParamType[timedelta]):
         return age
 
 
-@click.command()
+@click.command(short_help="Delete bytes that nothing refers to, and what is old.")
 @click.option(
     "--keep-audio", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Let go of audio older than that."
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DATABASE = "chat.db"
 
 
-@click.command()
+@click.command(short_help="Show what the library does, in five acts.")
 @click.option("--live", is_flag=True, help="Talk to the real API, with OPENAI_API_KEY. It costs a few cents.")
 @click.option(
     "--keep",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convo.cli.place import Place
 
 
-@click.command()
+@click.command(short_help="Delete all that an owner has.")
 @click.argument("owner")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only count what would go.")

@@ -79,7 +79,7 @@ class _Function(click.ParamType[Any]):
         return found
 
 
-@click.command()
+@click.command(short_help="Write tables, documents or sessions to files.")
 @click.argument("out", type=click.Path())
 @click.option("--format", "format_", type=click.Choice([*TABLES, *DOCUMENTS]), default="parquet", show_default=True)
 @click.option("--conversation", metavar="ID", help="Only this conversation, into the file OUT (- is the screen). Not for tables.")
@@ -228,7 +228,7 @@ def put(path: str, text: str) -> None:
 # --- sessions --------------------------------------------------------------------------------------
 
 
-@click.command("import")
+@click.command("import", short_help="Make conversations again from session files.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
 @blobs_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-@click.command("fake-api")
+@click.command("fake-api", short_help="Serve the fake of the API on this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; without it any that is free.")
 @click.option(
     "--audio-lifetime", type=click.FloatRange(min=0, min_open=True, max=1e9), default=3600.0, show_default=True,

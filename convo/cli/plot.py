@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NAMES = ("cost", "tokens", "latency", "talk", "audio", "activity", "expiry")
 
 
-@click.command()
+@click.command(short_help="Draw a plot into a file.")
 @click.argument("name", type=click.Choice(NAMES))
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="A .svg or .png file.")
 @click.option("--conversation", metavar="ID", help="The conversation of the plot expiry.")

@@ -23,7 +23,7 @@ _everyone = click.option("--everyone", is_flag=True, help="Show the conversation
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON, with nothing shortened.")
 
 
-@click.command()
+@click.command(short_help="Make the tables of a store, or bring them up to date.")
 @click.option("--partitions", type=int, help="Split the tables by owner into so many, for good. Only on PostgreSQL.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.pass_obj
@@ -96,7 +96,7 @@ def _newest(store: convo.Store, limit: int) -> list[convo.Conversation]:
     return found
 
 
-@click.command()
+@click.command(short_help="Find turns in which one message holds all words.")
 @click.argument("words", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(min=1, max=1_000), default=20, show_default=True, help="At most so many.")
 @_everyone
@@ -122,7 +122,7 @@ def search(place: Place, words: tuple[str, ...], limit: int, *, everyone: bool, 
         click.echo("nothing found", err=True)
 
 
-@click.command()
+@click.command(short_help="Show a conversation, and what it used and cost.")
 @click.argument("id", metavar="ID")
 @click.option("--last", type=click.IntRange(min=1), help="Only so many messages, the newest.")
 @_everyone
