@@ -69,7 +69,7 @@ def chat(
     if id is not None and last:
         raise click.UsageError("an ID and --last both say which conversation goes on; pass one of the two")
     place = _place(ctx, fake=fake)
-    with _client(fake=fake) as client, place.made(blobs=stores or None) as store:
+    with _client(fake=fake) as client, place.written(blobs=stores or None) as store:
         known = _known(store, id, last=last, there="://" in place.store or os.path.lexists(place.store))
         session = _session(store, client, _asking(known, model, voice, api), instructions, keep, as_json=as_json)
         with _warned(session.screen):

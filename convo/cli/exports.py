@@ -241,11 +241,9 @@ def import_(place: Place, files: tuple[str, ...], stores: tuple[Any, ...], *, as
     """  # noqa: D301 - the mark of click for lines to leave as they are
     import convo
 
-    found: list[dict[str, Any]] = []
-    with place.existing(everyone=False, blobs=list(stores) or None) as store, progress("imported", quiet=as_json) as tell:
+    found = []
+    with place.existing(everyone=False, blobs=list(stores) or None) as store:
         for file in files:
-            if tell is not None:
-                tell(len(found), len(files))
             with _reading(file):
                 text = Path(file).read_bytes()
             try:

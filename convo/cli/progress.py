@@ -22,24 +22,30 @@ _AFTER = 1.0
 _CLEAR = "\r\x1b[K"
 
 
-@contextmanager
-def progress(
-    what: str, *, of: str = "", owner: str = "", quiet: bool = False
-) -> Iterator[Callable[[int, int], None] | None]:  # fmt: skip
+def progress_of(owner: str, what: str, of: str = "", *, quiet: bool = False) -> Callable[[int, int], None] | None:
     """Give what says how far a command is, `tell(done, total)`; None where nobody looks, or `quiet` is asked for."""
     if quiet or not _seen():
-        yield None
-        return
+        return None
     whose = f" of {line(owner)}" if owner else ""
 
     def tell(done: int, total: int) -> None:
         share = f" ({done * 100 // total} %)" if total else ""
         _say(f"{what} {done:,} of {total:,}{of and f' {of}'}{whose}{share}")
 
+    return tell
+
+
+@contextmanager
+def progress(
+    what: str, *, of: str = "", owner: str = "", quiet: bool = False
+) -> Iterator[Callable[[int, int], None] | None]:  # fmt: skip
+    """Give what `progress_of` gives, and take away at the end what it said."""
+    tell = progress_of(owner, what, of, quiet=quiet)
     try:
         yield tell
     finally:
-        click.echo(_CLEAR, nl=False, err=True)
+        if tell is not None:
+            clear()
 
 
 @contextmanager

