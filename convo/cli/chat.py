@@ -69,8 +69,9 @@ def chat(
     if id is not None and last:
         raise click.UsageError("an ID and --last both say which conversation goes on; pass one of the two")
     place = _place(ctx, fake=fake)
+    there = _there(place)
     with _client(fake=fake) as client, place.written(blobs=stores or None) as store:
-        known = _known(store, id, last=last, there="://" in place.store or os.path.lexists(place.store))
+        known = _known(store, id, last=last, there=there)
         session = _session(store, client, _asking(known, model, voice, api), instructions, keep, as_json=as_json)
         with _warned(session.screen):
             _talk(session, known, where=f"{session.talk.asking.model} at {client.base_url}; the store is {store.place}")
@@ -86,6 +87,15 @@ def _place(ctx: click.Context, *, fake: bool) -> Place:
     if not fake or named:
         return place
     return attrs.evolve(place, store=str(Path(tempfile.mkdtemp(prefix="convo-chat-")) / "chat.db"))
+
+
+def _there(place: Place) -> bool:
+    """Say whether there is something at the place of the store, which has to be one then, or a file can be made there."""
+    if "://" in place.store or os.path.lexists(place.store):
+        return True
+    if not Path(place.store).absolute().parent.is_dir():
+        raise Failure(f"no file can be made at {place.store}; its folder is not there")
+    return False
 
 
 @contextmanager

@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convo.cli.screen import is_terminal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType, ModuleType
+    from typing import TextIO
 
 _ON = "\\"
 """What a line ends with that goes on in the next."""
@@ -23,11 +26,11 @@ class Keyboard:
     """Lines of a terminal, with the editing and the recall that readline gives; of a pipe, or when scripted, no prompt."""
 
     def __init__(self, *, coloured: bool, scripted: bool) -> None:
-        self.interactive = not scripted and sys.stdin.isatty() and sys.stdout.isatty()
+        self.interactive = not scripted and is_terminal(sys.stdin) and is_terminal(sys.stdout)
         self._readline = _readline() if self.interactive else None
         self._coloured = coloured
-        if isinstance(sys.stdin, io.TextIOWrapper):
-            sys.stdin.reconfigure(errors="surrogateescape")  # the message that holds it is refused, and not the whole pipe
+        if isinstance(stdin := _stdin(), io.TextIOWrapper):
+            stdin.reconfigure(errors="surrogateescape")  # the message that holds it is refused, and not the whole pipe
 
     def line(self, prompt: str = "> ", filled: str = "") -> str:
         """Give what was typed, `filled` already typed; a backslash at the end of a line takes the next one to it.
@@ -62,7 +65,7 @@ class Keyboard:
 
     def _next(self, prompt: str, filled: str) -> str:
         if not self.interactive:
-            text = sys.stdin.readline()
+            text = lines.readline() if (lines := _stdin()) is not None else ""
             if not text:
                 raise EOFError
             return text.rstrip("\r\n")
@@ -125,6 +128,11 @@ def words_of(text: str) -> list[str]:
         return [word.strip("\"'") for word in shlex.split(text, posix=False)] if os.name == "nt" else shlex.split(text)
     except ValueError:
         return text.split()
+
+
+def _stdin() -> TextIO | None:
+    """Give the standard input, None where it was closed."""
+    return sys.stdin
 
 
 def _readline() -> ModuleType | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convo.cli.screen import cut, line
+from convo.cli.screen import cut, is_terminal, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ def _count(what: str, ended: threading.Event) -> None:
 
 
 def _seen() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
 def _say(text: str) -> None:

@@ -9,8 +9,12 @@ import io
 import shutil
 import sys
 import unicodedata
+from typing import TYPE_CHECKING
 
 from convo.escapes import safe
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _WIDE = frozenset("WF")
 _WITHOUT_WIDTH = frozenset({"Mn", "Me", "Cf"})
@@ -53,7 +57,12 @@ def cut(text: str, columns: int) -> str:
 
 def columns() -> int | None:
     """Give the columns of the terminal on which the output is shown, None where it goes elsewhere."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Say whether somebody looks at a standard stream, or types into it; one that was closed is None."""
+    return stream is not None and stream.isatty()
 
 
 def tolerant() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -130,6 +133,18 @@ def test_without_a_key_it_says_what_to_do(pipe: Pipe, monkeypatch: pytest.Monkey
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "convo: there is no key of the API; set OPENAI_API_KEY, or try it out with: convo chat --fake\n"
     assert not pipe.path.exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&- 2>&-"])
+def test_streams_that_were_closed_end_it(path: Path, closed: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m convo --store {shlex.quote(str(path))} chat --fake {closed}"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_said(pipe: Pipe) -> None:
+    result = CliRunner().invoke(main, ["--store", str(pipe.path.parent / "missing" / "chat.db"), "chat"], input="Hello?\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("missing/chat.db; its folder is not there\n")
 
 
 UNKNOWN = "01a1fd0a-a0a3-7c97-a3d4-a046bfe394e0"
