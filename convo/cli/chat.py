@@ -176,6 +176,7 @@ def _talk(session: Session, known: convo.Conversation | None, *, where: str) -> 
         session.screen.note("/help says what you can type, Ctrl-D ends")
     if known is not None:
         session.go_on(known)
+        session.talk.instruct(known)
     while not session.over:
         try:
             text = session.keyboard.line()

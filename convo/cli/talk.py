@@ -58,8 +58,11 @@ class Talk:
         self._folder = folder
 
     def go_on(self, chat: convo.Conversation) -> None:
-        """Go on with a conversation; instructions that were given are its own from now on."""
+        """Go on with a conversation."""
         self.chat = chat
+
+    def instruct(self, chat: convo.Conversation) -> None:
+        """Put the instructions that were given in force in a conversation from now on."""
         if self._instructions is not None and self._instructions != chat.instructions:
             chat.update(instructions=self._instructions)
 

@@ -264,6 +264,13 @@ def test_instructions_are_in_force_from_then_on(pipe: Pipe) -> None:
     assert pipe.fake.last.body["messages"][0]["content"] == "Be kind."
 
 
+def test_instructions_are_not_given_to_what_is_resumed_later(pipe: Pipe) -> None:
+    pipe("Hello?", options=("--instructions", "Be brief."))
+    pipe("/resume", "/resume 1", "And now?", options=("--instructions", "Be kind."))
+    assert pipe.stored[0] == ("system", "Be brief.")
+    assert pipe.fake.last.body["messages"][0]["content"] == "Be brief."
+
+
 @pytest.mark.parametrize(
     ("name", "begins"), [("talk.md", "# "), ("talk.html", "<!doctype html>"), ("talk.json", "{"), ("talk.jsonl", "{")]
 )

@@ -152,6 +152,17 @@ def test_a_slip_of_the_finger_is_told_what_there_is() -> None:
     assert "search" in result.stderr
 
 
+def test_the_environment_names_the_store_and_an_option_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("older", "newer", "named"):
+        with convo.Store(f"sqlite:///{path.with_name(name)}") as store:
+            store.create(title=name)
+    monkeypatch.setenv("CONVO_STORE", str(path.with_name("older")))
+    assert "older" in CliRunner().invoke(main, ["list"]).stdout
+    monkeypatch.setenv("CONVO_DATABASE_URL", f"sqlite:///{path.with_name('newer')}")
+    assert "newer" in CliRunner().invoke(main, ["list"]).stdout
+    assert "named" in CliRunner().invoke(main, ["--store", str(path.with_name("named")), "list"]).stdout
+
+
 def test_a_reader_who_has_seen_enough_ends_it(path: Path) -> None:
     with convo.Store(f"sqlite:///{path}") as store:
         for number in range(2_000):
