@@ -26,7 +26,7 @@ SHORT = {
     "writers": "How many turns a second do eight processes write, against eight that write by hand?",
     "clips": "What do twenty recordings of 1 MiB cost on disk, in time and in memory?",
     "memory": "How much memory does a conversation of 10,000 messages take, against plain dicts?",
-    "import": "What does it cost to import convo, against SQLAlchemy?",
+    "import": "What does it cost to import convo, and to start a command, against SQLAlchemy?",
     "peers": "What do other libraries cost for the same? Those that are installed: `uv run --group peers`",
 }
 """What a run without names looks at."""

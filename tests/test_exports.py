@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import inspect
@@ -12,6 +13,7 @@ import types
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -42,12 +44,23 @@ def test_all_names_what_is_there_once(module: types.ModuleType) -> None:
     assert all(hasattr(module, name) for name in module.__all__)
 
 
-def test_all_names_everything_public_that_is_imported() -> None:
-    there = {name for name, value in vars(convo).items() if not name.startswith("_") and not isinstance(value, types.ModuleType)}
-    assert there | set(convo._LATER) == set(convo.__all__)
-    assert all(getattr(getattr(convo, name), "__name__", name) == name for name in convo._LATER)
+def test_all_names_everything_public_and_each_is_what_type_checkers_take_it_for() -> None:
+    assert set(convo._HOMES) <= set(convo.__all__)
+    tree = ast.parse(Path(convo.__file__).read_text(encoding="utf-8"))
+    (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
+    named: dict[str, object] = {}
+    for node in checked.body:
+        assert isinstance(node, ast.ImportFrom)
+        home = importlib.import_module(str(node.module))
+        named |= {alias.asname or alias.name: getattr(home, alias.name) for alias in node.names}
+    assert set(named) == set(convo.__all__)
+    assert all(getattr(convo, name) is value for name, value in named.items())
+
+
+def test_a_slip_of_the_finger_is_no_name() -> None:
     with pytest.raises(AttributeError, match="no attribute 'AsyncStor'"):
         convo.AsyncStor  # type: ignore[attr-defined]  # noqa: B018 - what a slip of the finger gives
+    assert set(convo.__all__) <= set(dir(convo))
 
 
 def test_a_star_import_gives_exactly_the_public_names() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,10 +11,11 @@ import click
 
 from convo.cli import lines, records
 from convo.cli.faults import Failure
+from convo.cli.progress import progress
 from convo.cli.screen import line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import convo
     from convo.cli.place import Place
@@ -55,9 +55,14 @@ blobs_option = click.option(
 )
 
 
-@click.group()
+@click.group(short_help="Say where bytes of audio and images are, and move them.")
 def blobs() -> None:
-    """Where the bytes of audio, images and files are, and moving them."""
+    """Where the bytes of audio, images and files are, and moving them.
+
+    \b
+    convo blobs list --everyone
+    convo blobs move --to folder:blobs
+    """  # noqa: D301 - the mark of click for lines to leave as they are
 
 
 @blobs.command("list")
@@ -65,7 +70,11 @@ def blobs() -> None:
 @_json
 @click.pass_obj
 def list_(place: Place, *, everyone: bool, as_json: bool) -> None:
-    """Sum bytes by where they are."""
+    """Sum bytes by where they are.
+
+    \b
+    convo blobs list --json
+    """  # noqa: D301 - the mark of click for lines to leave as they are
     with place.existing(everyone=everyone) as store:
         found, where = store.blobs(), line(store.place)
     if as_json:
@@ -87,18 +96,21 @@ def list_(place: Place, *, everyone: bool, as_json: bool) -> None:
 def move(ctx: click.Context, to: str, limit: int | None, stores: tuple[Any, ...], *, everyone: bool, as_json: bool) -> None:
     """Move bytes to another place, while others read and write.
 
+    \b
+    convo blobs move --to folder:blobs
+    convo blobs move --to database --blobs folder:blobs --everyone
+
     Where it was interrupted, nothing is lost, and the same command goes on. The exit code is 1 when some could not be read.
-    """
+    """  # noqa: D301 - the mark of click for lines to leave as they are
     place: Place = ctx.obj
     if to != DATABASE:
         target = _Spec().convert(to, None, ctx)
         stores = (*(store for store in stores if store.name != target.name), target)
         to = target.name
-    done = [
-        (owner, store.move_blobs(to, limit=limit, progress=progress_of(owner, "moved")))
-        for owner, store in each_owner(place, stores, everyone=everyone)
-    ]
-    clear()
+    done: list[tuple[str, convo.MovedBlobs]] = []
+    for owner, store in each_owner(place, stores, everyone=everyone):
+        with progress("moved", owner=owner, quiet=as_json) as tell:
+            done.append((owner, store.move_blobs(to, limit=limit, progress=tell)))
     failed = [(owner, digest) for owner, moved in done for digest in moved.failed]
     sums = {"blobs": sum(moved.blobs for _, moved in done), "bytes": sum(moved.bytes for _, moved in done)}
     if as_json:
@@ -127,7 +139,7 @@ class _Age(click.ParamType[timedelta]):
         return age
 
 
-@click.command()
+@click.command(short_help="Delete bytes that nothing refers to, and what is old.")
 @click.option(
     "--keep-audio", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Let go of audio older than that."
 )
@@ -144,18 +156,21 @@ def prune(
 ) -> None:  # fmt: skip
     """Delete bytes that nothing refers to, and as options say what is old.
 
+    \b
+    convo prune --dry-run
+    convo prune --keep-audio 30 --conversations 1y --everyone
+
     Of audio that is let go its row and its transcript stay. What is said in a recording without a transcript is lost. What a
     conversation on hold shows stays.
-    """
+    """  # noqa: D301 - the mark of click for lines to leave as they are
     import convo
 
     keep = None if keep_audio is None else _days(keep_audio)
     total = convo.Pruned()
     for owner, store in each_owner(place, stores, everyone=everyone):
-        tell = None if dry_run else progress_of(owner, "pruned")
-        done = store.prune(keep_audio=keep, messages=messages, conversations=conversations, dry_run=dry_run, progress=tell)
+        with progress("pruned", owner=owner, quiet=as_json or dry_run) as tell:
+            done = store.prune(keep_audio=keep, messages=messages, conversations=conversations, dry_run=dry_run, progress=tell)
         total = convo.Pruned(*map(sum, zip(attrs.astuple(total), attrs.astuple(done), strict=True)))
-    clear()
     click.echo(records.written({**attrs.asdict(total), "dry_run": dry_run}) if as_json else _pruned(total, dry_run=dry_run))
 
 
@@ -190,21 +205,3 @@ def each_owner(place: Place, stores: tuple[Any, ...], *, everyone: bool) -> Iter
 def amount(blobs: int, bytes: int) -> str:  # noqa: A002 - as the values call it
     """Say how many blobs there are, and of how many bytes."""
     return f"{lines.counted(blobs, 'blob')} ({bytes:,} bytes)"
-
-
-def progress_of(owner: str, what: str, of: str = "") -> Callable[[int, int], None] | None:
-    """Give what says on a terminal how far a command is, None where nobody looks."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, total: int) -> None:
-        whose = f" of {line(owner)}" if owner else ""
-        click.echo(f"\r\x1b[K{what} {done:,} of {total:,}{of and f' {of}'}{whose}", nl=False, err=True)
-
-    return tell
-
-
-def clear() -> None:
-    """Take away what was said of the progress."""
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)

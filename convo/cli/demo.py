@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from convo.cli.faults import Failure, api_errors_told
+from convo.cli.progress import progress
 from convo.cli.screen import line
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 DATABASE = "chat.db"
 
 
-@click.command()
+@click.command(short_help="Show what the library does, in five acts.")
 @click.option("--live", is_flag=True, help="Talk to the real API, with OPENAI_API_KEY. It costs a few cents.")
 @click.option(
     "--keep",
@@ -41,8 +42,12 @@ DATABASE = "chat.db"
 def demo(ctx: click.Context, keep: Path | None, store_size: int | None, *, live: bool) -> None:
     """Show what the library does: a conversation by voice, in five acts.
 
+    \b
+    convo demo --keep story
+    convo --store year.db demo --store-size 10000
+
     It makes a database of its own and touches no other.
-    """
+    """  # noqa: D301 - the mark of click for lines to leave as they are
     if store_size is not None:
         if live or keep is not None:
             raise click.UsageError("--store-size makes a store, in the new file that --store names, and shows nothing")
@@ -66,10 +71,12 @@ def _fill(place: Place, size: int) -> None:
     if "://" in place.store or os.path.lexists(place.store):
         raise Failure(f"{place.store} is no new file; name one with: convo --store FILE demo --store-size {size}")
     written = 0
-    with convo.Store(place.url(), durability="relaxed") as store:
+    with convo.Store(place.url(), durability="relaxed") as store, progress("made", of="messages") as tell:
         for owner, messages, text in sessions(size):
             store.owned_by(owner).import_session(text)
             written += messages
+            if tell is not None:
+                tell(written, max(written, size))
     click.echo(f"{line(place.store)}: {written:,} messages", err=True)
 
 

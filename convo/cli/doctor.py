@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from convo.cli import lines, records
 from convo.cli.blobs import blobs_option
+from convo.cli.progress import clear, progress
 from convo.cli.screen import line
 
 if TYPE_CHECKING:
@@ -33,17 +33,21 @@ def doctor(
 ) -> None:  # fmt: skip
     """Look for what is wrong with a store.
 
+    \b
+    convo doctor --quick
+    convo doctor --everyone --repair
+
     Without --repair it changes nothing. The exit code is 0 when there is nothing but notes, or all else was mended.
-    """
+    """  # noqa: D301 - the mark of click for lines to leave as they are
     if yes and not repair:
         raise click.UsageError("--yes says what to answer to the questions of --repair; pass both")
     asked = _Asked(yes=yes) if repair else None
     place: Place = ctx.obj
     with place.existing(everyone=everyone, blobs=stores or None) as store:
-        found = _once(store, None if everyone else asked, verify=not quick)
+        found = _once(store, None if everyone else asked, verify=not quick, quiet=as_json)
         where = line(store.place)
     if everyone and asked:
-        found = _mended(place, stores, found, asked, verify=not quick)
+        found = _mended(place, stores, found, asked, verify=not quick, quiet=as_json)
     click.echo(records.written([records.finding(finding) for finding in found]) if as_json else _report(found, where))
     ctx.exit(0 if all(finding.healthy for finding in found) else 1)
 
@@ -60,25 +64,24 @@ class _Asked:
         if self._yes:
             return True
         if finding.kind not in self._answers:
-            _clear()
+            clear()
             question = f"{line(finding.message)}\n  {line(finding.where)}\nMend this, and all else of the kind {finding.kind}?"
             self._answers[finding.kind] = click.confirm(question, err=True)
         return self._answers[finding.kind]
 
 
-def _once(store: convo.Store, repair: _Asked | None, *, verify: bool) -> list[convo.Finding]:
-    try:
-        return store.doctor(repair=repair, verify=verify, progress=_progress if sys.stderr.isatty() else None)
-    finally:
-        _clear()
+def _once(store: convo.Store, repair: _Asked | None, *, verify: bool, quiet: bool) -> list[convo.Finding]:
+    with progress("examined", quiet=quiet) as tell:
+        return store.doctor(repair=repair, verify=verify, progress=tell)
 
 
 def _mended(
-    place: Place, stores: tuple[Any, ...], found: Sequence[convo.Finding], repair: _Asked, *, verify: bool
+    place: Place, stores: tuple[Any, ...], found: Sequence[convo.Finding], repair: _Asked, *, verify: bool, quiet: bool
 ) -> list[convo.Finding]:  # fmt: skip
     """Mend what was found of each owner as that owner: a view of everyone only reads."""
     with place.existing(everyone=False, blobs=stores or None) as store:
-        mended = [finding for owner in _to_mend(found) for finding in _once(store.owned_by(owner), repair, verify=verify)]
+        each = [_once(store.owned_by(owner), repair, verify=verify, quiet=quiet) for owner in _to_mend(found)]
+    mended = [finding for one in each for finding in one]
     return [*(finding for finding in found if not finding.repairable), *(finding for finding in mended if finding.repairable)]
 
 
@@ -111,12 +114,3 @@ def _verdict(found: Sequence[convo.Finding], where: str) -> str:
     mendable = sum(finding.repairable for finding in left)
     remedy = f", {mendable:,} of which --repair can mend" if mendable else ""
     return f"{where}: {lines.counted(len(left), 'finding')} to see to{remedy}"
-
-
-def _progress(done: int, total: int) -> None:
-    click.echo(f"\rexamined {done * 100 // total if total else 100} %", nl=False, err=True)
-
-
-def _clear() -> None:
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)

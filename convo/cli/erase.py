@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convo.cli import lines
-from convo.cli.blobs import blobs_option, clear, progress_of
+from convo.cli.blobs import blobs_option
+from convo.cli.progress import progress
 from convo.cli.screen import line
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from convo.cli.place import Place
 
 
-@click.command()
+@click.command(short_help="Delete all that an owner has.")
 @click.argument("owner")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only count what would go.")
@@ -33,18 +34,20 @@ def erase(
 ) -> None:  # fmt: skip
     """Delete all that OWNER has, rows and bytes; "" is the owner of a store with only one.
 
+    \b
+    convo erase c-42 --dry-run
+    convo erase c-42 --yes --json > receipt.json
+
     It asks first. Where it was interrupted, the same command goes on. The exit code is 1 when not all of it could be done.
-    """
+    """  # noqa: D301 - the mark of click for lines to leave as they are
     place: Place = ctx.obj
     if place.owner not in ("", owner):
         raise click.UsageError("--owner names another owner than the one to erase; leave it out")
     with place.existing(everyone=False, blobs=stores or None) as store:
         if not (yes or dry_run):
             _ask(store, owner)
-        receipt = store.owned_by(owner).erase(
-            owner, dry_run=dry_run, vacuum=vacuum, progress=None if dry_run else progress_of(owner, "erased")
-        )
-    clear()
+        with progress("erased", owner=owner, quiet=as_json or dry_run) as tell:
+            receipt = store.owned_by(owner).erase(owner, dry_run=dry_run, vacuum=vacuum, progress=tell)
     click.echo(json.dumps(json.loads(receipt.to_json()), indent=2) if as_json else _said(receipt))
     for remark in receipt.remarks:
         click.echo(line(remark), err=True)

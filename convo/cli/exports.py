@@ -1,4 +1,4 @@
-"""The command `export`: tables for analysis, documents for people, sessions that `import` makes conversations of again."""
+"""The commands `export` and `import`: tables for analysis, documents for people, sessions that come back."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import attrs
 import click
 
 from convo.cli import records
-from convo.cli.blobs import blobs_option, clear, progress_of
+from convo.cli.blobs import blobs_option
 from convo.cli.faults import Failure
+from convo.cli.progress import progress, waiting
 from convo.cli.screen import line
 from convo.cli.stats import Moment
 
@@ -78,7 +79,7 @@ class _Function(click.ParamType[Any]):
         return found
 
 
-@click.command()
+@click.command(short_help="Write tables, documents or sessions to files.")
 @click.argument("out", type=click.Path())
 @click.option("--format", "format_", type=click.Choice([*TABLES, *DOCUMENTS]), default="parquet", show_default=True)
 @click.option("--conversation", metavar="ID", help="Only this conversation, into the file OUT (- is the screen). Not for tables.")
@@ -122,13 +123,12 @@ def export(
             named = None if tables is None else [name.strip() for name in tables.split(",")]
             secret = None if anonymous is None else _secret(anonymous, redact)
             chosen = {"tables": named, "metadata": filters, "since": since, "until": until, "anonymous": secret}
-            done = store.export(out, format=format_, progress=progress_of("", "exported"), **chosen)
-            clear()
-            told = attrs.asdict(done)
+            with progress("exported", quiet=as_json) as tell:
+                told = attrs.asdict(store.export(out, format=format_, progress=tell, **chosen))
         else:
-            told = _documents(
-                store, out, format_, conversation, {"metadata": filters, "since": since, "until": until}, audio=audio
-            )
+            times = {"metadata": filters, "since": since, "until": until}
+            with waiting("writing", quiet=as_json or out == "-"):
+                told = _documents(store, out, format_, conversation, times, audio=audio)
     if as_json:
         click.echo(records.written(told))
     else:
@@ -161,17 +161,17 @@ def _documents(
     store: convo.Store, out: str, format_: Any, conversation: str | None, chosen: Mapping[str, Any], *, audio: bool
 ) -> dict[str, Any]:
     if conversation is not None:
-        _put(out, _text(store.get(conversation), format_, audio=audio))
+        put(out, _text(store.get(conversation), format_, audio=audio))
         return {"path": out, "format": format_, "files": 1}
     chats = _all(store, chosen)
     if format_ == "finetune":
-        _put(out, "".join(_text(chat, format_, audio=False) for chat in chats))
+        put(out, "".join(_text(chat, format_, audio=False) for chat in chats))
         return {"path": out, "format": format_, "files": 1}
     files = 0
     with _writing(out):
         Path(out).mkdir(parents=True, exist_ok=True)
     for chat in chats:
-        _put(os.path.join(out, f"{chat.id}.{ENDINGS.get(format_, format_)}"), _text(chat, format_, audio=audio))  # noqa: PTH118 - a path in text
+        put(os.path.join(out, f"{chat.id}.{ENDINGS.get(format_, format_)}"), _text(chat, format_, audio=audio))  # noqa: PTH118 - a path in text
         files += 1
     return {"path": out, "format": format_, "files": files}
 
@@ -206,7 +206,7 @@ def reading(path: str) -> Iterator[None]:
         raise Failure(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _put(path: str, text: str) -> None:
+def put(path: str, text: str) -> None:
     """Write a file that is not there yet, whole or not at all."""
     if path == "-":
         click.echo(text, nl=False)

@@ -1,8 +1,9 @@
-"""Errors on the command line: those of convo as one line with its remedy, all others as they are."""
+"""The commands as a group: each imported when it is asked for, and errors of convo told as one line with its remedy."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from convo.cli.screen import line
 from convo.errors import ConvoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 class Failure(click.ClickException):
@@ -23,7 +24,24 @@ class Failure(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group in which every error of convo becomes a `Failure`."""
+    """A group in which every error of convo becomes a `Failure`; `later` says where a command is, as `module:name`."""
+
+    def __init__(self, *arguments: Any, later: Mapping[str, str] | None = None, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._later = dict(later or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names of all commands."""
+        return sorted({*super().list_commands(ctx), *self._later})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Give a command, imported now; None where there is none of that name."""
+        # The names of all are what a slip of the finger is compared with.
+        for name in (cmd_name,) if cmd_name in self._later else self._later:
+            if name not in self.commands:
+                module, _, attribute = self._later[name].partition(":")
+                self.add_command(getattr(import_module(module), attribute), name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -31,6 +49,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ConvoError as error:
             raise Failure(str(error)) from error
+        except click.NoSuchOption as error:
+            name = error.option_name
+            if any(name in option.opts for option in self.params):
+                raise click.UsageError(f"{name} stands before the command: convo {name} ... list", error.ctx) from error
+            raise
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convo.cli import records
-from convo.cli.blobs import blobs_option, clear, progress_of
+from convo.cli.blobs import blobs_option
 from convo.cli.exports import reading
 from convo.cli.faults import Failure, api_errors_told
 from convo.cli.lines import counted
+from convo.cli.progress import clear, progress
 from convo.cli.screen import line
 from convo.importers.sources import FORMATS
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from convo.cli.place import Place
 
 
-@click.command("import")
+@click.command("import", short_help="Make conversations of session files, or of another program.")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @click.option(
     "--from", "format_", type=click.Choice(["session", *FORMATS]), default="session", show_default=True, help="What SOURCE is."
@@ -54,7 +55,7 @@ def import_(
                 raise click.UsageError("--table is for databases of other programs")
             _sessions(store, sources, as_json=as_json)
             return
-        done = [_foreign(store, format_, source, table) for source in _sources(format_, sources)]
+        done = [_foreign(store, format_, source, table, quiet=as_json) for source in _sources(format_, sources)]
     if as_json:
         click.echo(records.written([one.to_dict() for one in done]))
     for one in done if not as_json else ():
@@ -78,22 +79,21 @@ def _sources(format_: str, sources: tuple[str, ...]) -> list[Any]:
         return [openai.OpenAI()]
 
 
-def _foreign(store: convo.Store, format_: Any, source: Any, table: str | None) -> convo.Imported:
+def _foreign(store: convo.Store, format_: Any, source: Any, table: str | None, *, quiet: bool) -> convo.Imported:
     import convo
 
-    try:
-        tell = progress_of("", "read", "bytes" if format_ in ("chatgpt", "jsonl") else "conversations")
-        if format_ != "openai":
-            return store.import_from(format_, source, table=table, progress=tell)
-        with api_errors_told():
-            return store.import_from(format_, source, progress=tell)
-    except convo.NotImportable as error:
-        if error.report is not None and error.report.conversations:
-            clear()
-            _say(error.report)
-        raise
-    finally:
-        clear()
+    of = "bytes" if format_ in ("chatgpt", "jsonl") else "conversations"
+    with progress("read", of=of, quiet=quiet) as tell:
+        try:
+            if format_ != "openai":
+                return store.import_from(format_, source, table=table, progress=tell)
+            with api_errors_told():
+                return store.import_from(format_, source, progress=tell)
+        except convo.NotImportable as error:
+            if error.report is not None and error.report.conversations:
+                clear()
+                _say(error.report)
+            raise
 
 
 def _say(done: convo.Imported) -> None:

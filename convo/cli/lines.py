@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from convo.cli.screen import indented, line
+from convo.cli.screen import cut, indented, line, padded, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from convo.store.totals import Totals
 
 TITLE, METADATA = 40, 60
-"""Characters that a table shows; `--json` gives all of them."""
+"""Columns that a table shows; `--json` gives all of them."""
 _NAMES = {"audio": "recording", "image": "image", "file": "file"}
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Give rows in columns; the last column is as long as it needs."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows)
+def table(rows: Sequence[Sequence[str]], columns: int | None = None) -> str:
+    """Give rows in columns; the last is as long as it needs. No line takes more than `columns`, where a number is given."""
+    widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    found = ["  ".join([*map(padded, row, widths), row[-1]]).rstrip() for row in rows]
+    return "\n".join(found if columns is None else [cut(row, columns) for row in found])
 
 
-def listing(chats: Iterable[convo.Conversation], *, owners: bool) -> str:
-    """Give a table of conversations; with `owners` it says whose they are."""
+def listing(chats: Iterable[convo.Conversation], *, owners: bool, columns: int | None = None) -> str:
+    """Give a table of conversations, at most so many columns wide; with `owners` it says whose they are."""
     rows = [["ID", "CREATED (UTC)", "HEAD", "TITLE", "METADATA"]]
     rows += [
         [str(chat.id), moment(chat.created_at), str(chat.head), line(chat.title or "-", TITLE), _notes(chat)] for chat in chats
@@ -35,7 +36,7 @@ def listing(chats: Iterable[convo.Conversation], *, owners: bool) -> str:
     if owners:
         names = ["OWNER", *(line(chat.owner, TITLE) or "-" for chat in chats)]
         rows = [[name, *row] for name, row in zip(names, rows, strict=True)]
-    return table(rows)
+    return table(rows, columns)
 
 
 def hit(found: convo.Hit, *, owners: bool) -> Iterator[str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convo.cli import lines, records
-from convo.cli.blobs import clear, each_owner, progress_of
+from convo.cli.blobs import each_owner
+from convo.cli.progress import progress
 from convo.cli.screen import line
 
 if TYPE_CHECKING:
@@ -33,17 +34,21 @@ def reprice(
 ) -> None:  # fmt: skip
     """Price recorded calls again.
 
+    \b
+    convo reprice --dry-run
+    convo reprice --prices models.toml --since 2026-11-01
+
     Calls whose usage is known get the cost, its parts, the currency and the name of the price table that are given. What a
     catalogue has no price for becomes unknown. A run that was interrupted is made again.
-    """
+    """  # noqa: D301 - the mark of click for lines to leave as they are
     import convo
 
     catalogue = convo.Catalogue.default() if prices is None else convo.Catalogue.load(prices)
     begin = None if since is None else since.replace(tzinfo=UTC)
     done = convo.Repriced()
     for owner, store in each_owner(place, (), everyone=everyone):
-        done += store.reprice(catalogue, since=begin, dry_run=dry_run, progress=progress_of(owner, "priced"))
-    clear()
+        with progress("priced", owner=owner, quiet=as_json) as tell:
+            done += store.reprice(catalogue, since=begin, dry_run=dry_run, progress=tell)
     if as_json:
         click.echo(records.written({**_record(done), "table": catalogue.table, "dry_run": dry_run}))
         return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convo.cli.faults import Failure
+from convo.cli.progress import waiting
 from convo.cli.screen import line
 from convo.escapes import cell, safe
 
@@ -87,7 +88,7 @@ def stats(
             raise click.UsageError("--last and --since both say when to begin; pass one of the two")
         since = _ago(last)
     keys: Any = [key.strip() for key in by.split(",")] if by else ()
-    with place.existing(everyone=everyone) as store:
+    with place.existing(everyone=everyone) as store, waiting("summing", quiet=as_json):
         found = store.report(keys, since=since, until=until, model=model, api=api, conversation=conversation)
         where = line(store.place)
     if as_json:

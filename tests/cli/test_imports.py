@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
 
 from convo.cli import main
@@ -58,14 +59,19 @@ def test_the_command_line_is_a_module_too() -> None:
 
 
 def test_every_command_says_what_it_does() -> None:
-    shown = [command for command in main.commands.values() if not command.hidden]
+    context = click.Context(main)
+    commands = [main.get_command(context, name) for name in main.list_commands(context)]
+    shown = [command for command in commands if command is not None and not command.hidden]
     assert sorted(command.name or "" for command in shown) == [
         "backup",
         "blobs",
+        "chat",
+        "completion",
         "demo",
         "doctor",
         "erase",
         "export",
+        "fake-api",
         "import",
         "inspect",
         "list",

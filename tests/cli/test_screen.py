@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import convo
-from convo.cli.screen import indented, line
+from convo.cli.lines import table
+from convo.cli.screen import cut, indented, line, padded, width
 from convo.escapes import safe
 
 if TYPE_CHECKING:
@@ -58,6 +59,30 @@ def test_a_line_is_one_line_and_no_longer_than_wanted() -> None:
     assert line("a\n b\t\tc\x1b") == "a b c\\x1b"
     assert line("x" * 50, 10) == "xxxxxxx..."
     assert line("x" * 10, 10) == "x" * 10
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "shown"),
+    [
+        ("abc", 3, "abc"),
+        ("abcdef", 5, "ab..."),
+        ("犬の会話", 8, "犬の会話"),
+        ("犬の会話", 7, "犬の..."),
+        ("犬の会話", 6, "犬..."),
+        ("e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301e\u0301"),
+        ("👩👩👩", 5, "👩..."),
+        ("", 0, ""),
+    ],
+)
+def test_text_is_cut_by_the_columns_that_it_takes(text: str, columns: int, shown: str) -> None:
+    assert cut(text, columns) == shown
+    assert width(shown) <= columns
+    assert width(padded(text, 20)) == 20
+
+
+def test_columns_stand_below_each_other_whatever_the_letters() -> None:
+    rows = table([("TITLE", "HEAD"), ("犬の会話", "1"), ("Grüße", "2"), ("e\u0301", "3")]).splitlines()
+    assert [width(row[: len(row) - len(row.split()[-1])]) for row in rows] == [10, 10, 10, 10]
 
 
 def test_no_line_of_a_text_can_pass_for_one_of_ours() -> None:

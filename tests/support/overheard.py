@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import convo
+from convo import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ def _code(value: object) -> bool:
 
 
 def _codes() -> set[str]:
-    return {value.code for value in vars(convo).values() if isinstance(value, type) and issubclass(value, convo.ConvoError)}
+    return {value.code for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.ConvoError)}
 
 
 @functools.cache
