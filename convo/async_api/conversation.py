@@ -99,6 +99,10 @@ class AsyncConversation(Seen):
         """
         return await self._driver.do(log_steps.history(self._place, last, verify=verify))
 
+    async def message(self, position: int) -> Message:
+        """Read one message of the log, by its position. Raises `MessageNotFound`."""
+        return await self._driver.do(branch_steps.message(self._place, position))
+
     async def load(self, audio: Audio) -> Audio:
         """Give the same audio with its bytes. Raises `AudioDropped` where the store let them go, `BlobNotFound`."""
         return await self._driver.do(log_steps.load(self._place, audio))

@@ -99,6 +99,10 @@ class Conversation(Seen):
         """
         return self._driver.do(log_steps.history(self._place, last, verify=verify))
 
+    def message(self, position: int) -> Message:
+        """Read one message of the log, by its position. Raises `MessageNotFound`."""
+        return self._driver.do(branch_steps.message(self._place, position))
+
     def load(self, audio: Audio) -> Audio:
         """Give the same audio with its bytes. Raises `AudioDropped` where the store let them go, `BlobNotFound`."""
         return self._driver.do(log_steps.load(self._place, audio))
