@@ -37,8 +37,8 @@ def served(application: Any) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
-        application, lifespan="on", log_config=None, access_log=False, loop="asyncio", ws="websockets-sansio", ws_ping_interval=None,
-        timeout_graceful_shutdown=5,
+        application, lifespan="on", log_config=None, access_log=False, loop="asyncio", ws="websockets-sansio",
+        ws_ping_interval=None, timeout_graceful_shutdown=5,
     )  # fmt: skip
     server = _Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="served", daemon=True)
