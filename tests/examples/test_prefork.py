@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "tests" / "examples" / "gunicorn_conf.py"
-WORKERS = 3
+WORKERS = 2
 
 
 @attrs.frozen

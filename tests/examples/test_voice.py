@@ -18,7 +18,7 @@ from tests.support.served import served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from websockets.sync.client import ClientConnection
+    from websockets.sync.connection import Connection
 
     from convo.testing import FakeAPI, FixedClock
     from tests.conftest import Database
@@ -30,7 +30,7 @@ SAID = pcm(500)
 class Page:
     """A page with a microphone: speaks in frames of 20 ms."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         self.socket = socket
 
     def tell(self, **frame: object) -> None:

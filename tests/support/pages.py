@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Database
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which a wait is a fault of the test."""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
+import openai.resources.chat.completions  # once, before the forks: it takes each process most of a second
 
 import convo
 from tests.examples import backend, wsgi
