@@ -193,8 +193,8 @@ assert chat.request("gpt-5.5", client=client)["messages"][0]["content"] == "Hell
 """,
     "audio": 'assert convo.Audio.open(question).convert("opus").data.startswith(b"OggS")',
     "crypto": """
-convo.Cipher.new_key_file("keys.txt")
-with convo.Store("sqlite://", cipher=convo.Cipher.from_file("keys.txt")) as safe:
+convo.Cipher.new_key_file(here / "keys.txt")
+with convo.Store("sqlite://", cipher=convo.Cipher.from_file(here / "keys.txt")) as safe:
     assert safe.create(title="Kept").title == "Kept"
 """,
     "s3": """
@@ -208,13 +208,13 @@ with convo.Store("sqlite://", blobs=bucket) as there:
 """,
     "analysis": """
 assert store.tables().messages.to_arrow().num_rows == 1
-assert store.export("exported").rows
+assert store.export(here / "exported").rows
 """,
     "frames": """
 messages = store.tables().messages
 assert len(messages.to_pandas()) == len(messages.to_polars()) == 1
 """,
-    "plots": 'store.tables().plot("activity").save("activity.svg")',
+    "plots": 'store.tables().plot("activity").save(here / "activity.svg")',
     "telemetry": 'convo.Store("sqlite://", telemetry=True).create()',
     "tokens": """
 from convo.tokenizer import COUNT
@@ -233,7 +233,8 @@ with fake.serve() as url:
 """The main job of each extra, but of PostgreSQL's, which have tests of their own, and of `adbc`, which makes another quicker."""
 USING = """
 import site
-site.addsitedir(sys.argv[3])
+here = Path(sys.argv[3])
+site.addsitedir(str(here))
 store = convo.Store("sqlite://")
 chat = store.create()
 chat.add("Hello?")
@@ -323,11 +324,14 @@ def test_each_extra_alone_does_its_job_with_what_it_declares(
 
 
 def test_without_an_extra_its_job_says_what_to_install(plain: Callable[..., str], tmp_path: Path) -> None:
-    for extra in set(USES) - {"openai", "tokens"}:  # the one is the caller's to import, without the other it is an estimate
+    missed = sorted(set(USES) - {"openai", "tokens"})  # the one is the caller's to import, without the other it is an estimate
+    tried = HEAD + USING
+    for extra in missed:
         job = "".join(f"    {line}\n" for line in USES[extra].strip().splitlines())
-        tried = f"{HEAD}{USING}try:\n{job}except convo.MissingDependency as error:\n    print(error)\n"
-        needed = {"plots": "analysis", "frames": "analysis"}.get(extra, extra)
-        assert f"pip install 'convo[{needed}]'" in plain("-c", tried, "", "", tmp_path), extra
+        tried += f"try:\n{job}except convo.MissingDependency as error:\n    print(error)\nelse:\n    print('all is there')\n"
+    needed = [{"plots": "analysis", "frames": "analysis"}.get(extra, extra) for extra in missed]
+    said = plain("-c", tried, "", "", tmp_path).splitlines()
+    assert [line.partition("pip install ")[2] for line in said] == [f"'convo[{extra}]'" for extra in needed]
 
 
 def test_the_source_distribution_installs_and_works(uv: str, built: Built, tmp_path: Path) -> None:

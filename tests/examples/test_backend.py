@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 import convo
 from convo.testing import CountedIds, StreamShape
-from tests.examples import backend
+from tests.examples import backend, voice, wsgi
 from tests.support.builders import WAV
 from tests.support.pages import PATIENCE, tokens_of, wait_for
 from tests.support.served import served
@@ -23,6 +23,7 @@ from tests.test_exports import example, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from convo.testing import FakeAPI, FixedClock
     from tests.conftest import Database
@@ -282,6 +283,20 @@ def test_text_that_cannot_be_stored_is_refused(anna: Page) -> None:
     assert anna.http.post(f"{anna.chat}/messages", json={"text": 7}).status_code == 422
     assert anna.http.post(f"{anna.chat}/messages", content=b'{"text": "\\ud800"}').status_code == 422
     assert anna.log() == []
+
+
+def test_the_commands_of_the_examples_make_applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVO_DATABASE_URL", f"sqlite:///{tmp_path / 'chat.db'}")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("CHAT_TOKENS", '{"secret": "anna"}')
+    for module in (backend, voice, wsgi):
+        assert callable(module.from_environment())
+        assert f"{module.__name__.rpartition('.')[2]}:from_environment" in (module.__doc__ or "")
+    page = wsgi.from_environment().test_client()
+    made = page.post("/conversations", headers={"Authorization": "Bearer secret"})
+    assert made.status_code == 201
+    assert page.get(f"/conversations/{made.json['id']}").status_code == 401
+    assert page.get("/conversations/nonsense", headers={"Authorization": "Bearer secret"}).status_code == 404
 
 
 def test_each_error_has_a_status_and_what_is_our_fault_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
