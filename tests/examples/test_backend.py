@@ -124,8 +124,9 @@ def test_while_a_turn_waits_another_press_is_told_when_to_come_back(anna: Page, 
     assert not anna.state()["awaited"]
 
 
-def test_a_page_goes_on_where_it_was(anna: Page) -> None:
+def test_a_page_goes_on_where_it_was(anna: Page, clock: FixedClock) -> None:
     anna.send("One?")
+    clock.advance(1)
     other = anna.opened()
     first = anna.http.get("/conversations", params={"limit": 1}).json()
     rest = anna.http.get("/conversations", params={"limit": 1, "after": first["next"]}).json()
