@@ -204,11 +204,14 @@ def _opened(job: dict[str, Any], file: BinaryIO) -> InputContainer:
     if job["demuxer"] == "s16le":
         options |= {"sample_rate": str(job["rate"]), "ch_layout": "mono"}
     try:
-        return av.open(file, "r", format=job["demuxer"], container_options=options, io_open=_nothing, **_LENIENT)
+        opened: InputContainer = av.open(
+            file, "r", format=job["demuxer"], container_options=options, io_open=_nothing, **_LENIENT
+        )
     except MemoryError:
         raise
     except (av.FFmpegError, ValueError, OverflowError) as error:
         raise Refused("bad", reason=f"the bytes cannot be read as {job['found']} ({_why(error)})") from error
+    return opened
 
 
 def _is_indexed(file: Any) -> bool:

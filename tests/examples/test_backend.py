@@ -296,7 +296,7 @@ def test_the_commands_of_the_examples_make_applications(tmp_path: Path, monkeypa
     page = wsgi.from_environment().test_client()
     made = page.post("/conversations", headers={"Authorization": "Bearer secret"})
     assert made.status_code == 201
-    assert page.get(f"/conversations/{made.json['id']}").status_code == 401
+    assert page.get(f"/conversations/{made.get_json()['id']}").status_code == 401
     assert page.get("/conversations/nonsense", headers={"Authorization": "Bearer secret"}).status_code == 404
 
 

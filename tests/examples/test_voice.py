@@ -160,6 +160,8 @@ def test_what_cannot_be_done_is_told_and_the_loop_goes_on(anna: Page, fake: Fake
         '{"type": "nonsense"}',
         '{"type": "interrupt", "heard": "1"}',
         '{"type": "interrupt", "heard": -1}',
+        '{"type": "interrupt", "heard": NaN}',
+        '{"type": "interrupt", "heard": true}',
     ]
     for frame in no_frames:
         anna.socket.send(frame)

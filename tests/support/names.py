@@ -59,7 +59,7 @@ def written(function: Any) -> str:
         if one.kind is one.KEYWORD_ONLY and not by_keyword:
             parts.append("*")
         by_keyword = by_keyword or one.kind in (one.KEYWORD_ONLY, one.VAR_POSITIONAL)
-        stars = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+        stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(one.kind.name, "")
         parts.append(f"{stars}{one.name}{'' if one.default is one.empty else '='}")
     return f"({', '.join(parts)})"
 
