@@ -1,6 +1,6 @@
 """What type checkers make of the public names; nothing here is ever run.
 
-`mypy` reads it with everything else. Another checker: `uvx basedpyright --level error tests/typing`.
+`mypy` reads it with everything else. Another checker: `uv run --with basedpyright basedpyright --level error tests/typing`.
 """
 
 from __future__ import annotations
