@@ -160,7 +160,7 @@ import sqlalchemy as sa
 import convo
 from convo.store import schema
 
-place, name = sys.argv[1:]
+place, name = sys.argv[1:3]
 home = Path(sys.prefix)
 assert home in Path(convo.__file__).parents, convo.__file__
 assert schema.scripts() == Path(convo.__file__).parent / "migrations", schema.scripts()
@@ -191,6 +191,61 @@ async def job():
 
 asyncio.run(job())
 """
+USES = {
+    "openai": """
+import openai
+client = openai.OpenAI(api_key="none", base_url="http://127.0.0.1:9/v1")
+assert chat.request("gpt-5.5", client=client)["messages"][0]["content"] == "Hello?"
+""",
+    "audio": 'assert convo.Audio.open(question).convert("opus").data.startswith(b"OggS")',
+    "crypto": """
+convo.Cipher.new_key_file(here / "keys.txt")
+with convo.Store("sqlite://", cipher=convo.Cipher.from_file(here / "keys.txt")) as safe:
+    assert safe.create(title="Kept").title == "Kept"
+""",
+    "s3": """
+nowhere = {"access_key_id": "none", "secret_access_key": "none", "region": "none"}
+bucket = convo.BucketBlobs("s3://bucket", endpoint="http://127.0.0.1:9", **nowhere)
+with convo.Store("sqlite://", blobs=bucket) as there:
+    try:
+        there.create().add(convo.Audio.open(question))
+    except convo.StoreUnavailable:  # obstore has tried: nobody is there
+        pass
+""",
+    "analysis": """
+assert store.tables().messages.to_arrow().num_rows == 1
+assert store.export(here / "exported").rows
+""",
+    "frames": """
+messages = store.tables().messages
+assert len(messages.to_pandas()) == len(messages.to_polars()) == 1
+""",
+    "plots": 'store.tables().plot("activity").save(here / "activity.svg")',
+    "telemetry": 'convo.Store("sqlite://", telemetry=True).create()',
+    "tokens": """
+from convo.tokenizer import COUNT
+from convo.tokens import rough_tokens
+assert COUNT("Hello?") == 2 and COUNT is not rough_tokens
+""",
+    "testing": """
+from convo.testing import FakeAPI
+fake = FakeAPI()
+with fake.client() as client:
+    assert chat.send(client, model="gpt-audio-1.5", voice="alloy").spoken
+with fake.serve() as url:
+    assert url.startswith("http://")
+""",
+}
+"""The main job of each extra, but of PostgreSQL's, which have tests of their own, and of `adbc`, which makes another quicker."""
+USING = """
+import site
+here = Path(sys.argv[3])
+site.addsitedir(str(here))
+store = convo.Store("sqlite://")
+chat = store.create()
+chat.add("Hello?")
+question = Path(convo.__file__).parent / "recordings" / "question.mp3"
+"""
 MISSING = """
 for made in (lambda: convo.Store(place), lambda: convo.AsyncStore(place)):
     try:
@@ -201,10 +256,16 @@ for made in (lambda: convo.Store(place), lambda: convo.AsyncStore(place)):
 
 
 @pytest.fixture(scope="module")
-def install(uv: str, built: Built, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Callable[..., str]]:
+def locked(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The versions of all that is installed, those of the lock file."""
+    file = tmp_path_factory.mktemp("locked") / "constraints.txt"
+    run(uv, "export", "--quiet", "--frozen", "--no-emit-project", "--no-hashes", "--all-extras", "-o", file, cwd=ROOT)
+    return file
+
+
+@pytest.fixture(scope="module")
+def install(uv: str, built: Built, locked: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Callable[..., str]]:
     """Install the wheel with extras in an environment of its own; gives what runs a script there."""
-    locked = tmp_path_factory.mktemp("locked") / "constraints.txt"
-    run(uv, "export", "--quiet", "--frozen", "--no-emit-project", "--no-hashes", "--all-extras", "-o", locked, cwd=ROOT)
 
     def installed(extras: str) -> Callable[..., str]:
         folder = tmp_path_factory.mktemp("a user's 100% own folder")
@@ -255,6 +316,36 @@ def test_without_the_extra_a_postgresql_store_says_what_to_install(plain: Callab
     said = plain("-c", HEAD + MISSING, "postgresql://localhost/none", "").splitlines()
     assert len(said) == 2
     assert all("pip install 'convo[postgres]'" in line for line in said)
+
+
+def test_each_extra_alone_does_its_job_with_what_it_declares(
+    uv: str, built: Built, locked: Path, plain: Callable[..., str], tmp_path: Path
+) -> None:
+    """Each in a folder of its own, behind the environment that has none: modules of convo itself are compiled once."""
+    for extra, job in USES.items():
+        there = tmp_path / extra
+        run(uv, "pip", "install", "--quiet", "--target", there, "--python", sys.executable, "-c", locked,
+            f"{built.wheel}[{extra}]", cwd=tmp_path)  # fmt: skip
+        plain("-c", HEAD + USING + job, "", "", there)
+
+
+def test_without_an_extra_its_job_says_what_to_install(plain: Callable[..., str], tmp_path: Path) -> None:
+    missed = sorted(set(USES) - {"openai", "tokens"})  # the one is the caller's to import, without the other it is an estimate
+    tried = HEAD + USING
+    for extra in missed:
+        job = "".join(f"    {line}\n" for line in USES[extra].strip().splitlines())
+        tried += f"try:\n{job}except convo.MissingDependency as error:\n    print(error)\nelse:\n    print('all is there')\n"
+    needed = [{"plots": "analysis", "frames": "analysis"}.get(extra, extra) for extra in missed]
+    said = plain("-c", tried, "", "", tmp_path).splitlines()
+    assert [line.partition("pip install ")[2] for line in said] == [f"'convo[{extra}]'" for extra in needed]
+
+
+def test_the_source_distribution_installs_and_works(uv: str, built: Built, tmp_path: Path) -> None:
+    run(uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    run(uv, "pip", "install", "--quiet", "--python", python, built.sdist, cwd=tmp_path)
+    store = f"sqlite:///{tmp_path / 'chat.db'}"
+    assert "gpt-audio-1.5" in run(python, "-I", "-W", "error", "-c", HEAD + JOB, store, "", cwd=tmp_path).stdout
 
 
 def test_an_installed_wheel_has_its_command(plain: Callable[..., str], tmp_path: Path) -> None:

@@ -111,6 +111,10 @@ class AsyncConversation(Seen):
         """
         return await self._driver.do(log_steps.history(self._place, last, verify=verify, before=before, branch=branch))
 
+    async def message(self, position: int) -> Message:
+        """Read one message of the log, by its position. Raises `MessageNotFound`."""
+        return await self._driver.do(branch_steps.message(self._place, position))
+
     @overload
     async def load(self, audio: Audio) -> Audio: ...
 

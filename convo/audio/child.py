@@ -46,6 +46,8 @@ _ENCODERS = {
     "m4a": ("ipod", "aac"), "webm": ("webm", "libopus"),
 }  # fmt: skip
 """libav's container and encoder of each format."""
+_LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}  # noqa: PLR2004
+"""Tags in another encoding stop nothing: an option before PyAV 19, which has no other way."""
 _INDEXED = (b"Xing", b"Info", b"VBRI")
 _HEAD = 8_192
 """Bytes in which the index of an mp3 stands, behind a small tag; with a picture before it, its claim is not known."""
@@ -202,11 +204,14 @@ def _opened(job: dict[str, Any], file: BinaryIO) -> InputContainer:
     if job["demuxer"] == "s16le":
         options |= {"sample_rate": str(job["rate"]), "ch_layout": "mono"}
     try:
-        return av.open(file, "r", format=job["demuxer"], container_options=options, io_open=_nothing, metadata_errors="replace")
+        opened: InputContainer = av.open(
+            file, "r", format=job["demuxer"], container_options=options, io_open=_nothing, **_LENIENT
+        )
     except MemoryError:
         raise
     except (av.FFmpegError, ValueError, OverflowError) as error:
         raise Refused("bad", reason=f"the bytes cannot be read as {job['found']} ({_why(error)})") from error
+    return opened
 
 
 def _is_indexed(file: Any) -> bool:

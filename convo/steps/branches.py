@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from convo.canonical import digest, encode
 from convo.checks import check_type
 from convo.content import message_draft
-from convo.errors import BranchNotFound, ConflictError, InputError, InvalidContent, NotEditable, StaleHead
+from convo.errors import BranchNotFound, ConflictError, InputError, InvalidContent, MessageNotFound, NotEditable, StaleHead
 from convo.ids import as_uuid
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key
@@ -18,10 +18,13 @@ from convo.steps.effects import read, write
 from convo.steps.log import AGAIN, check_head, put_media, shown_branch
 from convo.steps.measuring import measured
 from convo.steps.settling import settled
-from convo.store import branches
+from convo.store import branches, log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from sqlalchemy.engine import Connection
 
     from convo.messages import Draft, Message
     from convo.steps.effects import Steps
@@ -114,6 +117,20 @@ def fork(place: Place, at: int | None, *, key: str | None, title: str | None, me
             key=key, title=name, metadata=labels,
         )
     )  # fmt: skip
+
+
+def message(place: Place, position: int) -> Steps[Message]:
+    """Read the message at a position of the line that is shown. Raises `MessageNotFound`."""
+    check_position(position)
+    return (yield from read(_shown_at, place.owner, place.found.id, position))
+
+
+def _shown_at(connection: Connection, owner: str, conversation: UUID, position: int) -> Message:
+    branch, _ = branches.shown(connection, owner, conversation)
+    found = log.one(connection, owner, branch, position) if position <= log.END else None
+    if found is None:
+        raise MessageNotFound(position)
+    return found
 
 
 def check_position(position: object, least: int = 1) -> None:

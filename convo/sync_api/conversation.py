@@ -111,6 +111,10 @@ class Conversation(Seen):
         """
         return self._driver.do(log_steps.history(self._place, last, verify=verify, before=before, branch=branch))
 
+    def message(self, position: int) -> Message:
+        """Read one message of the log, by its position. Raises `MessageNotFound`."""
+        return self._driver.do(branch_steps.message(self._place, position))
+
     @overload
     def load(self, audio: Audio) -> Audio: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import struct
 from array import array
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,9 +22,12 @@ from tests.audio.builders import chunk, fmt, id3, sample, wav
 if TYPE_CHECKING:
     from pathlib import Path
 
+OLDER = int(version("av").partition(".")[0]) < 19
+"""Of PyAV, for Python 3.11; the newer one leaves out the padding that an m4a does tell of."""
 SAMPLES = {
     "himself.wav": 0.76, "himself-streamed.wav": 0.76, "himself-cbr.mp3": 0.864, "himself-vbr.mp3": 0.76, "himself.flac": 0.76,
-    "himself.ogg": 0.768, "himself.opus": 0.76, "himself.webm": 0.764, "himself.m4a": 0.768, "himself.aac": 0.832,
+    "himself.ogg": 0.768, "himself.opus": 0.76, "himself.webm": 0.764, "himself.aac": 0.832,
+    "himself.m4a": 0.768 if OLDER else 0.76,
 }  # fmt: skip
 """Seconds of sound; what is above 0.76 is padding of the encoder that the file does not tell of."""
 WAV = Form("wav")

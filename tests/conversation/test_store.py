@@ -160,6 +160,25 @@ def test_the_last_messages_can_be_read_alone(store: Any) -> None:
     assert chat.history()[1:3].messages == chat.history().messages[1:3]
 
 
+def test_one_message_is_read_by_its_position_in_the_line_that_is_shown(store: Any) -> None:
+    chat = store.create()
+    chat.extend([{"role": "user", "content": text} for text in ("one", "two", "three")])
+    chat.edit(2, "deux")
+    assert [chat.message(position).text for position in (1, 2)] == ["one", "deux"]
+    assert chat.message(2) == chat.history()[1]
+    spoken = chat.add(recording())
+    assert chat.message(spoken.position).audio == chat.history()[-1].audio
+    for beyond in (spoken.position + 1, 1 << 63, 1 << 200):
+        with pytest.raises(convo.MessageNotFound):
+            chat.message(beyond)
+    for wrong in (0, -1, None, "1", True):
+        with pytest.raises(convo.InputError):
+            chat.message(wrong)
+    store.delete(chat.id)
+    with pytest.raises(convo.ConversationNotFound):
+        chat.message(1)
+
+
 def test_order_is_by_position_when_time_stands_still_or_goes_back(store: Any, clock: FixedClock) -> None:
     chat = store.create()
     for number in range(10):
