@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from convo.assembly.fill import whole
+from convo.assembly.fill import as_base64, whole
 from convo.checks import check_type
 from convo.input_items import blobs_named, drafts_of, last_item, line_of
 from convo.steps.blobs import get_all
@@ -77,4 +77,5 @@ def _with_bytes(place: Place, found: list[dict[str, Any]], messages: Sequence[Me
     if not wanted:
         return found
     data = yield from get_all(place.tools, place.owner, wanted)
-    return [whole(item, data) for item in found]
+    written = as_base64(data)
+    return [whole(item, written) for item in found]
