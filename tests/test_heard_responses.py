@@ -15,7 +15,7 @@ from convo.extract import REPLY, spoken
 from convo.forms import as_chat
 from convo.heard import heard, shortened
 from convo.intake.responses import read_response
-from convo.steps.truncating import _cut
+from convo.steps.truncating import cut_to
 from tests.intake.test_response_stream import RESPONSES
 from tests.support.responses import function_call, image, message, reasoning, refusal, response, text
 
@@ -78,7 +78,7 @@ def stored(answer: dict[str, Any], **facts: Any) -> Message:
 
 
 def test_a_recorded_response_is_cut_and_stays_one() -> None:
-    draft = _cut(stored(response(reasoning("Hm."), message(TEN_WORDS), image()), audio_origin="http://api.test/v1"), None, 2)
+    draft = cut_to(stored(response(reasoning("Hm."), message(TEN_WORDS), image()), audio_origin="http://api.test/v1"), None, 2)
     assert draft is not None
     assert (draft.status, draft.api, draft.text, draft.media) == ("interrupted", "responses", "one two three four five", ())
     assert (draft.audio_origin, draft.model) == ("http://api.test/v1", "gpt-5.6")
@@ -86,18 +86,18 @@ def test_a_recorded_response_is_cut_and_stays_one() -> None:
         "role": "assistant", "id": "resp_1", "store": True,
         "output": [{**message("one two three four five"), "status": "incomplete"}],
     }  # fmt: skip
-    assert _cut(draft.at(3, 1), None, 2) is None
+    assert cut_to(draft.at(3, 1), None, 2) is None
 
 
 @pytest.mark.parametrize("items", [[message(TEN_WORDS), image()], [image()], []])
 def test_one_that_was_heard_to_its_end_is_not_cut(items: list[Any]) -> None:
-    assert _cut(stored(response(*items)), None, 10) is None
+    assert cut_to(stored(response(*items)), None, 10) is None
 
 
 def test_one_that_was_spoken_by_another_model_is_cut_by_its_sound() -> None:
     data = bytes(4 * 48_000)
     piece = attrs.evolve(spoken(Audio.from_bytes(data, "pcm16"), REPLY), made_by="gpt-4o-mini-tts", voice="ash")
-    draft = _cut(stored(response(reasoning("Hm."), message(TEN_WORDS)), media=(piece,)), data, 2)
+    draft = cut_to(stored(response(reasoning("Hm."), message(TEN_WORDS)), media=(piece,)), data, 2)
     assert draft is not None
     assert (draft.status, draft.api, draft.text) == ("interrupted", "responses", "one two three four five")
     assert [(left.size, left.made_by, left.transcript) for left in draft.media] == [(96_000, "gpt-4o-mini-tts", draft.text)]
