@@ -1102,7 +1102,7 @@ class ReadOnlyStore(StoreError):
     A SQLite file where nothing can be written is read all the same, unless its newest turns are `unread`, in the log beside it.
     """
 
-    def __init__(self, place: str = "the database", *, unread: str | None = None) -> None:
+    def __init__(self, place: str = "the database", unread: str | None = None) -> None:
         remedy = (
             "check the file's permissions, or that the server is the primary"
             if place == "the database"

@@ -14,7 +14,6 @@ import weakref
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from convo.errors import ReadOnlyStore, StoreBusy, StoreNotFound, StoreOnNetwork, StoreReplaced
 
@@ -124,12 +123,12 @@ class File:
             connection.execute("PRAGMA schema_version")
         except sqlite3.DatabaseError as error:
             connection.close()
-            if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            if not getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
                 raise
             as_of = state(self.path)
             if as_of[-1]:
                 raise ReadOnlyStore(self.path, unread=f"{self.path}-wal") from error
-            connection = FileConnection(f"file:{quote(self.path)}?immutable=1", uri=True, **options)
+            connection = FileConnection(f"{Path(self.path).absolute().as_uri()}?immutable=1", uri=True, **options)
             connection.as_of = as_of
         return connection
 
