@@ -9,6 +9,7 @@ import typing
 if typing.TYPE_CHECKING:
     from convo.analysis.exported import Anonymous, Exported
     from convo.assembly import Estimate, Rendering, Request, Seeds
+    from convo.assembly.preview import Preview
     from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
     from convo.async_api.listening import AsyncListener
     from convo.async_api.tables import AsyncTable, AsyncTables
@@ -21,6 +22,7 @@ if typing.TYPE_CHECKING:
     from convo.backups import Backup
     from convo.blobs import BlobStore, BucketBlobs, FolderBlobs
     from convo.budget import Budget, BudgetWarning
+    from convo.calls import Call
     from convo.edges import Event, Pending
     from convo.erasure import Erasure
     from convo.errors import (
@@ -78,6 +80,7 @@ if typing.TYPE_CHECKING:
         NotEditable,
         NotFound,
         NothingToSend,
+        NotImportable,
         NotPermitted,
         OnHold,
         PartitionsDiffer,
@@ -129,6 +132,7 @@ if typing.TYPE_CHECKING:
     from convo.findings import Finding
     from convo.history import History
     from convo.hits import Hit
+    from convo.importers.results import Imported, NotCarried
     from convo.intake import ChatFold
     from convo.intake.response_stream import ResponseFold
     from convo.keeping import BlobTotals, MovedBlobs, Pruned
@@ -212,6 +216,7 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "BudgetWarning",
+    "Call",
     "CallClosed",
     "CannotPartition",
     "Catalogue",
@@ -246,6 +251,7 @@ __all__ = [
     "History",
     "Hit",
     "Image",
+    "Imported",
     "InputError",
     "IntegrityError",
     "InvalidContent",
@@ -271,8 +277,10 @@ __all__ = [
     "NotAConvoStore",
     "NotAReply",
     "NotASession",
+    "NotCarried",
     "NotEditable",
     "NotFound",
+    "NotImportable",
     "NotPermitted",
     "NothingToSend",
     "OnHold",
@@ -284,6 +292,7 @@ __all__ = [
     "Present",
     "Preset",
     "PresetNotFound",
+    "Preview",
     "Pruned",
     "ReadOnlyStore",
     "ReadOnlyView",
@@ -362,6 +371,7 @@ _HOMES = {
     "Rendering": "assembly",
     "Request": "assembly",
     "Seeds": "assembly",
+    "Preview": "assembly.preview",
     "AsyncConversation": "async_api",
     "AsyncExchange": "async_api",
     "AsyncStore": "async_api",
@@ -382,6 +392,7 @@ _HOMES = {
     "FolderBlobs": "blobs",
     "Budget": "budget",
     "BudgetWarning": "budget",
+    "Call": "calls",
     "Event": "edges",
     "Pending": "edges",
     "Erasure": "erasure",
@@ -398,6 +409,8 @@ _HOMES = {
     "Finding": "findings",
     "History": "history",
     "Hit": "hits",
+    "Imported": "importers.results",
+    "NotCarried": "importers.results",
     "ChatFold": "intake",
     "ResponseFold": "intake.response_stream",
     "BlobTotals": "keeping",

@@ -220,8 +220,13 @@ def _is_empty(content: object) -> bool:
     return not content or (isinstance(content, list) and all(part == {"type": "text", "text": ""} for part in content))
 
 
+def is_name(name: object) -> bool:
+    """Say whether the API takes this as the name of an author."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
 def _check_name(name: object) -> None:
-    if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+    if name is not None and not is_name(name):
         raise InvalidContent(
             "the name of an author is not one that the API takes", r"use 1 to 64 characters without spaces and <|\/>"
         )

@@ -12,6 +12,7 @@
     │   ├── NaiveTime                      a time without a time zone
     │   ├── ConflictingArguments           two arguments that say different things
     │   ├── NotASession                    a file that is no session of convo, or not a whole one
+    │   ├── NotImportable                  a source that is not of the format that it should be, or not whole
     │   ├── NotEditable                    a reply, or the result of a tool
     │   ├── NotAReply                      a message of anyone but the model
     │   ├── BadAudio                       bytes that are not the audio they should be
@@ -114,6 +115,8 @@ if TYPE_CHECKING:
     from datetime import date, timedelta
     from decimal import Decimal
     from uuid import UUID
+
+    from convo.importers.results import Imported
 
 Committed = Literal["yes", "no", "unknown"]
 _LONGEST = 200
@@ -242,6 +245,20 @@ class NotASession(InputError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"this is no session of convo: {reason}; pass what chat.session() or convo export --format session gave")
+        self.reason = reason
+
+
+class NotImportable(InputError):
+    """A source of `import_from` that is not of its format, or not all of it: `reason` says what is wrong with it.
+
+    What was read before is imported, each conversation whole: `report` says how much; None where nothing was read.
+    """
+
+    report: Imported | None = None
+
+    def __init__(self, format: str, reason: str, remedy: str) -> None:  # noqa: A002 - the word of the call
+        super().__init__(f"this cannot be imported as {format}: {reason}; {remedy}")
+        self.format = format
         self.reason = reason
 
 
@@ -1080,15 +1097,21 @@ class StorageFull(StoreError):
 
 
 class ReadOnlyStore(StoreError):
-    """The database, or the folder of a blob store, refuses writes."""
+    """The database, or the folder of a blob store, refuses writes.
 
-    def __init__(self, place: str = "the database") -> None:
+    A SQLite file where nothing can be written is read all the same, unless its newest turns are `unread`, in the log beside it.
+    """
+
+    def __init__(self, place: str = "the database", *, unread: str | None = None) -> None:
         remedy = (
             "check the file's permissions, or that the server is the primary"
             if place == "the database"
             else "check its permissions"
         )
+        if unread is not None:
+            remedy = f"its newest turns are in {unread}, which can be read only where SQLite may write: copy both files there"
         super().__init__(f"{place} is read-only; {remedy}")
+        self.unread = unread
 
 
 class NotPermitted(StoreError, PermissionError):
@@ -1096,8 +1119,9 @@ class NotPermitted(StoreError, PermissionError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the database does not let this role do that; grant it SELECT, INSERT, UPDATE and DELETE on the tables of convo, see "
-            "to policies of row-level security, upgrade with a role that may create tables (store.doctor() says what it lacks)"
+            "the database does not let this role do that; grant it SELECT, INSERT, UPDATE and DELETE on the tables of convo, and "
+            "USAGE on their sequences, see to policies of row-level security, upgrade with a role that may create tables "
+            "(store.doctor() says what it lacks)"
         )
 
 

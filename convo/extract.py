@@ -24,7 +24,7 @@ MAX_RECORDING = 250_000_000
 REPLY = -1
 """The `part` of a reply's audio, which is in no content part."""
 
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*);base64,(.*)", re.DOTALL)
+DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*);base64,(.*)", re.DOTALL)
 
 
 def recording(audio: Audio, part: int) -> Media:
@@ -118,10 +118,10 @@ def _without_bytes(part: object, index: int) -> tuple[object, Media | None]:
         case {"type": "input_audio", "input_audio": {"data": str(data), "format": str(claimed)} as inner}:
             piece = recording(Audio.from_bytes(decode_base64(data, "the recording"), claimed), index)
             return _replaced(part, "input_audio", inner, "data", {"$blob": piece.digest}), piece
-        case {"type": "image_url", "image_url": {"url": str(url)} as inner} if match := _DATA_URL.fullmatch(url):
+        case {"type": "image_url", "image_url": {"url": str(url)} as inner} if match := DATA_URL.fullmatch(url):
             piece = bytes_of("image", match[1], decode_base64(match[2], "the image"), index)
             return _replaced(part, "image_url", inner, "url", placeholder(piece)), piece
-        case {"type": "file", "file": {"file_data": str(url)} as inner} if match := _DATA_URL.fullmatch(url):
+        case {"type": "file", "file": {"file_data": str(url)} as inner} if match := DATA_URL.fullmatch(url):
             piece = bytes_of("file", match[1], decode_base64(match[2], "the file"), index)
             return _replaced(part, "file", inner, "file_data", placeholder(piece)), piece
     return part, None

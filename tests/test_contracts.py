@@ -119,9 +119,12 @@ def imports_at_once(tree: ast.Module) -> Iterator[str]:
             pending.extend(ast.iter_child_nodes(node))
 
 
-OPTIONAL = {"openai", "httpx", "httpx2", "starlette", "uvicorn", "psycopg", "asyncpg", "alembic", "av"}
+OPTIONAL = {"openai", "httpx", "httpx2", "starlette", "uvicorn", "psycopg", "asyncpg", "alembic", "av", "jinja2"}
 AT_ONCE = {
     "audio.child": "imported in the codec's child process only",
+    "inspector.asked": "imported by convo.inspector.application()",
+    "inspector.media": "imported by convo.inspector.application()",
+    "inspector.pages": "imported by convo.inspector.application()",
     "testing.inprocess": "imported by FakeAPI.client()",
     "testing.app": "imported by FakeAPI.asgi()",
     "testing.serve": "imported by FakeAPI.serve()",

@@ -94,6 +94,8 @@ def test_the_wheel_holds_the_package_with_its_migrations_and_nothing_else(built:
         "convo/migrations/env.py",
         "convo/migrations/script.py.mako",
         *(f"convo/migrations/versions/{revision}" for revision in REVISIONS),
+        "convo/inspector/static/inspector.js",
+        "convo/inspector/templates/base.html",
         "convo/models.toml",
         "convo/py.typed",
         "convo/recordings/question.mp3",
@@ -125,12 +127,16 @@ def test_the_wheel_says_what_it_needs(built: Built) -> None:
     assert metadata["Name"] == "convo"
     assert metadata["Requires-Python"] == ">=3.11"
     assert set(metadata.get_all("Provides-Extra", [])) == {
+        "agents",
+        "chatkit",
         "analysis",
         "asyncpg",
         "audio",
+        "chatgpt",
         "crypto",
         "adbc",
         "frames",
+        "inspector",
         "openai",
         "plots",
         "postgres",

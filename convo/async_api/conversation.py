@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from convo.assembly import Request, Seeds
+    from convo.assembly.preview import Preview
     from convo.async_api.driver import AsyncDriver
     from convo.async_api.listening import AsyncListener
     from convo.audio import Audio
+    from convo.calls import Call
     from convo.documents import Document
     from convo.edges import Pending
     from convo.functions import Functions
     from convo.history import History
-    from convo.messages import Message
+    from convo.messages import Media, Message
     from convo.policy import Policy
     from convo.presets import Preset
     from convo.reply import Reply
@@ -90,17 +92,36 @@ class AsyncConversation(Seen):
         """Store the result of a tool call: text, text parts, or any JSON value. Raises `ToolCallNotFound`."""
         return await self._driver.do(log_steps.tool_output(self._place, call_id, output, error=error, key=key))
 
-    async def history(self, last: int | None = None, *, verify: bool = False) -> History:
+    async def history(
+        self,
+        last: int | None = None,
+        *,
+        before: int | None = None,
+        branch: Branch | UUID | str | None = None,
+        verify: bool = False,
+    ) -> History:
         """Read the log, or its last messages. Audio comes without its bytes, see `load`.
+
+        With `before`, those before that position: `chat.history(100, before=page[0].position)` is the page before. `branch` is
+        one of `branches()`, by default the one that is shown (`BranchNotFound`).
 
         With `verify`, each message of the line is first held against the SHA-256 of what was written: `IntegrityError` names the
         position of the first that a disk, or somebody, has changed. It costs about a microsecond a message; `doctor` does it for
         all that an owner has.
         """
-        return await self._driver.do(log_steps.history(self._place, last, verify=verify))
+        return await self._driver.do(log_steps.history(self._place, last, verify=verify, before=before, branch=branch))
 
-    async def load(self, audio: Audio) -> Audio:
-        """Give the same audio with its bytes. Raises `AudioDropped` where the store let them go, `BlobNotFound`."""
+    @overload
+    async def load(self, audio: Audio) -> Audio: ...
+
+    @overload
+    async def load(self, audio: Media) -> Media: ...
+
+    async def load(self, audio: Audio | Media) -> Audio | Media:
+        """Give the same audio with its bytes, or any one of `message.media`, an image or a file too.
+
+        Raises `AudioDropped` where the store let them go, `BlobNotFound`.
+        """
         return await self._driver.do(log_steps.load(self._place, audio))
 
     async def transcribe(
@@ -290,6 +311,31 @@ class AsyncConversation(Seen):
         )
         return await self._driver.do(steps)
 
+    async def preview(
+        self,
+        model: str,
+        *,
+        api: str = "chat",
+        client: Any = None,
+        origin: str | None = None,
+        policy: Policy | None = None,
+        preset: Preset | str | None = None,
+        **arguments: Any,
+    ) -> list[Preview]:
+        """Give what `request` would be now, without its bytes, and as it changes by itself while references expire.
+
+        The first is as of now; each further one says from when on (`begins`) it would be so, and differs from the one before
+        it: `renderings`, `estimate` and `next_expiry` are those of a `Request`. The last holds no reference, unless its ids have
+        no end; where no request could be made any more, the list ends before that. The log is read once, and no bytes are.
+        Arguments are those of `request`, and so is what it raises.
+        """
+        from convo.steps import reading
+
+        steps = reading.preview(
+            self._place, model, api=api, client=client, origin=origin, policy=policy, preset=preset, arguments=arguments
+        )
+        return await self._driver.do(steps)
+
     async def seed(self, connection: Any, model: str, *, policy: Policy | None = None, **arguments: Any) -> Seeds:
         """Give a new Realtime session what was said before: `connection` is what `client.realtime.connect()` gave.
 
@@ -437,6 +483,16 @@ class AsyncConversation(Seen):
         """List the branches of this conversation, oldest first."""
         return await self._driver.do(branch_steps.listed(self._place))
 
+    async def forks(self, *, limit: int = 100) -> list[Branch]:
+        """List the branches of other conversations that share messages with this one, oldest first: see their `conversation`.
+
+        Those that were forked from it, those that it was forked from, and other forks of the same messages. A fork that shares
+        nothing, `fork(at=0)`, is not among them.
+        """
+        from convo.steps import reading
+
+        return await self._driver.do(reading.forks(self._place, limit))
+
     async def switch(self, branch: Branch | UUID | str) -> None:
         """Show another branch. A reply that is awaited ends on the one where it was asked. Raises `BranchNotFound`."""
         await self._driver.do(branch_steps.switch(self._place, branch))
@@ -557,6 +613,16 @@ class AsyncConversation(Seen):
         from convo.steps.documents import documented
 
         return await self._driver.do(documented(self._place, format, audio=audio, redact=redact))
+
+    async def calls(self, last: int | None = None, *, before: int | None = None) -> list[Call]:
+        """List the calls of this conversation, or the last ones, oldest first: what each used and cost, and how it went.
+
+        Those of all its branches; a fork begins without. With `before`, those whose reply stands before that position, or that
+        failed before it; calls that are no turns too. `report()` and `usage()` sum them.
+        """
+        from convo.steps import reading
+
+        return await self._driver.do(reading.made(self._place, last, before))
 
     async def usage(self) -> Totals:
         """Sum calls, tokens and cost of this conversation."""

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from convo.erasure import Erasure
     from convo.findings import Finding
     from convo.hits import Hit
+    from convo.importers.results import Imported
+    from convo.importers.sources import Source
     from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
     from convo.presets import Preset
     from convo.report import By, Report
@@ -209,6 +211,9 @@ class AsyncStore:
         `convo.OneOf("web", "app")`, `convo.Present()` or `convo.Absent()`. `title` is a part of the title, in upper or
         lower case. `after` is the last conversation of the page before, its `cursor` or its id; only of a bare id the
         conversation must still be there (`ConversationNotFound`). What is made meanwhile changes no later page.
+
+        Raises `KeyUnavailable` where another store has encrypted some that may be among them, and `SearchUnavailable` for
+        `metadata` and `title` in a store with a cipher: no database looks into what is encrypted.
         """
         steps = store_steps.listed(
             self._owner, metadata=metadata, title=title, since=since, until=until, limit=limit, after=place_of(after)
@@ -415,6 +420,41 @@ class AsyncStore:
 
         return self._conversation(await self._driver.do(session_steps.imported(self._driver.tools, self._owner or "", session)))
 
+    async def import_from(
+        self,
+        format: Source,  # noqa: A002 - the natural word
+        source: Any,
+        *,
+        table: str | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Imported:
+        """Import the conversations that another program has stored; what is here already stays, and what has grown grows.
+
+            done = store.import_from("chatgpt", "export.zip")       # or the folder that it unpacks to, or conversations.json
+            store.import_from("openai-agents", "postgresql://...")  # or the path of a SQLite file
+            for lost in done.not_carried: print(lost)
+
+        `format` is "chatgpt" (ChatGPT's data export; needs the extra `chatgpt`), "jsonl" (Chat Completions, a line each:
+        `{"messages": [...]}`), "langchain" (SQLChatMessageHistory and langchain-postgres), "llm" (its logs.db),
+        "openai-agents" (its SQLite and SQLAlchemy sessions), or "openai" (what the API has stored: `source` is the client).
+        A `source` is a path, or for databases a URL of SQLAlchemy; it is only read, a conversation at a time. `table` is that of
+        the messages where it has not its usual name. `progress` is called with how much is read and how much there is.
+
+        Each conversation gets the key `format:id`, and is stored whole or not at all: one that cannot be is counted, and the
+        others go on. Other branches of it become branches; times, models, tools, and the bytes of media that the source holds
+        are kept, and what has no place in a message stands in its metadata. Interrupted, the same call goes on. Imported again,
+        what is new in the source is added: to the line that was imported, or, where it was gone on with here, as a branch.
+
+        Raises `NotImportable` for a source that is not of the format, or breaks off; its `report` says what is imported. And
+        `InputError`, `MissingDependency`, `HeldTransaction`, `ReadOnlyView`, and what the client raises.
+        """
+        from convo.steps import importing as importing_steps
+
+        if format == "openai":
+            check_client(source, asynchronous=True)
+        steps = importing_steps.import_from(self._driver.tools, self._owner or "", format, source, table=table, progress=progress)
+        return await self._driver.do(steps)
+
     async def doctor(
         self,
         *,
@@ -531,8 +571,10 @@ class AsyncStore:
         its own, since each deletes the objects that it does not name.
 
         To restore, open it: `Store(f"sqlite:///{path}")`; or, while nothing runs, put it in place of the database, whose -wal
-        and -shm must be gone first. What came after the backup is unknown then, and its positions are given to other messages:
-        `expected_head` refuses a head that is not reached again yet, and cannot tell one that is.
+        and -shm must be gone first. What came after the backup is unknown then: no request names an audio id or a response of
+        it, a key that was used since counts as new, and what was erased or let go since is there again (erase it anew). The
+        positions are given to other messages: `expected_head` refuses a head that is not reached again yet, and cannot tell
+        one that is, so have whoever remembers heads read the log again. All of this holds for PostgreSQL, too.
 
         Raises `BackupUnsupported` on PostgreSQL, with the commands that do it there; `BackupFailed`, `StorageFull`;
         `CorruptStore` when the database is damaged; `HeldTransaction`, `InputError`.

@@ -1,4 +1,4 @@
-"""The commands `export` and `import`: tables for analysis, documents for people, sessions that come back."""
+"""The command `export`: tables for analysis, documents for people, sessions that `import` makes conversations of again."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _check(format_: str, *, tables: Any, conversation: Any, anonymous: Any, audi
 def _secret(path: str, redact: Callable[[str], str] | None) -> convo.Anonymous:
     import convo
 
-    with _reading(path):
+    with reading(path):
         secret = Path(path).read_bytes().strip()
     return convo.Anonymous(secret, redact=redact)
 
@@ -198,7 +198,7 @@ def _writing(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _reading(path: str) -> Iterator[None]:
+def reading(path: str) -> Iterator[None]:
     """Turn an error of the system into a `Failure`."""
     try:
         yield
@@ -223,36 +223,3 @@ def put(path: str, text: str) -> None:
         finally:
             with suppress(OSError):
                 os.unlink(name)  # noqa: PTH108 - a path in text
-
-
-# --- sessions --------------------------------------------------------------------------------------
-
-
-@click.command("import", short_help="Make conversations again from session files.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
-@blobs_option
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-@click.pass_obj
-def import_(place: Place, files: tuple[str, ...], stores: tuple[Any, ...], *, as_json: bool) -> None:
-    """Make the conversations again that `convo export --format session` wrote; those that are there stay as they are.
-
-    \b
-    convo --store other.db import chat.json
-    """  # noqa: D301 - the mark of click for lines to leave as they are
-    import convo
-
-    found = []
-    with place.existing(everyone=False, blobs=list(stores) or None) as store:
-        for file in files:
-            with _reading(file):
-                text = Path(file).read_bytes()
-            try:
-                chat = store.import_session(text)
-            except convo.NotASession as error:
-                raise Failure(f"{file}: {error}") from error
-            found.append(records.conversation(chat))
-    if as_json:
-        click.echo(records.written(found))
-        return
-    for one in found:
-        click.echo(f"{one['id']}  {one['head']:,} messages  {line(one['title'] or '')}".rstrip())

@@ -106,7 +106,7 @@ class RealtimeFold:
                 break
             session.first = index + 1
             if not item.given and not self._is_left_out(item) and (draft := self._draft(item)) is not None:
-                found.append(Final(session.id, item.id, item.response, draft))
+                found.append(Final(session.id, item.id, item.response, draft, item.begun))
                 item.recorded = True
             _release(item)
         found.extend(

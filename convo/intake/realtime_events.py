@@ -343,6 +343,7 @@ def _show(session: Session, item: Item, body: Mapping[str, Any], *, done: bool =
         return
     if done or not item.done:
         item.body = body
+    item.begun = item.begun or not done
     item.done = item.done or done
     if item.sent is None and not item.sound and item.response is None and session.sent:
         item.sent = _matching(session, body)

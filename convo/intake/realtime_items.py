@@ -8,8 +8,6 @@ import attrs
 import pybase64
 
 from convo.audio import Audio
-from convo.audio.formats import PCM16_RATE
-from convo.audio.telephony import RATE as G711_RATE
 from convo.audio.telephony import wav_of_g711
 from convo.audio.wave import wav_of_pcm16
 from convo.canonical import encode, printable
@@ -35,6 +33,8 @@ SPOKEN = "spoken"
 """The key in `item` that marks speech of which only the words are known: no bytes of it were fed."""
 UNFINISHED = "in_progress"
 """The status in `item` of what was still being said when its recording ended."""
+HEARD = "heard"
+"""The key in `item` of how many seconds were heard of what is unfinished: once the whole has come, it is cut to these."""
 AUDIO_PARTS = ("output_audio", "audio")
 """Parts of a reply that are speech, by their names today and before."""
 
@@ -67,20 +67,14 @@ def said_by_model(item: Mapping[str, Any], reply: Reply, status: Status, model: 
             body["audio"]["data"] = pybase64.b64encode(data).decode("ascii")
     body["item"] = kept_of(item)
     format_ = "wav" if reply.format in LAWS else "pcm16"
+    if reply.heard is not None:
+        body = heard_until(body, reply.heard)
     answer = whole = {"choices": [{"index": 0, "message": body, "finish_reason": None}]}
     if reply.heard is not None and "audio" in body:
-        if _seconds(reply) >= reply.heard:  # what comes later was not heard
-            body["item"].pop("status", None)
         answer = heard(whole, reply.heard, format_, whole=True)
     asked = {"model": model, "audio": {"format": format_, "voice": reply.voice}}
     draft = read_chat(answer, asked=asked).draft
     return attrs.evolve(draft, api="realtime", status="complete" if status == "complete" and answer == whole else "interrupted")
-
-
-def _seconds(reply: Reply) -> float:
-    """Give how long the sound is that has come of a reply."""
-    rate = G711_RATE if reply.format in LAWS else 2 * PCM16_RATE
-    return len(reply.sound) / rate
 
 
 def called_by_model(item: Mapping[str, Any], arguments: str, status: Status, model: str | None) -> Draft:
@@ -136,6 +130,20 @@ def is_unfinished(body: Mapping[str, Any]) -> bool:
     """Say whether a stored message is part of what an item became later."""
     item = body.get("item")
     return isinstance(item, dict) and item.get("status") == UNFINISHED
+
+
+def heard_of(body: Mapping[str, Any]) -> float | None:
+    """Give how many seconds were heard of a stored message that is unfinished; None where that is not known."""
+    found = body["item"].get(HEARD) if is_unfinished(body) else None
+    return found if isinstance(found, int | float) else None
+
+
+def heard_until(body: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Give a body that says how many seconds were heard, where it is unfinished: the fewest of those that it was told."""
+    if not is_unfinished(body):
+        return dict(body)
+    known = heard_of(body)
+    return {**body, "item": {**body["item"], HEARD: seconds if known is None else min(known, seconds)}}
 
 
 def kept_of(item: Mapping[str, Any]) -> dict[str, Any]:

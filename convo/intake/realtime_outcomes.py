@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Final:
-    """An item that enters the log. `response` is the id of the response that it is of, None for what others said."""
+    """An item that enters the log. `response` is the id of the response that it is of, None for what others said.
+
+    `begun` says that its beginning was heard: nothing came before the session was joined.
+    """
 
     session: str
     item: str
     response: str | None
     draft: Draft
+    begun: bool
 
 
 @attrs.frozen

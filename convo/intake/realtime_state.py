@@ -53,15 +53,16 @@ class Part:
 class Item:
     """An item of the conversation, as far as it has come.
 
-    `done` says that the API has ended it, `placed` that it has its place in the conversation, `told` that the API has told
-    the place, `shown` that it has shown it there; `sound` and `said` are the bytes and the transcripts of what a user says,
-    `sent` is what the application sent of it; `heard` are the seconds that were heard of it. It is `given` when it is out of
-    our hands, `recorded` with a message.
+    `begun` says that the API has announced it before anything of it came, `done` that it has ended it, `placed` that it has
+    its place in the conversation, `told` that the API has told the place, `shown` that it has shown it there; `sound` and
+    `said` are the bytes and the transcripts of what a user says, `sent` is what the application sent of it; `heard` are the
+    seconds that were heard of it. It is `given` when it is out of our hands, `recorded` with a message.
     """
 
     id: str
     body: Mapping[str, Any] | None = None
     response: str | None = None
+    begun: bool = False
     done: bool = False
     placed: bool = False
     told: bool = False

@@ -119,7 +119,7 @@ def _finish_reason(body: Mapping[str, Any], output: Sequence[Any]) -> str | None
 def _draft(
     body: Mapping[str, Any], output: list[Any], asked: Mapping[str, Any], usage: Usage, origin: Origin | None
 ) -> Draft:  # fmt: skip
-    found = [_without_bytes(item, index) for index, item in enumerate(output)]
+    found = [without_bytes(item, index) for index, item in enumerate(output)]
     store = body.get("store") if isinstance(body.get("store"), bool) else asked.get("store")
     facts = {"id": body.get("id"), "store": store if isinstance(store, bool) else None}
     message = {"role": "assistant", **{key: value for key, value in facts.items() if value is not None}}
@@ -135,7 +135,7 @@ def _draft(
     )
 
 
-def _without_bytes(item: Any, index: int) -> tuple[Any, Media | None]:
+def without_bytes(item: Any, index: int) -> tuple[Any, Media | None]:
     """Give an item without the image that it holds. Data that would not come back as it was stays: an answer is always stored."""
     match item:
         case {"type": "image_generation_call", "result": str(text)} if text:

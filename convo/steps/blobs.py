@@ -10,9 +10,9 @@ from convo.blobs.places import Object
 from convo.blobs.protocol import object_name
 from convo.errors import AudioDropped, BlobNotFound, StoreError
 from convo.logs import Swallowed
-from convo.sealing.form import OVERHEAD
-from convo.steps.effects import call, read, write, write_one
-from convo.store import blobs, keys, relocating
+from convo.sealing.form import OVERHEAD, bytes_box
+from convo.steps.effects import call, keys_changed, read, write, write_one
+from convo.store import blobs, relocating
 from convo.store.blobs import Held, Looked
 
 if TYPE_CHECKING:
@@ -42,26 +42,47 @@ def put(tools: Tools, owner: str, digest: str, data: bytes, now: int) -> Steps[N
 
 
 def put_object(tools: Tools, store: BlobStore, owner: str, digest: str, data: bytes, now: int) -> Steps[None]:
-    """Store bytes as an object, then the row that says so; the object goes again where another worker was faster."""
+    """Store bytes as an object, then the row that says so; the object goes again where another worker was faster.
+
+    So it does where its key was destroyed meanwhile, and the bytes are put anew: nobody could read them.
+    """
     home = yield from home_of(tools)
-    held = Held(digest, len(data), store.name, object_name(home, owner, digest, tools.new_id()))
-    yield from sealed_put(tools, store, owner, held, data)
-    try:
-        ours = yield from write_one(blobs.put_object, owner, held, now)
-    except StoreError as error:
-        if error.committed == "no":
+    for _ in range(TRIES):
+        held = Held(digest, len(data), store.name, object_name(home, owner, digest, tools.new_id()))
+        sealed_by = yield from sealed_put(tools, store, owner, held, data)
+        try:
+            said = yield from (write_one if sealed_by is None else write)(blobs.put_object, owner, held, now, sealed_by)
+        except StoreError as error:
+            if error.committed == "no":
+                yield from objects_deleted(tools, [held], at_once=True)
+            raise
+        if not said:
             yield from objects_deleted(tools, [held], at_once=True)
-        raise
-    if not ours:
-        yield from objects_deleted(tools, [held], at_once=True)
+        if said is not None:
+            return
+    raise keys_changed(owner)
 
 
-def sealed_put(tools: Tools, store: BlobStore, owner: str, held: Held, data: bytes) -> Steps[None]:
-    """Store bytes as an object, sealed where the store has a cipher."""
+def put_to_stay(tools: Tools, owner: str, digest: str, data: bytes, now: int) -> Steps[None]:
+    """Store bytes of an owner who may have nothing else yet: an erasure that has ended meanwhile has deleted their object.
+
+    One that goes on finds the row that names it by now.
+    """
+    yield from put(tools, owner, digest, data, now)
+    held = (yield from read(blobs.where, owner, digest)) if tools.blobs.first is not None else None
+    store = None if held is None or held.place is None else tools.blobs.get(held.place)
+    if held is not None and store is not None and (yield from call(store.size, (held.name,), {})) is None:
+        yield from sealed_put(tools, store, owner, held, data)
+
+
+def sealed_put(tools: Tools, store: BlobStore, owner: str, held: Held, data: bytes) -> Steps[int | None]:
+    """Store bytes as an object; give the number of the key that has sealed it, None without a cipher."""
+    sealed_by = None
     if tools.keys.seals:
-        yield from read(keys.hold, owner)
         data = yield from call(tools.keys.seal_object, (owner, held.digest, data), {})
+        sealed_by = bytes_box(data).number
     yield from call(store.put, (held.name, data), {})
+    return sealed_by
 
 
 def object_of(keyring: Plain, owner: str, held: Held) -> Object:

@@ -42,7 +42,7 @@ def regenerate(place: Place, *, key: str | None, expected_head: int | None) -> S
 
     _check(place, key, expected_head)
     yield from settled(place, (yield from shown_branch(place)))
-    press = _press(place, key, ["regenerate"], place.found.branch, expected_head)
+    press = press_of(place, key, ["regenerate"], place.found.branch, expected_head)
     found, branch = yield from write(lines.regenerate, press)
     place.now_found(found)
     return branch
@@ -61,7 +61,7 @@ def edit(place: Place, position: int, content: Sequence[object], *, key: str | N
             raise StaleHead(expected_head, (yield from read(branches.shown, place.owner, place.found.id))[1])
         (draft,) = place.tools.limits.checked([_edited(start.message, content)])
         (draft,) = yield from put_media(place, (yield from measured([draft])), now)
-        press = _press(place, key, ["edit", position, draft.body], start.branch, expected_head)
+        press = press_of(place, key, ["edit", position, draft.body], start.branch, expected_head)
         done = yield from write(lines.edit, press, position, draft)
         if done is not None:
             found, message = done
@@ -135,7 +135,8 @@ def _own(key: str | None) -> str | None:
     return None if key is None else f"{_OWN}{key}"
 
 
-def _press(place: Place, key: str | None, asked: list[Any], seen: Any, expected: int | None) -> Press:
+def press_of(place: Place, key: str | None, asked: list[Any], seen: Any, expected: int | None) -> Press:
+    """Give a call that starts a branch: what it asks, and what its caller has seen."""
     from convo.store.lines import Press
 
     new_id = place.tools.new_id

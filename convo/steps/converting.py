@@ -51,7 +51,11 @@ def found_or_made(
     wanted = [source_and_form(key) for key in keys]
     stored = yield from _renditions(place, [key for key in wanted if key[1]])
     missing = [digest for digest, form in dict.fromkeys(wanted) if (digest, form) not in stored and digest not in carried]
-    here = {**carried, **((yield from blobs.get_all(place.tools, place.owner, dict.fromkeys(missing))) if missing else {})}
+    here = dict(carried)
+    if missing:
+        got = yield from blobs.get_all(place.tools, place.owner, dict.fromkeys(missing))
+        here |= got
+        got.clear()  # who performs an effect holds on to what it gave: these bytes are to go as they are written
     found = Fetched({})
     for digest, form in wanted:
         key = f"{digest}/{form}" if form else digest

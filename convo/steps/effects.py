@@ -194,8 +194,12 @@ def _keyed(effect: Work | Call) -> Steps[Any]:
         from convo.steps.keys import provided
 
         yield from provided(keyring, owner, number)
-    reason = "its data keys were changed again and again meanwhile"
-    raise KeyUnavailable(reason, "try once more", owner=owner)
+    raise keys_changed(owner)
+
+
+def keys_changed(owner: str) -> KeyUnavailable:
+    """Give the error of what others make impossible by changing keys again and again."""
+    return KeyUnavailable("its data keys were changed again and again meanwhile", "try once more", owner=owner)
 
 
 def unless_taken(function: Callable[..., T | None], *arguments: Any, whole: bool = False) -> Steps[T | None]:

@@ -287,7 +287,8 @@ def _replanned(place: Place, turn: Turn, begun: Begun, seen: History, ready: Pla
 
     `seen` is what was read before; others may have answered calls since, so that they are looked for anew then.
     """
-    same = (begun.branch, begun.head) == (seen.branch, seen.head)
+    planned_for = seen if ready is None else ready.history
+    same = (begun.branch, begun.head) == (planned_for.branch, planned_for.head)
     if ready is not None and same:
         return ready
     if ready is None and turn.functions is not None:

@@ -14,7 +14,7 @@ from convo.checks import check_type
 from convo.errors import ConflictError, ConversationNotFound, ListenerClosed, StoreFailed
 from convo.intake.answer import NAME_COLUMN
 from convo.intake.realtime import RealtimeFold
-from convo.intake.realtime_items import is_unfinished, with_transcript
+from convo.intake.realtime_items import heard_of, is_unfinished, with_transcript
 from convo.intake.realtime_outcomes import Ended, Final, Transcript, Truncated
 from convo.intake.seeds import seeded_position
 from convo.protocol import hash_of
@@ -25,7 +25,7 @@ from convo.steps.ending import persisted
 from convo.steps.letting import let_answered_go
 from convo.steps.log import AGAIN, put_media, shown_branch
 from convo.steps.requests import target_of
-from convo.steps.truncating import truncated
+from convo.steps.truncating import cut_to, truncated
 from convo.store import exchanges, log
 from convo.store.append import Entry
 
@@ -183,11 +183,24 @@ def _known(listening: Listening, found: Final, branch: UUID, position: int) -> S
     if stored is None:
         raise ConversationNotFound(place.found.id)
     completed = None
-    if stored.status == "interrupted" and is_unfinished(stored.raw) and not is_unfinished(found.draft.at(position, 0).raw):
-        stored = completed = (yield from _rewritten(place, stored, branch, found.draft)) or stored
+    draft = _completing(stored, found) if stored.status == "interrupted" and is_unfinished(stored.raw) else None
+    if draft is not None:
+        stored = completed = (yield from _rewritten(place, stored, branch, draft)) or stored
     if found.response is not None:
         listening.messages[found.response] = stored
     return completed
+
+
+def _completing(stored: Message, found: Final) -> Draft | None:
+    """Give the whole of an item of which a part is stored, cut where that is known to be; None where less of it has come."""
+    message = found.draft.at(stored.position, stored.created)
+    if is_unfinished(message.raw):
+        return None
+    seconds = heard_of(stored.raw)
+    if seconds is None:
+        return found.draft
+    sound = next((piece.data for piece in message.media if piece.kind == "audio"), None)
+    return (cut_to(message, sound, seconds) or found.draft) if found.begun else None
 
 
 def _rewritten(place: Place, stored: Message, branch: UUID, draft: Draft) -> Steps[Message | None]:

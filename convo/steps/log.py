@@ -9,8 +9,19 @@ import attrs
 from convo.audio import Audio
 from convo.checks import check_type
 from convo.content import message_draft, message_drafts, tool_draft
-from convo.errors import AudioNotLoaded, ConflictError, ConversationNotFound, InputError, KeyMismatch, StaleHead, ToolCallNotFound
+from convo.errors import (
+    AudioNotLoaded,
+    BranchNotFound,
+    ConflictError,
+    ConversationNotFound,
+    InputError,
+    KeyMismatch,
+    StaleHead,
+    ToolCallNotFound,
+)
+from convo.ids import as_uuid
 from convo.keeping import as_kept
+from convo.messages import Media
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key, hash_of
 from convo.steps import blobs
@@ -28,7 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from convo.history import History
-    from convo.messages import Draft, Media, Message
+    from convo.messages import Draft, Message
     from convo.steps.effects import Steps
     from convo.steps.place import Place
 
@@ -48,8 +59,8 @@ def add(
     """Store one message; with a key, once."""
     created = None if created_at is None else to_micros(created_at, "created_at")
     draft = message_draft(content, role=role, name=name, pinned=pinned, metadata=metadata, created=created)
-    (added,) = yield from _add(place, (yield from measured(place.tools.limits.checked([draft]))), key, expected_head)
-    return added
+    (message,) = yield from added(place, (yield from measured(place.tools.limits.checked([draft]))), key, expected_head)
+    return message
 
 
 def extend(
@@ -60,7 +71,13 @@ def extend(
     if not drafts:
         place.tools.check_writable()
         return ()
-    return (yield from _add(place, (yield from measured(drafts)), key, expected_head))
+    return (yield from added(place, (yield from measured(drafts)), key, expected_head))
+
+
+def add_drafts(place: Place, drafts: Sequence[Draft]) -> Steps[tuple[Message, ...]]:
+    """Store drafts that somebody else has made, all or none."""
+    drafts = place.tools.limits.checked(drafts)
+    return (yield from added(place, (yield from measured(drafts)), None, None))
 
 
 def tool_output(place: Place, call_id: str, output: object, *, error: bool, key: str | None) -> Steps[Message]:
@@ -69,12 +86,13 @@ def tool_output(place: Place, call_id: str, output: object, *, error: bool, key:
     for last in (RECENT, None):
         history = yield from read(load_shown, place.owner, place.found.id, last=last, media="user")
         if any(call.id == call_id for message in history if message.role == "assistant" for call in message.tool_calls):
-            (added,) = yield from _add(place, [draft], key, None)
-            return added
+            (message,) = yield from added(place, [draft], key, None)
+            return message
     raise ToolCallNotFound(call_id)
 
 
-def _add(place: Place, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[tuple[Message, ...]]:
+def added(place: Place, drafts: Sequence[Draft], key: str | None, expected: int | None) -> Steps[tuple[Message, ...]]:
+    """Store drafts, all or none, next to each other; with a key, once. There must be one at least."""
     place.tools.check_writable()
     check_key(key)
     check_head(expected)
@@ -140,15 +158,18 @@ def load_shown(
     last: int | None,
     media: Literal["all", "user"] = "all",
     verify: bool = False,
+    before: int | None = None,
+    branch: UUID | None = None,
 ) -> History:
-    """Give the history of the branch that a conversation shows.
+    """Give the history of a branch of a conversation, by default of the one that it shows.
 
-    Raises `ConversationNotFound`, and with `verify` `IntegrityError`.
+    Raises `ConversationNotFound`, `BranchNotFound`, and with `verify` `IntegrityError`.
     """
-    branch, _ = branches.shown(connection, owner, conversation)
+    shown, _ = branches.shown(connection, owner, conversation)
+    line = shown if branch is None else branches.one(connection, owner, conversation, branch).id
     if verify:
-        log.verify(connection, owner, branch)
-    return log.load(connection, owner, branch, last=last, media=media)
+        log.verify(connection, owner, line)
+    return log.load(connection, owner, line, last=last, media=media, before=before)
 
 
 def _added(place: Place, drafts: Sequence[Draft], key: str, now: int) -> dict[str, Any]:
@@ -226,18 +247,27 @@ def instructions_draft(text: str) -> Draft:
     return message_draft([text], role="system", kind="instructions")
 
 
-def history(place: Place, last: int | None, *, verify: bool = False) -> Steps[History]:
-    """Read the log, or its last messages. Raises `IntegrityError` with `verify`."""
-    check_type(last, (int, type(None)), "last", "a number of messages")
-    if last is not None and last < 0:
-        reason = f"last={last} is negative; pass a number of messages"
-        raise InputError(reason)
-    return (yield from read(load_shown, place.owner, place.found.id, last=last, verify=verify))
+def history(
+    place: Place, last: int | None, *, verify: bool = False, before: int | None = None,
+    branch: branches.Branch | UUID | str | None = None,
+) -> Steps[History]:  # fmt: skip
+    """Read the log, or its last messages. Raises `IntegrityError` with `verify`, `BranchNotFound`."""
+    for name, number in (("last", last), ("before", before)):
+        check_type(number, (int, type(None)), name, "a number of messages" if name == "last" else "the position of a message")
+        if number is not None and number < 0:
+            reason = f"{name}={number} is negative; pass a number of messages, or a position"
+            raise InputError(reason)
+    line = None if branch is None else as_uuid(branch.id if isinstance(branch, branches.Branch) else branch, BranchNotFound)
+    return (yield from read(load_shown, place.owner, place.found.id, last=last, verify=verify, before=before, branch=line))
 
 
-def load(place: Place, audio: Audio) -> Steps[Audio]:
-    """Fetch the bytes of stored audio. Raises `AudioDropped` for what the store no longer keeps, `BlobNotFound`."""
-    check_type(audio, Audio, "load()", "the audio of a message")
+def load(place: Place, audio: Audio | Media) -> Steps[Audio | Media]:
+    """Fetch the bytes of stored media. Raises `AudioDropped` for what the store no longer keeps, `BlobNotFound`."""
+    check_type(audio, (Audio, Media), "load()", "the audio of a message, or one of its media")
+    if isinstance(audio, Media):
+        if audio.data is not None:
+            return audio
+        return attrs.evolve(audio, data=(yield from blobs.get(place.tools, place.owner, audio.digest)))
     if audio.loaded:
         return audio
     if audio.digest is None:

@@ -74,13 +74,13 @@ def _moved_one(tools: Tools, owner: str, target: BlobStore | None, was: Held) ->
     data = (yield from fetched(tools, owner, looked))[was.digest]
     if was.place is None and not blobs.is_intact(was.digest, data):
         raise BlobDamaged(was.digest, DATABASE)
-    now = Held(was.digest, was.size, None, None)
+    now, sealed_by = Held(was.digest, was.size, None, None), None
     if target is not None:
         home = yield from home_of(tools)
         now = Held(was.digest, was.size, target.name, object_name(home, owner, was.digest, tools.new_id()))
-        yield from sealed_put(tools, target, owner, now, data)
+        sealed_by = yield from sealed_put(tools, target, owner, now, data)
     try:
-        switched = yield from write(relocating.switch, owner, was, now, data)
+        switched = yield from write(relocating.switch, owner, was, now, data, sealed_by)
     except StoreError as error:
         if error.committed == "no":
             yield from objects_deleted(tools, [now], at_once=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan, sound, whole
+from convo.assembly import Plan, Request, Seeds, Target, as_base64, fill, fill_seeds, plan, sound, whole
 from convo.assembly.fill import in_words
 from convo.assembly.window import budget_of
 from convo.audio import Audio
@@ -132,7 +132,7 @@ def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Req
     """Fetch the bytes that a plan needs, beside those that the drafts carry, and put them in; what is converted is remembered."""
     found = yield from fetched(place, ready, drafts)
     yield from remembered(place, found.made)
-    return fill(ready, found.data)
+    return fill(ready, as_base64(found.data))
 
 
 def request(
@@ -148,6 +148,17 @@ def _assembled(
     place: Place, model: str, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any],
     preset: Preset | str | None,
 ) -> Steps[Request | Seeds]:  # fmt: skip
+    ready = yield from planned_now(place, model, api, client, origin, policy, arguments, preset)
+    found = yield from fetched(place, ready)
+    written = as_base64(found.data)
+    return fill(ready, written, found.made) if api in ENDPOINTS else fill_seeds(ready, written)
+
+
+def planned_now(
+    place: Place, model: str, api: str, client: Any, origin: str | None, policy: Policy | None, arguments: Mapping[str, Any],
+    preset: Preset | str | None,
+) -> Steps[Plan]:  # fmt: skip
+    """Read the log and plan the request that would be sent now."""
     check_type(policy, (Policy, type(None)), "policy", "a convo.Policy")
     policy = policy or Policy()
     check_no_speed(arguments)
@@ -158,9 +169,7 @@ def _assembled(
     target = moved_on(place.tools, target_of(place, model, api, client, origin, arguments), policy)
     check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target, policy)
-    ready = planned(place, start, (), target, policy, place.tools.now())
-    found = yield from fetched(place, ready)
-    return fill(ready, found.data, found.made) if api in ENDPOINTS else fill_seeds(ready, found.data)
+    return planned(place, start, (), target, policy, place.tools.now())
 
 
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
@@ -183,7 +192,8 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
             if pieces[digest].transcript is None:
                 raise
             mute.add(digest)
-    return [whole(sound.converted(in_words(_as_chat(message), message.media, mute), forms), known) for message in found]
+    written = as_base64(known)
+    return [whole(sound.converted(in_words(_as_chat(message), message.media, mute), forms), written) for message in found]
 
 
 def _as_chat(message: Message) -> dict[str, Any]:

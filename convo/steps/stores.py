@@ -14,7 +14,7 @@ from convo.keeping import as_kept
 from convo.logs import Swallowed
 from convo.metadata import check_title, encode_metadata
 from convo.protocol import check_key, is_key
-from convo.steps.blobs import TRIES, put
+from convo.steps.blobs import TRIES, put_to_stay
 from convo.steps.effects import call, read, write
 from convo.steps.log import AGAIN, instructions_draft
 from convo.steps.place import Place
@@ -62,7 +62,7 @@ def create(
     lacking: Iterable[str] = pieces
     for _ in range(TRIES):
         for digest in lacking:
-            yield from put(tools, owner, digest, pieces[digest], tools.now())
+            yield from put_to_stay(tools, owner, digest, pieces[digest], tools.now())
         found, lacking = yield from write(
             conversations.create_with, owner, tools.new_id(), tools.new_id(), tools.now(), sorted(pieces),
             key=key, title=name, metadata=labels, drafts=drafts,

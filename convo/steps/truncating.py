@@ -15,6 +15,7 @@ from convo.errors import ConflictError, MessageNotFound, NotAReply
 from convo.extract import spoken
 from convo.forms import has_items
 from convo.intake import read_answer
+from convo.intake.realtime_items import heard_until
 from convo.origin import Origin
 from convo.steps.blobs import fetched
 from convo.steps.branches import check_position
@@ -52,7 +53,7 @@ def truncated(place: Place, position: int, seconds: float, *, branch: UUID | Non
         if message.status == "redacted":
             return message
         data = (yield from fetched(place.tools, place.owner, looked)).popitem()[1] if looked else None
-        draft = _cut(message, data, seconds)
+        draft = cut_to(message, data, seconds)
         if draft is None:
             return message
         (draft,) = yield from put_media(place, [draft], place.tools.now())
@@ -80,23 +81,23 @@ def _sound(message: Message) -> Media | None:
     return next((piece for piece in message.media if piece.kind == "audio"), None)
 
 
-def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
-    """Give what was heard, None when all of it was."""
+def cut_to(message: Message, data: bytes | None, seconds: float) -> Draft | None:
+    """Give what was heard of a reply, None when all of it was; one that is unfinished keeps in mind how much that is."""
     from convo.heard import heard
 
     piece = _sound(message)
     if piece is not None and piece.made_by is not None and (data is not None or piece.dropped is not None):
         return _cut_made(message, piece, data, seconds)
-    body = _ended(message.raw) if piece is not None and (piece.duration or 0) >= seconds else dict(message.raw)
+    body = known = heard_until(message.raw, seconds)
     if data is not None:
-        body["audio"] = {**body["audio"], "data": pybase64.b64encode_as_string(data)}
+        body = {**body, "audio": {**body["audio"], "data": pybase64.b64encode_as_string(data)}}
     answer = _answer(body)
     gone = piece if piece is not None and piece.dropped is not None else None
     cut = heard(
         answer, seconds, piece.format if piece else None, whole=message.status == "complete" or _was_cut(body),
         lasts=gone.duration if gone else None,
     )  # fmt: skip
-    if cut == answer:
+    if cut == answer and known == message.raw:
         return None
     asked = {"model": message.model, "audio": {"format": piece.format, "voice": piece.voice} if piece else None}
     origin = Origin.parse(message.audio_origin) if message.audio_origin else None
@@ -104,14 +105,6 @@ def _cut(message: Message, data: bytes | None, seconds: float) -> Draft | None:
     if gone is not None:
         draft = attrs.evolve(draft, media=(_gone(gone, seconds),))
     return _as_cut(message, draft)
-
-
-def _ended(body: dict[str, Any]) -> dict[str, Any]:
-    """Give a body without the mark of a session's item that went on: nothing is added to what is cut."""
-    item = body.get("item")
-    if not isinstance(item, dict):
-        return dict(body)
-    return {**body, "item": {name: value for name, value in item.items() if name != "status"}}
 
 
 def _answer(body: dict[str, Any]) -> dict[str, Any]:

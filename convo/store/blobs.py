@@ -95,8 +95,13 @@ def refresh(connection: Connection, owner: str, digest: str, now: int) -> bool:
     return _refresh.one(connection, key_owner=owner, key_digest=digest, now=now) is not None
 
 
-def put_object(connection: Connection, owner: str, one: Held, now: int) -> bool:
-    """Say in which object bytes are; False when another worker was faster, whose row stays and counts as put now."""
+def put_object(connection: Connection, owner: str, one: Held, now: int, sealed_by: int | None = None) -> bool | None:
+    """Say in which object bytes are; False when another worker was faster, whose row stays and counts as put now.
+
+    None, and nothing said, when the key that has sealed the object was destroyed meanwhile.
+    """
+    if sealed_by is not None and not keys.holds(connection, owner, sealed_by):
+        return None
     row = _insert_blob.one(
         connection, owner=owner, digest=one.digest, size=one.size, created_at=now, place=one.place, object=one.name
     )

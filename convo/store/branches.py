@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from convo.errors import BranchNotFound, ConflictError, ConversationNotFound
 from convo.store import tables
-from convo.store.log import END
+from convo.store.log import END, in_line
 from convo.store.statements import Statement, micros
 from convo.times import from_micros
 
@@ -39,6 +39,8 @@ class Branch:
     forked_at: int | None
     created_at: datetime
     shown: bool
+    conversation: UUID
+    """Whose branch it is."""
 
 
 @attrs.frozen
@@ -165,12 +167,8 @@ _copy_memory = Statement("remember for a new branch what assembly remembers for 
 _instructions = Statement(
     "the instructions in force at a position of a line",
     lambda: sa.select(sa.func.max(_M.position)).where(
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
+        in_line(tables.message),
         _S.first <= sa.bindparam("at", type_=sa.BigInteger),
-        _M.owner == _S.owner,
-        _M.branch == _S.source,
-        _M.position.between(_S.first, _S.last),
         _M.position <= sa.bindparam("at", type_=sa.BigInteger),
         _M.kind == "instructions",
     ),
@@ -220,13 +218,27 @@ def show(connection: Connection, owner: str, conversation: UUID, branch: UUID, *
 # --- look-ups --------------------------------------------------------------------------------------
 
 
+_COLUMNS = (_B.id, _B.head, _B.parent, _B.forked_at, micros(_B.created_at), _B.state, _B.conversation)
+
+
 def _listed() -> sa.Select[Any]:
     where = (_B.owner == sa.bindparam("owner"), _B.conversation == sa.bindparam("conversation"), _B.state != _word(tables.KEPT))
-    columns = (_B.id, _B.head, _B.parent, _B.forked_at, micros(_B.created_at), _B.state)
-    return sa.select(*columns).where(*where).order_by(_B.created_at, _B.id)
+    return sa.select(*_COLUMNS).where(*where).order_by(_B.created_at, _B.id)
+
+
+def _related() -> sa.Select[Any]:
+    """Whoever shares rows has a segment with the same source, whether the rows are its own or another's."""
+    owner: Any = sa.bindparam("owner")
+    conversation: Any = sa.bindparam("conversation")
+    own = sa.select(_B.id).where(_B.owner == owner, _B.conversation == conversation)
+    sources = sa.select(_S.source).where(_S.owner == owner, _S.branch.in_(own))
+    sharing = sa.select(_S.branch).where(_S.owner == owner, _S.source.in_(sources))
+    where = (_B.owner == owner, _B.id.in_(sharing), _B.conversation != conversation, _B.state != _word(tables.KEPT))
+    return sa.select(*_COLUMNS).where(*where).order_by(_B.created_at, _B.id).limit(sa.bindparam("limit", type_=sa.BigInteger))
 
 
 _branches = Statement("the branches of a conversation", _listed)
+_others = Statement("the branches of other conversations that share messages with one", _related)
 _branch = Statement("one branch of a conversation", lambda: _listed().where(_B.id == sa.bindparam("branch")))
 
 
@@ -234,6 +246,12 @@ def listed(connection: Connection, owner: str, conversation: UUID) -> list[Branc
     """Give the branches of a conversation, oldest first. Raises `ConversationNotFound`."""
     shown(connection, owner, conversation)
     return [_value(row) for row in _branches.rows(connection, owner=owner, conversation=conversation)]
+
+
+def related(connection: Connection, owner: str, conversation: UUID, limit: int) -> list[Branch]:
+    """Give branches of other conversations that share messages with one, oldest first. Raises `ConversationNotFound`."""
+    shown(connection, owner, conversation)
+    return [_value(row) for row in _others.rows(connection, owner=owner, conversation=conversation, limit=limit)]
 
 
 def one(connection: Connection, owner: str, conversation: UUID, branch: UUID) -> Branch:
@@ -245,5 +263,5 @@ def one(connection: Connection, owner: str, conversation: UUID, branch: UUID) ->
 
 
 def _value(row: Sequence[Any]) -> Branch:
-    id_, head, parent, forked_at, created, state = row
-    return Branch(id_, head, parent, forked_at, from_micros(created), state == tables.SHOWN)
+    id_, head, parent, forked_at, created, state, conversation = row
+    return Branch(id_, head, parent, forked_at, from_micros(created), state == tables.SHOWN, conversation)

@@ -1,7 +1,7 @@
 """Filters of conversations as SQL: the same answer on both databases, no value in the text of a statement.
 
 Metadata is canonical JSON. A comparison looks at the kind of a value first, and casts only what that kind can be cast
-from, so that other rows raise nothing.
+from, so that other rows raise nothing. What another store has encrypted is no JSON, and is not read as such.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.filters import Absent, Between, OneOf, Present
+from convo.sealing.form import SEALED
 from convo.store import tables
 
 if TYPE_CHECKING:
@@ -24,16 +25,27 @@ if TYPE_CHECKING:
 
     Condition = sa.ColumnElement[bool]
 
-_metadata = tables.conversation.c.metadata
+_metadata, _title = tables.conversation.c.metadata, tables.conversation.c.title
 INT64 = 1 << 63
 DIGITS = 18
 """Characters up to which an integer fits into 64 bits for sure; SQLite reads longer ones as fractions."""
 
 
-def metadata_conditions(connection: Connection, filters: Mapping[str, Filter]) -> Iterable[Condition]:
-    """Give what must hold of the metadata of a conversation. Keys are plain words (see `convo.metadata`)."""
+def metadata_conditions(connection: Connection, filters: Mapping[str, Filter], *, sealed: bool) -> Iterable[Condition]:
+    """Give what must hold of the metadata of a conversation. Keys are plain words (see `convo.metadata`).
+
+    `sealed` says whether encrypted metadata are found: whoever opens what is found then says that they cannot be read.
+    """
+    if not filters:
+        return []
     kind = _PostgreSQL if connection.dialect.name == "postgresql" else _SQLite
-    return [_condition(kind(name), wanted) for name, wanted in filters.items()]
+    readable = sa.and_(*(_condition(kind(name), wanted) for name, wanted in filters.items()))
+    return [sa.case((is_sealed(_metadata), sa.true() if sealed else sa.false()), else_=readable)]
+
+
+def is_sealed(column: sa.ColumnElement[Any]) -> Condition:
+    """Give that a text is encrypted."""
+    return sa.func.substr(column, 1, len(SEALED)) == SEALED
 
 
 def _condition(value: _SQLite | _PostgreSQL, wanted: Filter) -> Condition:
@@ -160,11 +172,12 @@ class _PostgreSQL:
 
 
 def title_condition(connection: Connection, cases: Sequence[str]) -> Condition:
-    """Give that a title holds these characters, each in one of its cases (see `convo.filters.title_cases`)."""
-    title = tables.conversation.c.title
+    """Give that a title holds these characters, each in one of its cases (see `convo.filters.title_cases`), or is encrypted."""
     if connection.dialect.name == "postgresql":
-        return title.op("~", is_comparison=True)(sa.literal(_pattern(cases, _regular), sa.Text))
-    return title.op("GLOB", is_comparison=True)(sa.literal(f"*{_pattern(cases, _glob)}*", sa.Text))
+        holds = _title.op("~", is_comparison=True)(sa.literal(_pattern(cases, _regular), sa.Text))
+    else:
+        holds = _title.op("GLOB", is_comparison=True)(sa.literal(f"*{_pattern(cases, _glob)}*", sa.Text))
+    return is_sealed(_title) | holds
 
 
 def _pattern(cases: Sequence[str], one: Callable[[str], str]) -> str:

@@ -70,10 +70,11 @@ def _select(owner: Any = None) -> sa.Select[Any]:
 
 def _instructions(owner: Any) -> Any:
     """The text in force. An owner that is a value, and not a column, has the database look into one partition."""
-    line = (_S.owner == owner) & (_S.branch == _B.id) & _B.instructions.between(_S.first, _S.last)
-    row = (_M.owner == _S.owner) & (_M.branch == _S.source) & (_M.position == _B.instructions)
-    row &= _M.status != sa.literal_column("'redacted'")
-    return sa.select(_M.body).where(line, row).correlate(tables.branch).scalar_subquery()
+    source = sa.select(_S.source).where(_S.owner == owner, _S.branch == _B.id, _B.instructions.between(_S.first, _S.last))
+    holder = source.correlate(tables.branch).scalar_subquery()
+    row = (_M.owner == owner) & (_M.branch == holder) & (_M.position == _B.instructions)
+    shown = _M.status != sa.literal_column("'redacted'")
+    return sa.select(_M.body).where(row & shown).correlate(tables.branch).scalar_subquery()
 
 
 def _found(row: Sequence[Any]) -> Found:
@@ -112,7 +113,7 @@ def create(
     key: str | None, title: str | None, metadata: str | None, drafts: Sequence[Draft],
 ) -> Found:  # fmt: skip
     """Make a conversation with its first messages; where the key is taken, give the one that has it, unchanged."""
-    if not _inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata):
+    if not inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata):
         assert key is not None  # noqa: S101 - only a key can be taken
         return get(connection, owner, key=key)
     branches.start(connection, owner, branch, id_, now)
@@ -142,10 +143,10 @@ def insert_like(
     found = get(connection, owner, id_=other)
     metadata = metadata if metadata is not None else encode(found.metadata) if found.metadata else None
     title = found.title if title is None else title
-    return _inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata)
+    return inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata)
 
 
-def _inserted(
+def inserted(
     connection: Connection, owner: str, id_: UUID, branch: UUID, now: int, *,
     key: str | None, title: str | None, metadata: str | None,
 ) -> bool:  # fmt: skip
@@ -196,6 +197,7 @@ def find(
     """Give a page of conversations, newest first, those after `after` in that order; every filter must hold.
 
     `after` is the time and id of a conversation, which need not be there any more, or the id of one that is.
+    Raises `KeyUnavailable` where one that nobody can look into without its key stands among them.
     """
     from convo.store.conditions import metadata_conditions, title_condition
 
@@ -213,7 +215,7 @@ def find(
         created, id_ = after if isinstance(after, tuple) else _place_of(connection, owner, after)
         before = sa.tuple_(sa.literal(created, _C.created_at.type), sa.literal(id_, _C.id.type))
         statement = statement.where(sa.tuple_(_C.created_at, _C.id) < before)
-    statement = statement.where(*metadata_conditions(connection, filters))
+    statement = statement.where(*metadata_conditions(connection, filters, sealed=True))
     return [_found(row) for row in run(connection, statement)]
 
 

@@ -134,25 +134,29 @@ class FileEngines(Engines[Engine]):
         """
         if mode == "read":
             with self.reading.begin() as connection:
-                self._check(connection)
+                raw = self._check(connection)
                 yield connection
+                if raw.as_of is not None:
+                    self._check(connection)
         else:
             _import_what_writes_take()
             with self.file.gate.held(), self.writing.begin() as connection:
                 self._check(connection)
                 yield connection
 
-    def _check(self, connection: Connection) -> None:
+    def _check(self, connection: Connection) -> Any:
+        """Give the connection of SQLite if what it has open is what is there."""
         raw: Any = connection.connection.driver_connection
         try:
             self.file.check(raw)
-        except (StoreReplaced, StoreNotFound):
+        except (StoreReplaced, StoreNotFound, StoreBusy):
             if not self.file.log_is_old():
                 connection.invalidate()
                 self.reading.dispose()
                 self.writing.pool = self.reading.pool
                 self.file.forget()
             raise
+        return raw
 
     def leave(self) -> None:
         """See `Engines.leave`."""

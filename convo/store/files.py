@@ -14,8 +14,9 @@ import weakref
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from convo.errors import StoreBusy, StoreNotFound, StoreOnNetwork, StoreReplaced
+from convo.errors import ReadOnlyStore, StoreBusy, StoreNotFound, StoreOnNetwork, StoreReplaced
 
 try:
     import fcntl
@@ -38,6 +39,7 @@ FLAGS = os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_
 
 Identity = tuple[int, int]
 """The device and the number of a file: another file at the same path has another one while the first is open."""
+State = tuple[int, int, int, int, bool]
 
 
 def identity(path: str) -> Identity | None:
@@ -47,6 +49,11 @@ def identity(path: str) -> Identity | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
+
+
+def _writable(folder: str) -> bool:
+    """Say whether files can be made in a folder, by whom this process acts for now."""
+    return os.access(folder or os.curdir, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def file_system(file: str) -> str:
@@ -61,10 +68,23 @@ def file_system(file: str) -> str:
     return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
 
 
+def state(path: str) -> State:
+    """Give what changes when somebody writes to a database: the file, its size, its time, and whether its log holds something."""
+    found = os.stat(path)  # noqa: PTH116 - as above
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, _is_filled(f"{path}-wal")
+
+
+def _is_filled(path: str) -> bool:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return os.stat(path).st_size > 0  # noqa: PTH116 - as above
+    return False
+
+
 class FileConnection(sqlite3.Connection):
-    """A connection that knows which file it has open."""
+    """A connection that knows which file it has open; `as_of`, as what, where it takes it for one that nobody writes to."""
 
     identity: Identity | None = None
+    as_of: State | None = None
 
 
 class File:
@@ -79,7 +99,8 @@ class File:
     def connect(self, database: str, **options: Any) -> FileConnection:
         """Open the file; made only if this store has never seen it.
 
-        Raises `StoreOnNetwork`, `StoreNotFound` for a file that was there before, `StoreReplaced` where `log_is_old`.
+        Raises `StoreOnNetwork`, `StoreNotFound` for a file that was there before, `StoreReplaced` where `log_is_old`,
+        `ReadOnlyStore` where it cannot be read because nothing can be written.
         """
         before = identity(self.path)
         if self._seen is None and (kind := file_system(self.path)) in REFUSED:
@@ -89,14 +110,40 @@ class File:
         if self._seen not in (None, before) and self.log_is_old():
             raise StoreReplaced(self.path)
         connection = FileConnection(database, **options)
+        if before is not None and not _writable(os.path.dirname(self.path)):  # noqa: PTH120 - as above
+            connection = self._to_read(connection, options)
         self._seen = connection.identity = before or identity(self.path)
         return connection
 
+    def _to_read(self, connection: FileConnection, options: dict[str, Any]) -> FileConnection:
+        """Give the connection if SQLite reads by it, which writes beside a file to do so; else one that asks for nothing.
+
+        That takes the file for one that nobody writes to, so `check` looks whether somebody has. It sees no log.
+        """
+        try:
+            connection.execute("PRAGMA schema_version")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+                raise
+            as_of = state(self.path)
+            if as_of[-1]:
+                raise ReadOnlyStore(self.path, unread=f"{self.path}-wal") from error
+            connection = FileConnection(f"file:{quote(self.path)}?immutable=1", uri=True, **options)
+            connection.as_of = as_of
+        return connection
+
     def check(self, connection: FileConnection) -> None:
-        """Raise `StoreReplaced` or `StoreNotFound` unless the file that a connection has open is the one at the path."""
+        """Raise `StoreReplaced` or `StoreNotFound` unless the file that a connection has open is the one at the path.
+
+        `StoreBusy` where it is taken for one that nobody writes to, and somebody has.
+        """
         found = identity(self.path)
         if found != connection.identity:
             raise StoreNotFound(self.path) if found is None else StoreReplaced(self.path)
+        if connection.as_of is not None and connection.as_of != state(self.path):
+            reason = "another wrote to the file, which is read here as one that cannot be written"
+            raise StoreBusy(reason)
         if self._log is None:
             self._log = identity(f"{self.path}-wal")
 

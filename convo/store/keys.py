@@ -79,10 +79,17 @@ def hold(connection: Connection, owner: str) -> None:
     """
     keyring = keyring_of(connection)
     number = keyring.current(owner)
-    if number is not None and _hold.one(connection, owner=owner, number=number) is None:
-        keyring.forget(owner)
+    if number is not None and not holds(connection, owner, number):
         assert isinstance(keyring, Keyring)  # noqa: S101 - nothing else has numbers
         raise KeysWanted(keyring, owner, None)
+
+
+def holds(connection: Connection, owner: str, number: int) -> bool:
+    """See that a key is still there, and stays so until this transaction ends; one that is gone is forgotten."""
+    if _hold.one(connection, owner=owner, number=number) is not None:
+        return True
+    keyring_of(connection).forget(owner)
+    return False
 
 
 def destroy(connection: Connection, owner: str) -> int:

@@ -20,7 +20,8 @@ from convo.store.append import Entry, Guard, append_in_steps, insert_exchange
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
     from uuid import UUID
 
     from sqlalchemy.engine import Connection
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from convo.protocol import Known
     from convo.store.branches import Branch, Locked
     from convo.store.conversations import Found
+
+    Last = tuple[Message, dict[str, Any], Draft | None]
 
 _M, _S = tables.message.c, tables.segment.c
 ANSWERS = ("assistant", "tool", "function")
@@ -103,11 +106,7 @@ def draft_of(message: Message) -> Draft:
 _last_question = Statement(
     "the last message of a user in a line",
     lambda: sa.select(sa.func.max(_M.position)).where(
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
-        _M.owner == _S.owner,
-        _M.branch == _S.source,
-        _M.position.between(_S.first, _S.last),
+        log.in_line(tables.message),
         _M.role == "user",
     ),
 )
@@ -197,6 +196,41 @@ def _instructions_after(connection: Connection, owner: str, locked: Locked, posi
         return []
     found = log.one(connection, owner, locked.id, locked.instructions)
     return [] if found is None else [draft_of(found)]
+
+
+# --- less of the line ------------------------------------------------------------------------------
+
+TAIL = 20
+"""Messages at the end of a line in which the last item is looked for before all the others."""
+
+
+def cut(connection: Connection, press: Press, last: Callable[[Sequence[Message]], Last | None]) -> tuple[Found, Last] | None:
+    """Start a branch without the last of what messages hold; None, and nothing done, where they hold nothing.
+
+    `last` gives it with its message, and what is left of that without it. Instructions that came later are written again.
+    """
+    owner, conversation = press.owner, press.conversation
+    locked = branches.lock(connection, owner, conversation)
+    history = log.load(connection, owner, locked.id, last=TAIL)
+    found = last(history.messages)
+    if found is None and history.messages and history.messages[0].position > 1:
+        found = last(log.load(connection, owner, locked.id).messages)
+    if found is None:
+        return None
+    message, _, rest = found
+    later = _instructions_after(connection, owner, locked, message.position)
+    _started(connection, press, locked, message.position - 1, [*([] if rest is None else [rest]), *later])
+    return conversations.get(connection, owner, id_=conversation), found
+
+
+def clear(connection: Connection, press: Press) -> Found:
+    """Start a branch that shares nothing; only the instructions in force are written again. An empty line stays."""
+    owner, conversation = press.owner, press.conversation
+    locked = branches.lock(connection, owner, conversation)
+    kept = _instructions_after(connection, owner, locked, 0)
+    if locked.head > len(kept):
+        _started(connection, press, locked, 0, kept)
+    return conversations.get(connection, owner, id_=conversation)
 
 
 # --- other lines -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from convo.sealing.form import MARK
 from convo.sealing.keyring import PLAIN
 from convo.store import tables
 from convo.store.sealed import keyring_of
-from convo.store.statements import Statement, micros
+from convo.store.statements import Statement, micros, one_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -27,21 +27,27 @@ END = (1 << 63) - 1
 """The last position of a segment whose line still grows: the largest bigint."""
 
 _M, _S, _A, _B = tables.message.c, tables.segment.c, tables.attachment.c, tables.branch.c
+_HELD = tables.segment.alias("held").c
+_SOURCES = sa.select(_HELD.source).where(_HELD.owner == sa.bindparam("owner"), _HELD.branch == sa.bindparam("branch"))
+"""The branches that hold rows of a line: looked up first, so that no statistics are needed to begin there."""
+
+
+def in_line(source: sa.Table) -> sa.ColumnElement[bool]:
+    """The rows of `source` that belong to the line of a branch."""
+    return sa.and_(
+        _S.owner == sa.bindparam("owner"),
+        _S.branch == sa.bindparam("branch"),
+        source.c.owner == _S.owner,
+        source.c.branch == _S.source,
+        one_of(source.c.branch, _SOURCES),
+        source.c.position.between(_S.first, _S.last),
+    )
 
 
 def line(source: sa.Table) -> sa.ColumnElement[bool]:
     """The rows of `source` that belong to the line of a branch, between two positions; other segments are not looked into."""
     since, until = (sa.bindparam(name, type_=sa.BigInteger) for name in ("since", "until"))
-    return sa.and_(
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
-        _S.first <= until,
-        _S.last >= since,
-        source.c.owner == _S.owner,
-        source.c.branch == _S.source,
-        source.c.position.between(_S.first, _S.last),
-        source.c.position.between(since, until),
-    )
+    return sa.and_(in_line(source), _S.first <= until, _S.last >= since, source.c.position.between(since, until))
 
 
 def message_columns() -> tuple[Any, ...]:
@@ -54,7 +60,7 @@ def message_columns() -> tuple[Any, ...]:
 
 
 def _select_messages() -> sa.Select[Any]:
-    return sa.select(*message_columns()).where(line(tables.message)).order_by(_M.position)
+    return sa.select(*message_columns()).where(line(tables.message)).order_by(_S.first, _M.position)
 
 
 def _select_media() -> sa.Select[Any]:
@@ -62,7 +68,7 @@ def _select_media() -> sa.Select[Any]:
         _A.position, _A.part, _A.kind, _A.format, _A.digest, _A.size, _A.duration, _A.sample_rate, _A.channels,
         _A.transcript, _A.voice, _A.made_by, _A.translation, micros(_A.dropped_at),
     )  # fmt: skip
-    return sa.select(*columns).where(line(tables.attachment)).order_by(_A.position, _A.part)
+    return sa.select(*columns).where(line(tables.attachment)).order_by(_S.first, _A.position, _A.part)
 
 
 def _select_user_media() -> sa.Select[Any]:
@@ -70,7 +76,7 @@ def _select_user_media() -> sa.Select[Any]:
 
 
 def _select_hashes(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    return sa.select(_M.position, body, _M.hash).where(line(tables.message)).order_by(_M.position)
+    return sa.select(_M.position, body, _M.hash).where(line(tables.message)).order_by(_S.first, _M.position)
 
 
 _messages = Statement("the messages of a line", _select_messages)
@@ -98,13 +104,18 @@ def head_of(connection: Connection, owner: str, branch: UUID) -> int | None:
 
 
 def load(
-    connection: Connection, owner: str, branch: UUID, *, last: int | None = None, media: Literal["all", "user"] = "all"
-) -> History:
-    """Give the history of a branch, or its last messages. `media="user"` leaves out what is known of spoken replies."""
-    head = 0 if last is None else head_of(connection, owner, branch) or 0
-    since = 1 if last is None else max(1, head - last + 1)
-    messages = between(connection, owner, branch, since, END, media)
-    return History(messages, messages[-1].position if messages else head, branch)
+    connection: Connection, owner: str, branch: UUID, *, last: int | None = None, media: Literal["all", "user"] = "all",
+    before: int | None = None,
+) -> History:  # fmt: skip
+    """Give the history of a branch, or its last messages, or those before a position.
+
+    `media="user"` leaves out what is known of spoken replies.
+    """
+    head = 0 if last is None and before is None else head_of(connection, owner, branch) or 0
+    until = END if before is None else min(before - 1, END)
+    since = 1 if last is None else max(1, min(head, until) - last + 1)
+    messages = between(connection, owner, branch, since, until, media)
+    return History(messages, messages[-1].position if messages and before is None else head, branch)
 
 
 def spoken(connection: Connection, owner: str, branch: UUID, since: int, until: int) -> dict[int, tuple[int, float | None]]:

@@ -146,11 +146,7 @@ def _first_turn(messages: Sequence[Message], held: float, room: int) -> int:
 
 def _older(which: Any) -> sa.Select[Any]:
     return sa.select(*log.message_columns()).where(
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
-        _M.owner == _S.owner,
-        _M.branch == _S.source,
-        _M.position.between(_S.first, _S.last),
+        log.in_line(tables.message),
         _M.position < sa.bindparam("since", type_=sa.BigInteger),
         which,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.errors import CorruptStore
-from convo.store import tables
+from convo.store import keys, tables
 from convo.store.blobs import Held, delete_chunks, put_chunks
 from convo.store.statements import Statement
 
@@ -91,11 +91,14 @@ def count_elsewhere(connection: Connection, owner: str, place: str | None) -> in
     return row[0] if row else 0
 
 
-def switch(connection: Connection, owner: str, was: Held, now: Held, data: bytes) -> bool:
+def switch(connection: Connection, owner: str, was: Held, now: Held, data: bytes, sealed_by: int | None = None) -> bool:
     """Say where bytes are now; False, and nothing written, when their row is gone or says something else than it did.
 
-    Into the database `data` is written with it, out of it the chunks are deleted with it.
+    Nor when the key that has sealed their object was destroyed meanwhile. Into the database `data` is written with it, out of
+    it the chunks are deleted with it.
     """
+    if sealed_by is not None and not keys.holds(connection, owner, sealed_by):
+        return False
     row = _switch.one(
         connection, key_owner=owner, key_digest=was.digest, was_place=was.place, was_name=was.name, place=now.place, name=now.name
     )

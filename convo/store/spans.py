@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import sqlalchemy as sa
 
+from convo.sealing.form import SEALED
 from convo.store import tables
 from convo.store.conditions import metadata_conditions
 from convo.store.log import END
@@ -80,13 +81,14 @@ def planned(connection: Connection, wanted: Wanted, after: Line | None, held: An
     """Give the next conversations in the order of their keys, and whether there may be more after them.
 
     `held` is a condition on the conversation beside its owner and its metadata. Raises `SearchUnavailable` where metadata
-    are encrypted.
+    are encrypted, and `KeyUnavailable` where those of one that may be wanted are, and this store was given no cipher.
     """
     check_filters(connection, wanted.filters)
+    hidden = sa.func.substr(_C.metadata, 1, len(SEALED)) if wanted.filters else sa.null()
     statement = (
-        sa.select(_C.owner, _C.id, _B.head)
+        sa.select(_C.owner, _C.id, _B.head, hidden)
         .join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
-        .where(*conditions(connection, wanted))
+        .where(*conditions(connection, wanted, sealed=True))
         .order_by(_C.owner, _C.id)
         .limit(PLANNED)
     )
@@ -95,7 +97,11 @@ def planned(connection: Connection, wanted: Wanted, after: Line | None, held: An
     if after is not None:
         statement = statement.where(_beyond(wanted, after))
     rows = connection.execute(statement, execution_options=in_schema(connection)).all()
-    return [Line(*row) for row in rows], len(rows) == PLANNED
+    keyring = keyring_of(connection)
+    for owner, id_, _, begins in rows:
+        if begins is not None:
+            keyring.open_text("convo_conversation.metadata", owner, (id_,), begins)
+    return [Line(owner, id_, head) for owner, id_, head, _ in rows], len(rows) == PLANNED
 
 
 def counted(connection: Connection, wanted: Wanted) -> int:
@@ -114,10 +120,10 @@ def check_filters(connection: Connection, filters: Mapping[str, Filter]) -> None
         raise SearchUnavailable(reason, "read the tables without metadata=, and filter them by their column metadata")
 
 
-def conditions(connection: Connection, wanted: Wanted) -> Sequence[Any]:
-    """Give what must hold of a conversation: its owner first."""
+def conditions(connection: Connection, wanted: Wanted, *, sealed: bool = False) -> Sequence[Any]:
+    """Give what must hold of a conversation: its owner first. `sealed` counts those in whose metadata nobody can look."""
     mine = [] if wanted.owner is None else [_C.owner == wanted.owner]
-    return [*mine, *metadata_conditions(connection, wanted.filters)]
+    return [*mine, *metadata_conditions(connection, wanted.filters, sealed=sealed)]
 
 
 def _beyond(wanted: Wanted, line: Line) -> Any:

@@ -159,6 +159,31 @@ def _micros_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"CAST(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **options)}) * 1000000 AS BIGINT)"
 
 
+class one_of(sa.sql.functions.FunctionElement[bool]):  # noqa: N801 - named like the SQL functions beside it
+    """That a column is one of the rows of a subquery, beside the join that says so too: PostgreSQL looks those up first.
+
+    How to join tables without statistics it guesses, and would begin with all that an owner has. SQLite needs no telling.
+    """
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: sa.ColumnElement[Any], rows: sa.Select[Any]) -> None:
+        super().__init__(column, rows.scalar_subquery())
+
+
+@compiles(one_of, "sqlite")
+def _one_of_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    del element, compiler, options
+    return "1"
+
+
+@compiles(one_of, "postgresql")
+def _one_of_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    column, rows = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY(ARRAY{rows})"
+
+
 class _Whole(sa.types.TypeDecorator[int]):
     """A whole number of any size: `numeric`, or two halves in a text."""
 

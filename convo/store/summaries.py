@@ -36,21 +36,11 @@ class Older:
     messages: Sequence[Message]
 
 
-def _in_line() -> list[Any]:
-    return [
-        _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
-        _M.owner == _S.owner,
-        _M.branch == _S.source,
-        _M.position.between(_S.first, _S.last),
-    ]
-
-
 _newest = Statement(
     "the newest summary of a line before a position",
     lambda: (
         sa.select(*log.message_columns())
-        .where(*_in_line(), _M.position < sa.bindparam("until", type_=sa.BigInteger), sa.text(WHOLE))
+        .where(log.in_line(tables.message), _M.position < sa.bindparam("until", type_=sa.BigInteger), sa.text(WHOLE))
         .order_by(_M.position.desc())
         .limit(1)
     ),
@@ -58,7 +48,7 @@ _newest = Statement(
 _redacted = Statement(
     "how many messages of a part of a line were redacted",
     lambda: sa.select(sa.func.count()).where(
-        *_in_line(),
+        log.in_line(tables.message),
         _M.position.between(sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("last", type_=sa.BigInteger)),
         _M.status == sa.literal_column("'redacted'"),
     ),

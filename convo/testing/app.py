@@ -38,7 +38,7 @@ def application(answering: Answering, opening: Opening, cut: Cut = cannot_cut) -
 
     async def respond(request: Request) -> _Response:
         path = "/" + request.path_params["path"]
-        call = Call(request.method, path, dict(request.headers), await request.body())
+        call = Call(request.method, path, dict(request.headers), await request.body(), dict(request.query_params))
         return _Response(answering(call), cut)
 
     async def talk(socket: WebSocket) -> None:

@@ -15,6 +15,7 @@ import attrs
 from convo.testing.answers import answer_to
 from convo.testing.asked import Asked, IssuedAudio, Origin
 from convo.testing.clock import FixedClock, aware
+from convo.testing.completions_kept import COMPLETIONS, KeptCompletions
 from convo.testing.hold import Hold
 from convo.testing.models import models_with
 from convo.testing.names import Names
@@ -71,7 +72,8 @@ class FakeAPI:
     """A stateful fake of the OpenAI API: Chat Completions, Responses, both as streams too, Realtime, and its audio endpoints.
 
     Those transcribe, translate and speak. It accepts what the API accepts and refuses the rest with the API's words. Audio is
-    real sound whose ids it remembers and forgets, by `clock`, after `audio_lifetime`; responses are kept for thirty days.
+    real sound whose ids it remembers and forgets, by `clock`, after `audio_lifetime`; responses are kept for thirty days, and
+    chat completions that were asked for with `store=True` for ever.
     Nothing is random: the same calls get the same answers.
     Use it in-process through `client()` and `async_client()`, over HTTP through `serve()`, or mount `asgi()`. Realtime needs
     a WebSocket, and so one of the latter two.
@@ -96,13 +98,14 @@ class FakeAPI:
         self._script = Script()
         self._holds: deque[Hold] = deque()
         self._responses = ResponsesEndpoint(self._models, self._names)
+        self._completions = KeptCompletions()
         self._audio: dict[str, IssuedAudio] = {}
         self._transcripts: dict[str, str] = {}
         self._translations: dict[str, str] = {}
         self._received: list[Received] = []
         self._lock = threading.Lock()
         self._answers: Mapping[str, Callable[[Call, Json, datetime], Given]] = {
-            "/v1/chat/completions": self._completion,
+            COMPLETIONS: self._completion,
             RESPONSES: self._response,
             _TRANSCRIPTIONS: self._transcription,
             TRANSLATIONS: self._translation,
@@ -366,6 +369,8 @@ class FakeAPI:
         answer = self._answers.get(call.path) if call.method == "POST" else None
         if answer is not None:
             return self._unless_fault(answer, call, body, now)
+        if call.path == COMPLETIONS or call.path.startswith(f"{COMPLETIONS}/"):
+            return self._completions.given(call, _origin(call))
         if call.path.startswith(f"{RESPONSES}/"):
             return self._responses.stored(call, _origin(call), now)
         return refused(no_such_url(call))
@@ -391,6 +396,7 @@ class FakeAPI:
         saying = self._script.next_saying() or Saying()
         answer = answer_to(asked, saying, self._names, self._lifetime)
         self._audio.update(answer.issued)
+        self._completions.add(body, answer.body, origin)
         include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
         return Given(
             200, answer.body, stream=bool(body.get("stream")), include_usage=include_usage,

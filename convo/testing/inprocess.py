@@ -41,7 +41,8 @@ def _with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _transport(answering: Answering) -> httpx2.MockTransport:
     def handle(request: httpx2.Request) -> httpx2.Response:
-        wire = answering(Call(request.method, request.url.path, dict(request.headers), request.content))
+        query = dict(request.url.params)
+        wire = answering(Call(request.method, request.url.path, dict(request.headers), request.content, query))
         if wire.status is None:
             raise _broken(request)
         return httpx2.Response(wire.status, headers=dict(wire.headers), stream=_Pieces(wire, request), request=request)

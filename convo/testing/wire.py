@@ -37,12 +37,13 @@ _NO_KEY = (
 
 @attrs.frozen
 class Call:
-    """A request as it came in; the names of headers are in lower case."""
+    """A request as it came in; the names of headers are in lower case, `query` is what follows the path."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     raw: bytes = b""
+    query: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen

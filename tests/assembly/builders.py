@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly import Plan, Request, Seeds, Target, fill, fill_seeds, plan
+from convo.assembly import Plan, Request, Seeds, Target, as_base64, fill, fill_seeds, plan
 from convo.content import message_draft, tool_draft
 from convo.history import History
 from convo.intake import read_chat
@@ -87,17 +87,17 @@ def request_of(history: History, model: str = "gpt-audio-1.5", **facts: Any) -> 
 
 def filled(made: Plan) -> Request:
     """Put the bytes in that the messages of a log carry."""
-    return fill(made, _bytes(made))
+    return fill(made, _written(made))
 
 
 def seeded(made: Plan) -> Seeds:
     """Put the bytes into what a session begins with."""
-    return fill_seeds(made, _bytes(made))
+    return fill_seeds(made, _written(made))
 
 
-def _bytes(made: Plan) -> dict[str, bytes]:
+def _written(made: Plan) -> dict[str, str]:
     pieces = [piece for message in made.history for piece in message.media]
-    return {piece.digest: piece.data for piece in pieces if piece.data is not None}
+    return as_base64({piece.digest: piece.data for piece in pieces if piece.data is not None})
 
 
 def responded(

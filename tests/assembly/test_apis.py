@@ -54,8 +54,8 @@ def judge(api: str) -> SchemaValidator:
     return SchemaValidator(strict(TypeAdapter(TYPES[api]).core_schema))
 
 
-def finished(made: Plan, blobs: dict[str, bytes]) -> Request | Seeds:
-    return fill(made, blobs) if made.target.api == "responses" else fill_seeds(made, blobs)
+def finished(made: Plan, written: dict[str, str]) -> Request | Seeds:
+    return fill(made, written) if made.target.api == "responses" else fill_seeds(made, written)
 
 
 def refusals_of_seeds(items: Sequence[dict[str, Any]]) -> None:
@@ -77,7 +77,7 @@ def test_any_history_is_what_the_api_and_its_types_take(case: Case, api: str, wi
         made = plan(case.history, case.memory, policy, target, case.now, family_of)
     except (RequestError, MissingDependency):
         return
-    ready = finished(made, dict(case.blobs))
+    ready = finished(made, case.written)
     if isinstance(ready, Request):
         judge(api).validate_python(dict(ready))
         with FakeAPI(models={ready["model"]: "text"}).client() as client:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 import json
 import os
@@ -109,7 +108,7 @@ def test_any_history_makes_a_request_that_the_api_accepts_or_an_error_that_says_
             seen[type(error).__name__] += 1
         else:
             seen["accepted after recovery" if refusals else "accepted"] += 1
-            _check_request(case, fill(last, case.blobs))
+            _check_request(case, fill(last, case.written))
 
     law()
     with capsys.disabled():
@@ -182,7 +181,7 @@ def _check_age(message: Message, case: Case) -> None:
 
 def _verdict(made: Plan, case: Case) -> ApiRefusal | None:
     """What the API says of a request, as it travels: JSON in UTF-8, without NaN. The vendor's types are asked first."""
-    body = json.loads(json.dumps(dict(fill(made, case.blobs)), ensure_ascii=False, allow_nan=False).encode())
+    body = json.loads(json.dumps(dict(fill(made, case.written)), ensure_ascii=False, allow_nan=False).encode())
     validate(body)
     return refusal_of(body, now=case.moment, audio=case.held, origin=case.caller, models=case.models)
 
@@ -207,7 +206,7 @@ def _check_request(case: Case, request: Request) -> None:
 def _check_reminder(case: Case, request: Request) -> None:
     """It is the last message, where speech is asked for and the policy wants it; without it the request is the same."""
     told = [one for one in request.renderings if one.how == "reminder"]
-    plain = fill(plan_without_reminder(case, request.plan.memory), case.blobs)
+    plain = fill(plan_without_reminder(case, request.plan.memory), case.written)
     assert request["messages"][: len(plain["messages"])] == plain["messages"]
     assert len(request["messages"]) == len(plain["messages"]) + len(told)
     fallen = any(one.how == "transcript" and one.role == "assistant" for one in request.renderings)
@@ -315,10 +314,10 @@ def _check_bytes(case: Case, request: Request) -> None:
     text = json.dumps(request["messages"])
     assert '"$blob":' not in text
     for digest in needed:
-        assert base64.b64encode(case.blobs[digest]).decode() in text
+        assert case.written[digest] in text
         with pytest.raises(BlobNotFound):
-            fill(request.plan, {key: data for key, data in case.blobs.items() if key != digest})
-    assert dict(fill(request.plan, {digest: case.blobs[digest] for digest in needed})) == dict(request)
+            fill(request.plan, {key: text for key, text in case.written.items() if key != digest})
+    assert dict(fill(request.plan, {digest: case.written[digest] for digest in needed})) == dict(request)
 
 
 # --- refused by us ---------------------------------------------------------------------------------
@@ -407,8 +406,8 @@ def test_the_same_inputs_make_the_same_request_and_change_none_of_them(case: Cas
 
     def law(case: Case, made: Plan) -> None:
         again = assembled(case)
-        assert dict(fill(made, case.blobs)) == dict(fill(again, case.blobs))
-        assert json.dumps(dict(fill(made, case.blobs))) == json.dumps(dict(fill(again, case.blobs)))
+        assert dict(fill(made, case.written)) == dict(fill(again, case.written))
+        assert json.dumps(dict(fill(made, case.written))) == json.dumps(dict(fill(again, case.written)))
         assert (made.memory, made.rendered, made.omitted, made.notes) == (
             again.memory,
             again.rendered,
@@ -435,7 +434,7 @@ def test_with_the_transcripts_that_a_request_lacks_nothing_is_missing_and_no_oth
     full = attrs.evolve(wanting, history=attrs.evolve(case.history, messages=tuple(map(heard, case.history))))
     assert not list(untranscribed(full.history.messages, full.policy, full.target))
     try:
-        request = fill(assembled(full), case.blobs)
+        request = fill(assembled(full), case.written)
     except TranscriptMissing:
         pytest.fail("a transcript was missing that nothing had asked for")
     except (RequestError, MissingDependency):

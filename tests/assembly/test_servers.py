@@ -139,7 +139,7 @@ def test_any_history_makes_a_request_in_the_dialect_of_any_server(case: Case, se
         made = plan(case.history, case.memory, case.policy, target, case.now, family_of)
     except (RequestError, MissingDependency):
         return
-    request = fill(made, case.blobs)
+    request = fill(made, case.written)
     validate(request)
     assert len(made.wires) == len(made.rendered)
     assert not set(request) & (set(server.refuses) | set(server.instead))

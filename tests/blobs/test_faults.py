@@ -17,6 +17,7 @@ import convo
 from convo.store import blobs as rows
 from tests.support.bucket import KEYS, Proxy, make_bucket
 from tests.support.builders import recording, wav
+from tests.support.sealing import KeyService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -502,6 +503,83 @@ def test_an_import_that_takes_hours_has_all_of_its_bytes(
     for message in chat.history():
         assert chat.load(message.audio).loaded
     assert kinds(store) == []
+
+
+# --- while all of an owner is erased -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_bytes_put_while_their_owner_is_erased_are_read_with_what_is_begun_anew(
+    world: World, database: Database, failing: Failing, clock: FixedClock, when: str, *, encrypted: bool
+) -> None:
+    """What the destroyed key has sealed is not acknowledged: nobody could ever read it."""
+    cipher = KeyService().cipher() if encrypted else None
+    options = {**database.options, "clock": clock, "cipher": cipher}
+    receipts: list[convo.Erasure] = []
+
+    def erase() -> None:
+        getattr(failing, when).clear()
+        with convo.Store(database.url, blobs=failing.inner, **options) as other:
+            receipts.append(other.erase(options.get("owner", "")))
+
+    store = world.open(blobs=failing, cipher=cipher)
+    store.create(title="gone")
+    getattr(failing, when)["put"] = erase
+    data = b64encode(recording().data).decode()
+    part = {"type": "input_audio", "input_audio": {"format": "wav", "data": data}}
+    chat = store.create(messages=[{"role": "user", "content": [part]}])
+    assert [receipt.left["objects"] for receipt in receipts] == [0]
+    assert chat.load(chat.history()[0].audio).data == recording().data
+    other = world.open(blobs=failing.inner, cipher=cipher)
+    assert [one.title for one in other.conversations()] == [None]
+    assert other.get(chat.id).load(chat.history()[0].audio).data == recording().data
+    assert len(names(failing.inner)) == 1, "what the destroyed key has sealed is gone"
+    assert kinds(other, verify=True) == []
+
+
+def test_bytes_moved_while_their_owner_is_erased_and_begins_anew_stay_readable(
+    world: World, database: Database, failing: Failing, clock: FixedClock
+) -> None:
+    cipher = KeyService().cipher()
+    options = {**database.options, "clock": clock, "cipher": cipher}
+    chats: list[Any] = []
+
+    def begin_anew() -> None:
+        failing.before.clear()
+        with convo.Store(database.url, **options) as other:
+            other.erase(options.get("owner", ""))
+            chats.append(other.create())
+            chats[0].add(recording())
+
+    store = world.open(blobs=failing, cipher=cipher)
+    inside = world.open(blobs=None, cipher=cipher)
+    inside.create().add(recording())
+    failing.before["put"] = begin_anew
+    assert store.move_blobs(to=failing).blobs == 0
+    found = store.get(chats[0].id)
+    assert found.load(found.history()[0].audio).data == recording().data
+    assert names(failing.inner) == []
+    assert store.move_blobs(to=failing).blobs == 1
+    assert found.load(found.history()[0].audio).data == recording().data
+
+
+def test_what_is_left_of_who_died_while_their_owner_was_erased_goes_with_the_next_erasure(
+    world: World, failing: Failing, clock: FixedClock, tmp_path: Path
+) -> None:
+    """No row names it, and its owner has nothing else: the owner's doctor deletes it after a day, an erasure at once."""
+    store = world.open(blobs=failing)
+    chat = store.create()
+    failing.after["put"] = raising(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        chat.add(recording())
+    store.delete(chat.id)
+    assert len(names(failing.inner)) == 1
+    age(tmp_path / "blobs", 1_000_000_000)
+    assert kinds(store) == ["blob_object_left"]
+    clock.advance(DAYS)
+    receipt = store.erase(chat.owner)
+    assert (receipt.objects, receipt.left["objects"], names(failing.inner)) == (1, 0, [])
 
 
 # --- what is to be gone ------------------------------------------------------------------------------

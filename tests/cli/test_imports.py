@@ -11,7 +11,7 @@ import pytest
 
 from convo.cli import main
 
-HEAVY = {"openai", "alembic", "httpx2", "pydantic", "starlette", "uvicorn", "convo.testing"}
+HEAVY = {"openai", "alembic", "httpx2", "pydantic", "starlette", "uvicorn", "convo.inspector", "convo.testing"}
 WATCHED = """
 import sys
 import convo
@@ -73,6 +73,7 @@ def test_every_command_says_what_it_does() -> None:
         "export",
         "fake-api",
         "import",
+        "inspect",
         "list",
         "plot",
         "prune",

@@ -702,6 +702,63 @@ def test_what_was_cut_after_it_was_left_stays_cut_too(chat: Any) -> None:
     assert bare(chat) == heard
 
 
+def cut_reply() -> tuple[Script, list[Any], Any, int]:
+    """A reply of 400 ms of which 200 were heard: its session, its events before that was told, how, and the first five
+    of its eight pieces of sound by their end among these."""
+    script = Script()
+    script.text("Count.")
+    script.respond(spoken("one two three four five six seven eight", 400))
+    pieces = [index for index, event in enumerate(script.events) if event["type"] == "response.output_audio.delta"]
+    events = list(script.events)
+    script.truncated(str(script._tail), 200)
+    return script, events, script.events[-1], pieces[4] + 1
+
+
+@pytest.mark.parametrize("told", ["before the first leaves", "after the first has left", "to both"])
+@pytest.mark.parametrize("early", [True, False])
+def test_what_was_cut_of_a_part_is_cut_of_the_whole_once_that_is_heard(store: Any, told: str, early: bool) -> None:
+    """The words that were heard are reckoned by how long the whole is, not by how much of it had come."""
+    _, events, truncation, five = cut_reply()
+    begun = next(index for index, event in enumerate(events) if event["type"] == "response.output_audio.delta")
+    whole = [*events[:begun], truncation, *events[begun:]] if early else [*events, truncation]
+    chat, other = store.create(), store.create()
+    listen(chat, [*events[:five], *([] if told == "after the first has left" else [truncation])])
+    listen(chat, events if told == "before the first leaves" else whole)
+    listen(other, whole)
+    assert rows(chat) == rows(other)
+    assert bare(chat)[1] == ("assistant", "one two three four")
+    assert chat.load(chat.history()[1].audio).data == pcm(200, 7)
+
+
+def test_what_the_application_cut_of_a_part_is_cut_of_the_whole_too(chat: Any) -> None:
+    _, events, _, five = cut_reply()
+    listen(chat, events[:five])
+    chat.truncate(2, heard_until=0.3)
+    chat.truncate(2, heard_until=0.2)
+    listen(chat, events)
+    assert (bare(chat)[1], chat.history()[1].status) == (("assistant", "one two three four"), "interrupted")
+    assert chat.load(chat.history()[1].audio).data == pcm(200, 7)
+    once = rows(chat)
+    listen(chat, events)
+    assert rows(chat) == once
+
+
+def test_what_will_be_cut_is_known_before_so_much_of_it_has_come(chat: Any) -> None:
+    """The first listener leaves before the cut is reached, and only it was told."""
+    _, events, truncation, five = cut_reply()
+    listen(chat, [*events[: five - 2], truncation])
+    listen(chat, events)
+    assert bare(chat)[1] == ("assistant", "one two three four")
+
+
+def test_a_reply_of_which_nothing_was_heard_is_not_completed(chat: Any) -> None:
+    _, events, truncation, five = cut_reply()
+    listen(chat, [*events[:five], {**truncation, "audio_end_ms": 0}])
+    assert bare(chat)[1] == ("assistant", "")
+    listen(chat, events)
+    assert (bare(chat)[1], chat.history()[1].status) == (("assistant", ""), "interrupted")
+
+
 def test_a_reply_whose_bill_could_not_be_stored_is_given_with_the_next_event(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     script = Script()
     script.text("Hello?")

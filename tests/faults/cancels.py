@@ -97,6 +97,21 @@ class Storm:
     slowest: float = 0.0
 
 
+@attrs.define
+class Streaming:
+    """An API that streams, and its client. Every answer begins with a word of its own: what was cut off is told apart, too."""
+
+    fake: FakeAPI
+    client: Any
+    asked: int = 0
+
+    def next(self) -> Any:
+        """Give the client, for which an answer is ready."""
+        self.asked += 1
+        self.fake.will_reply(f"({self.asked}) is an answer of some words.")
+        return self.client
+
+
 async def storm(url: str, times: int, seed: int = 0, **options: Any) -> Storm:
     """Cancel `times` turns of several writers of one store at random awaits."""
     found = Storm()
@@ -104,9 +119,10 @@ async def storm(url: str, times: int, seed: int = 0, **options: Any) -> Storm:
     tasks, threads = set(asyncio.all_tasks()), set(threading.enumerate())
     fake = FakeAPI()
     client = fake.async_client()
+    api = Streaming(fake, client)
     async with convo.AsyncStore(url, **options) as store:
         share = -(-times // WRITERS)
-        await asyncio.gather(*(_writer(store, client, share, random.Random(chance.random()), found) for _ in range(WRITERS)))  # noqa: S311
+        await asyncio.gather(*(_writer(store, api, share, random.Random(chance.random()), found) for _ in range(WRITERS)))  # noqa: S311
         await _nothing_held(store, found)
     await client.close()
     left = {task for task in asyncio.all_tasks() - tasks if not task.done()}
@@ -118,7 +134,7 @@ async def storm(url: str, times: int, seed: int = 0, **options: Any) -> Storm:
     return found
 
 
-async def _writer(store: Any, streaming: Any, times: int, chance: random.Random, found: Storm) -> None:
+async def _writer(store: Any, streaming: Streaming, times: int, chance: random.Random, found: Storm) -> None:
     echo = AsyncEcho()
     for start in range(0, times, TURNS):
         chat = await store.create()
@@ -127,7 +143,7 @@ async def _writer(store: Any, streaming: Any, times: int, chance: random.Random,
         for turn in range(number):
             text, key = f"question {turn}", f"key-{turn}"
             with_stream = chance.random() < 0.1  # noqa: PLR2004 - a tenth
-            await _cancel_one(chat, streaming if with_stream else echo, text, key, chance, found, stream=with_stream)
+            await _cancel_one(chat, streaming.next() if with_stream else echo, text, key, chance, found, stream=with_stream)
             reply = await _settled(chat, echo, text, key, found)
             if reply is not None:
                 told.append(Acknowledged(key, text, reply.text, reply.message.position))

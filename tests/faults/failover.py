@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Rig
 
 SETTINGS = (
-    "max_connections=100", "fsync=on", "log_min_messages=panic", "wal_level=replica", "max_wal_senders=10", "hot_standby=on",
+    "max_connections=100", "fsync=on", "log_min_messages=fatal", "wal_level=replica", "max_wal_senders=10", "hot_standby=on",
     "wal_receiver_status_interval=1", "wal_keep_size=64", "shared_buffers=32MB",
 )  # fmt: skip
 WRITERS = 6

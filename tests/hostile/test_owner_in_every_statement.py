@@ -170,6 +170,10 @@ def the_rest(world: World, store: Any, fake: FakeAPI) -> None:
     with chat.exchange(chat.request("gpt-4.1", client=world.client)):
         chat.pending()
     chat.annotations()
+    chat.calls(1)
+    chat.forks()
+    chat.history(1, before=3, branch=chat.branches()[0])
+    chat.preview("gpt-audio-1.5", client=world.client)
     first = store.create(key="other")
     for asked in (
         {"metadata": {"a": 1}},

@@ -382,6 +382,33 @@ def test_search_and_filters_say_what_they_cannot_do(world: World, service: KeySe
     assert store.get(key="k").title == "x"
 
 
+def test_filters_without_a_cipher_say_what_they_cannot_look_into(
+    world: World, service: KeyService, owner: str, clock: FixedClock
+) -> None:
+    """What is encrypted may be what was asked for: it is named, as it is where all is listed, and the rest is found."""
+    plain, sealed = world.open(owner=owner, cipher=None), world.open(owner=owner, cipher=service.cipher())
+    hidden = sealed.create(title="channel", metadata={"channel": "web"})
+    clock.advance(60)
+    chat = plain.create(title="channel", metadata={"channel": "web", "turns": 3})
+    plain.create()
+    asked: list[dict[str, Any]] = [
+        {"metadata": {"channel": "web"}}, {"metadata": {"channel": convo.Present(), "turns": convo.Between(1, 5)}},
+        {"title": "channel"}, {"title": "channel", "metadata": {"channel": "web"}}, {},
+    ]  # fmt: skip
+    for store in (plain, plain.everyone()):
+        for filters in asked:
+            with pytest.raises(convo.KeyUnavailable, match="pass cipher="):
+                store.conversations(**filters)
+    for filters in asked[:-1]:
+        assert [found.id for found in plain.conversations(since=chat.created_at, **filters)] == [chat.id]
+        assert [found.id for found in plain.conversations(limit=1, **filters)] == [chat.id]
+    for table in ("messages", "exchanges"):
+        tables_of = plain.tables(metadata={"channel": "web"})
+        with pytest.raises(convo.KeyUnavailable, match="pass cipher="):
+            getattr(tables_of, table).to_arrow()
+    sealed.delete(hidden.id)
+
+
 # --- rotation and destruction ----------------------------------------------------------------------
 
 

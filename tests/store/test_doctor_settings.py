@@ -257,6 +257,94 @@ def test_settings_of_a_server_are_told(postgres_url: str, postgres_schema: str, 
         assert found not in kinds(store)
 
 
+@pytest.fixture
+def place(postgres_url: str) -> Iterator[tuple[str, str, Callable[[str], None]]]:
+    """A schema with tables of its own, a role that may use them and no more, and a way to run statements as an administrator."""
+    schema, role = f"convo_place_{uuid4().hex}", f"convo_role_{uuid4().hex}"
+    engine = sa.create_engine(postgres_url)
+
+    def run(statements: str) -> None:
+        with engine.begin() as connection:
+            for statement in statements.split(";"):
+                connection.exec_driver_sql(statement.format(schema=schema, role=role))
+
+    with convo.Store(postgres_url, schema=schema) as store:
+        store.upgrade()
+    run(
+        "CREATE ROLE {role}; GRANT USAGE ON SCHEMA {schema} TO {role}; "
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
+    )
+    yield schema, role, run
+    run(f"DROP SCHEMA {schema} CASCADE; DROP SCHEMA IF EXISTS {schema}_2 CASCADE; DROP OWNED BY {role}; DROP ROLE {role}")
+    engine.dispose()
+
+
+def told(url: str, kind: str, *, path: str = "", role: str = "", **options: Any) -> list[tuple[str, str]]:
+    """What the doctor says of a kind to a role: how severe, and what."""
+    more = f"-c role={role or 'none'}" + (f" -c search_path={path}" if path else "")
+    with convo.Store(sa.make_url(url).update_query_dict({"options": more}), **options) as store:
+        return [(finding.severity, finding.message) for finding in store.doctor() if finding.kind == kind]
+
+
+def test_a_role_that_may_not_change_the_tables_is_told_and_works(postgres_url: str, place: Any) -> None:
+    schema, role, run = place
+    url = sa.make_url(postgres_url).update_query_dict({"options": f"-c role={role}"})
+    with convo.Store(url, schema=schema) as store:
+        chat = store.create()
+        chat.add("Hello")
+        with pytest.raises(convo.NotPermitted, match="USAGE on their sequences"):
+            store.search("hello")
+        [message] = [finding.message for finding in store.doctor() if finding.kind == "privileges"]
+        assert message == "this role may not USAGE convo_search_number_seq; grant it what it needs"
+        run("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
+        assert [hit.conversation for hit in store.search("hello")] == [chat.id]
+        assert not kinds(store) & {"privileges", "row_security", "search_path"}
+    [(severity, message)] = told(postgres_url, "no_ddl", role=role, schema=schema)
+    assert (severity, schema in message, "another role's" in message) == ("note", True, True)
+    assert told(postgres_url, "no_ddl", schema=schema) == []
+    run("DROP TABLE {schema}.convo_version")
+    with convo.Store(url, schema=schema) as store:
+        with pytest.raises(convo.NotPermitted):
+            store.upgrade()
+        assert {"schema_missing", "no_ddl"} <= kinds(store)
+
+
+def test_policies_that_choose_the_rows_of_a_role_are_told(postgres_url: str, place: Any) -> None:
+    schema, role, run = place
+    with convo.Store(postgres_url, schema=schema) as store:
+        store.create().add("Hello")
+    run("ALTER TABLE {schema}.convo_message ENABLE ROW LEVEL SECURITY")
+    [(severity, message)] = told(postgres_url, "row_security", role=role, schema=schema)
+    assert (severity, "convo_message, without a policy" in message) == ("error", True)
+    run("CREATE POLICY mine ON {schema}.convo_message USING (owner = current_setting('convo.owner', true))")
+    [(severity, message)] = told(postgres_url, "row_security", role=role, schema=schema)
+    assert (severity, "rows of convo_message for this role" in message) == ("warning", True)
+    [(severity, message)] = told(postgres_url, "row_security", schema=schema)
+    assert (severity, "not for this role" in message) == ("note", True)
+    with convo.Store(sa.make_url(postgres_url).update_query_dict({"options": f"-c role={role}"}), schema=schema) as store:
+        [chat] = store.conversations()
+        assert len(chat.history()) == 0
+        with pytest.raises(convo.NotPermitted, match="row-level security"):
+            chat.add("Refused")
+
+
+def test_a_search_path_that_leads_elsewhere_is_told(postgres_url: str, place: Any) -> None:
+    schema, role, run = place
+    assert told(postgres_url, "search_path", path=schema) == []
+    [(severity, message)] = told(postgres_url, "search_path", path="pg_temp")
+    assert (severity, "leads to no tables of convo" in message) == ("warning", True)
+    run("CREATE SCHEMA {schema}_2; CREATE TABLE {schema}_2.convo_version (version_num text)")
+    [(severity, message)] = told(postgres_url, "search_path", path=f"{schema},{schema}_2")
+    assert (severity, f"past those in {schema}_2" in message) == ("warning", True)
+    run("ALTER TABLE {schema}.convo_annotation SET SCHEMA {schema}_2")
+    [(severity, message)] = told(postgres_url, "search_path", path=f"{schema},{schema}_2")
+    assert (severity, f"({schema}, {schema}_2)" in message) == ("error", True)
+    run("REVOKE USAGE ON SCHEMA {schema} FROM {role}")
+    [(severity, message)] = told(postgres_url, "search_path", path=schema, role=role)
+    assert (severity, "leads to no tables of convo" in message) == ("warning", True)
+    assert told(postgres_url, "search_path", path=f"{schema}_2", schema=schema) == []
+
+
 @pytest.mark.parametrize(
     ("name", "value", "found"),
     [

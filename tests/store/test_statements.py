@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,14 @@ def test_a_turn_takes_a_number_of_statements_that_does_not_grow_with_the_log(sto
                 chat.send(client, recording(), **VOICE)
             counts.append(len(found))
     assert counts[1] == counts[2] == counts[3]
+
+
+def test_a_send_reads_the_log_once(store: convo.Store, fake: FakeAPI) -> None:
+    chat = store.create(messages=[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello."}])
+    with fake.client() as client, statements(store) as found:
+        chat.send(client, "And?", model="gpt-4.1", key="k")
+        chat.send(client, recording(), **VOICE)
+    assert len([statement for statement in found if re.match(r"SELECT \S*convo_message\.position", statement)]) == 2
 
 
 def test_a_preview_only_reads(store: convo.Store, fake: FakeAPI) -> None:

@@ -13,7 +13,7 @@ import attrs
 from hypothesis import strategies as st
 
 import convo
-from convo.assembly import Target, sound
+from convo.assembly import Target, as_base64, sound
 from convo.content import message_draft, tool_draft
 from convo.errors import InputError
 from convo.history import History
@@ -65,12 +65,12 @@ class Case:
         return datetime.fromtimestamp(self.now // 1_000_000, UTC)
 
     @property
-    def blobs(self) -> dict[str, bytes]:
-        """The bytes of the history, by digest, and by the form of what is converted."""
+    def written(self) -> dict[str, str]:
+        """The bytes of the history as base64, by digest, and by the form of what is converted."""
         found = {piece.digest: piece.data for message in self.history for piece in message.media}
         recorded = [piece.digest for message in self.history for piece in message.media if piece.kind == "audio"]
         converted = {f"{digest}/{form}": WAV for digest in recorded for form in (sound.WAV, sound.PCM16)}
-        return {digest: data for digest, data in found.items() if data is not None} | converted
+        return as_base64({digest: data for digest, data in found.items() if data is not None} | converted)
 
 
 @attrs.define

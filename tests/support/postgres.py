@@ -99,7 +99,12 @@ class Server:
                 *self.settings, f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.place.root}",
             )
         )  # fmt: skip
-        self.place.run("pg_ctl", "-D", self.data, "-w", "-l", self.place.root / "log", "-o", options, "start")
+        log = self.data.with_suffix(".log")
+        try:
+            self.place.run("pg_ctl", "-D", self.data, "-w", "-l", log, "-o", options, "start")
+        except RuntimeError as error:
+            error.add_note("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+            raise
 
     def stop(self, mode: str) -> None:
         """Stop it: "smart", "fast", or "immediate", which is a crash. One that does not run is left alone."""
@@ -114,12 +119,14 @@ class Server:
         """Kill every process of it at once, as when its machine goes away."""
         if self.pid is None:
             return
+        os.kill(self.pid, signal.SIGSTOP)  # it starts no more children, that would outlive it and keep its port
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         victims = [self.pid, *map(int, children.read_text().split())]
         for victim in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for lock in (self.data / "postmaster.pid", self.place.root / f".s.PGSQL.{self.port}.lock"):
+            lock.unlink(missing_ok=True)  # where nobody reaps the dead, they look alive to the server that comes next
 
     @property
     def pid(self) -> int | None:

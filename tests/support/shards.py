@@ -1,4 +1,4 @@
-"""Which partitions a statement touches, by the plan that PostgreSQL makes for it."""
+"""What a statement reads, by the plan that PostgreSQL makes for it: which partitions, and by which index."""
 
 from __future__ import annotations
 
@@ -21,11 +21,21 @@ PLANS = ("force_custom_plan", "force_generic_plan")
 
 @attrs.frozen
 class Planned:
-    """A statement of the store, how it was planned, and the numbers of the partitions that its plan reads or changes."""
+    """A statement of the store, how it was planned, and the plan as EXPLAIN gives it."""
 
     text: str
     mode: str
-    numbers: frozenset[int]
+    plan: Any
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the partitions that it reads or changes."""
+        return touched(self.plan)
+
+    @property
+    def scans(self) -> tuple[tuple[str, str], ...]:
+        """Each table that is read, with the condition by which rows are found in an index; "" where all are read."""
+        return tuple(_scans(self.plan))
 
     @property
     def tables(self) -> str:
@@ -36,6 +46,24 @@ class Planned:
 def touched(plan: Any) -> frozenset[int]:
     """Give the numbers of the partitions in a plan, as EXPLAIN gives it."""
     return frozenset(int(number) for number in PARTITION.findall(json.dumps(plan)))
+
+
+def _scans(plan: Any) -> Iterator[tuple[str, str]]:
+    for node in plan if isinstance(plan, list) else (plan,):
+        if "Scan" in node.get("Node Type", "") and "Relation Name" in node:
+            inner = [cond for _, cond in _conditions(node)]
+            yield node["Relation Name"], " ".join(inner)
+        for child in (*node.get("Plans", ()), *([node["Plan"]] if "Plan" in node else [])):
+            yield from _scans(child)
+
+
+def _conditions(node: Any) -> Iterator[tuple[str, str]]:
+    """Give the conditions of a scan, and of those that find rows for it."""
+    if "Index Cond" in node:
+        yield node["Node Type"], node["Index Cond"]
+    for child in node.get("Plans", ()):
+        if child["Node Type"] in ("Bitmap Index Scan", "BitmapOr", "BitmapAnd"):
+            yield from _conditions(child)
 
 
 def explain(connection: Any, text: str, values: Sequence[Any], mode: str) -> Planned:
@@ -49,7 +77,7 @@ def explain(connection: Any, text: str, values: Sequence[Any], mode: str) -> Pla
     plan = cursor.fetchone()[0]
     cursor.execute("DEALLOCATE convo_planned")
     cursor.execute("RESET plan_cache_mode")
-    return Planned(" ".join(text.split()), mode, touched(plan))
+    return Planned(" ".join(text.split()), mode, plan)
 
 
 @contextmanager

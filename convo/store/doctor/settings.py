@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.findings import Finding
-from convo.store import partitions, tables
+from convo.store import partitions
+from convo.store.doctor.access import access
 from convo.store.files import REMOTE, file_system
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ _Told = tuple[str, "Severity", str]
 def _sqlite(connection: Connection) -> Iterator[_Told]:
     file = next((row[2] for row in connection.exec_driver_sql("PRAGMA database_list") if row[1] == "main"), "")
     own = bool(connection.get_execution_options().get("convo_own_file"))
-    journal = str(_pragma(connection, "journal_mode"))
+    raw: Any = connection.connection.driver_connection
+    unwritten = getattr(raw, "as_of", None) is not None  # then SQLite does not see in which journal mode the file is
+    journal = "wal" if unwritten else str(_pragma(connection, "journal_mode"))
     if file:
         yield from _file(file, journal)
         yield from _synchronous(int(_pragma(connection, "synchronous")), own=own)
@@ -52,7 +55,13 @@ def _sqlite(connection: Connection) -> Iterator[_Told]:
             )  # fmt: skip
     if not _pragma(connection, "foreign_keys"):
         yield "foreign_keys_off", "warning", "foreign keys are not enforced; run PRAGMA foreign_keys=ON on each connection"
-    if _pragma(connection, "query_only") or (file and not os.access(file, os.W_OK)):
+    if unwritten:
+        yield (
+            "cannot_write",
+            "warning",
+            "nothing can be written where the file is, which is only read; see to the folder's permissions",
+        )
+    elif _pragma(connection, "query_only") or (file and not os.access(file, os.W_OK)):
         yield "cannot_write", "warning", "this process may not write to the file; see to its permissions if it should"
 
 
@@ -124,6 +133,7 @@ def _postgresql(connection: Connection) -> Iterator[_Told]:
         )  # fmt: skip
     yield from _split(connection)
     yield from _writing(connection)
+    yield from access(connection)
 
 
 def _split(connection: Connection) -> Iterator[_Told]:
@@ -158,8 +168,6 @@ def _writing(connection: Connection) -> Iterator[_Told]:
         )
     elif _setting(connection, "default_transaction_read_only") == "on":
         yield "read_only", "warning", "transactions only read here; set default_transaction_read_only to off to write"
-    if lacking := list(_lacking(connection)):
-        yield "privileges", "warning", f"this role may not {', '.join(lacking)}; grant it what it needs"
 
 
 def _as_of(connection: Connection) -> str:
@@ -170,27 +178,6 @@ def _as_of(connection: Connection) -> str:
 
 def _setting(connection: Connection, name: str) -> str:
     return str(connection.execute(sa.select(sa.func.current_setting(name, True))).scalar())  # noqa: FBT003 - SQL's missing_ok
-
-
-_CLASS = sa.table("pg_class", sa.column("oid"), sa.column("relname"), sa.column("relnamespace"), schema="pg_catalog")
-_NAMESPACE = sa.table("pg_namespace", sa.column("oid"), sa.column("nspname"), schema="pg_catalog")
-
-
-def _lacking(connection: Connection) -> Iterator[str]:
-    """Give what the role may not do with the schema and the tables, by their numbers: names need the right to look them up."""
-    schema = connection.get_execution_options().get("convo_schema")
-    if schema:
-        place = _NAMESPACE.c.nspname == schema
-        may_not_use = sa.select(_NAMESPACE.c.oid).where(place, ~sa.func.has_schema_privilege(_NAMESPACE.c.oid, "USAGE"))
-        yield from (f"USAGE {schema}" for _ in connection.execute(may_not_use))
-    else:
-        place = sa.func.pg_table_is_visible(_CLASS.c.oid)
-    there = _CLASS.join(_NAMESPACE, _NAMESPACE.c.oid == _CLASS.c.relnamespace)
-    names = [table.name for table in tables.metadata.sorted_tables]
-    for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
-        may_not = ~sa.func.has_table_privilege(_CLASS.c.oid, privilege)
-        found = sa.select(_CLASS.c.relname).select_from(there).where(place, _CLASS.c.relname.in_(names), may_not)
-        yield from (f"{privilege} {name}" for (name,) in connection.execute(found.order_by(_CLASS.c.relname)))
 
 
 def server_clock(connection: Connection) -> float | None:

@@ -1,0 +1,1 @@
+"""Adapters: convo's store behind the interfaces of other frameworks, one file each. Nothing is imported here."""
