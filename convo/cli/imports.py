@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convo.cli.place import Place
 
 
-@click.command("import", short_help="Make conversations of session files, or of another program.")
+@click.command("import", short_help="Make conversations again, or bring those of another program.")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @click.option(
     "--from", "format_", type=click.Choice(["session", *FORMATS]), default="session", show_default=True, help="What SOURCE is."
@@ -82,15 +82,15 @@ def _sources(format_: str, sources: tuple[str, ...]) -> list[Any]:
 def _foreign(store: convo.Store, format_: Any, source: Any, table: str | None, *, quiet: bool) -> convo.Imported:
     import convo
 
-    of = "bytes" if format_ in ("chatgpt", "jsonl") else "conversations"
-    with progress("read", of=of, quiet=quiet) as tell:
+    kind = "bytes" if format_ in ("chatgpt", "jsonl") else "conversations"
+    with progress("read", of=kind, quiet=quiet) as tell:
         try:
             if format_ != "openai":
                 return store.import_from(format_, source, table=table, progress=tell)
             with api_errors_told():
                 return store.import_from(format_, source, progress=tell)
         except convo.NotImportable as error:
-            if error.report is not None and error.report.conversations:
+            if error.report is not None and error.report.conversations and not quiet:
                 clear()
                 _say(error.report)
             raise
@@ -111,15 +111,18 @@ def _say(done: convo.Imported) -> None:
 def _sessions(store: convo.Store, files: tuple[str, ...], *, as_json: bool) -> None:
     import convo
 
-    found = []
-    for file in files:
-        with reading(file):
-            text = Path(file).read_bytes()
-        try:
-            chat = store.import_session(text)
-        except convo.NotASession as error:
-            raise Failure(f"{file}: {error}") from error
-        found.append(records.conversation(chat))
+    found: list[dict[str, Any]] = []
+    with progress("imported", of="files", quiet=as_json) as tell:
+        for file in files:
+            with reading(file):
+                text = Path(file).read_bytes()
+            try:
+                chat = store.import_session(text)
+            except convo.NotASession as error:
+                raise Failure(f"{file}: {error}") from error
+            found.append(records.conversation(chat))
+            if tell is not None:
+                tell(len(found), len(files))
     if as_json:
         click.echo(records.written(found))
         return

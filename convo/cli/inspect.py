@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from convo.cli.place import Place
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="Look into the store in a browser.")
 @click.argument("id", metavar="[ID]", required=False)
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Where to listen; by default a port that is free.")
 @click.option("--no-open", is_flag=True, help="Only print the address; open no browser.")
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 def inspect_(place: Place, id: str | None, port: int, stores: tuple[Any, ...], *, no_open: bool) -> None:  # noqa: A002 - the natural word
     """Look into the store in a browser: conversations, or the one called ID.
 
+    \b
+    convo inspect
+    convo inspect 0199d5c1-8f60-7000-8000-000000000001 --port 8410 --no-open
+
     What was said, with players; what would be sent now, and why; what calls took and cost. It only reads, and listens on this
     machine alone, under an address that nobody can guess. Ctrl-C ends it.
-    """
+    """  # noqa: D301 - the mark of click for lines to leave as they are
     from convo.inspector.serving import Serving
 
     with place.existing(everyone=False, blobs=list(stores) or None) as store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,8 @@ class Pipe:
 
 
 @pytest.fixture
-def pipe(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
+def pipe(path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
+    shutil.copyfile(sqlite_template, path)
     fake = FakeAPI(clock=system_clock)
     with fake.serve() as base_url:
         monkeypatch.setenv("OPENAI_BASE_URL", base_url)
@@ -132,7 +134,7 @@ def test_without_a_key_it_says_what_to_do(pipe: Pipe, monkeypatch: pytest.Monkey
     result = pipe("Hello?")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "convo: there is no key of the API; set OPENAI_API_KEY, or try it out with: convo chat --fake\n"
-    assert not pipe.path.exists()
+    assert pipe.stored == []
 
 
 @pytest.mark.parametrize("closed", ["<&-", "<&- >&- 2>&-"])
@@ -204,7 +206,7 @@ def test_an_order_about_nothing_says_so(pipe: Pipe, order: str) -> None:
     result = pipe(order)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "nothing was said yet" in result.stderr
-    assert not pipe.path.exists()
+    assert pipe.stored == []
 
 
 # --- orders ----------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 from starlette.applications import Starlette
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from convo.testing import FakeAPI
     from tests.conftest import Database
     from tests.inspector.conftest import Looked
+
+UNKNOWN = "5d250055-ad38-4465-9fa4-1943d14f5a71"
 
 
 def seen(html: str) -> str:
@@ -174,7 +175,7 @@ def test_an_empty_store_is_shown_as_such(tmp_path: object) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [f"/c/{uuid4()}", "/c/nonsense", f"/c/{uuid4()}/sent", f"/c/{uuid4()}/state", "/nowhere", "/static/x", "/static/..%2fapp.py"],
+    [f"/c/{UNKNOWN}", "/c/nonsense", f"/c/{UNKNOWN}/sent", f"/c/{UNKNOWN}/state", "/nowhere", "/static/x", "/static/..%2fapp.py"],
 )
 def test_what_is_not_there_is_404(web: TestClient, path: str) -> None:
     assert web.get(path).status_code == 404
