@@ -234,11 +234,14 @@ def _put(path: str, text: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.pass_obj
 def import_(place: Place, files: tuple[str, ...], stores: tuple[Any, ...], *, as_json: bool) -> None:
-    """Make the conversations again that `convo export --format session` wrote; those that are there stay as they are."""
+    """Make the conversations again that `convo export --format session` wrote; those that are there stay as they are.
+
+    A SQLite file that is not there yet is made.
+    """
     import convo
 
     found = []
-    with place.existing(everyone=False, blobs=list(stores) or None) as store:
+    with place.written(blobs=list(stores) or None) as store:
         for file in files:
             with _reading(file):
                 text = Path(file).read_bytes()

@@ -39,9 +39,20 @@ class Place:
 
         if everyone and self.owner:
             raise click.UsageError("--owner names one owner and --everyone all of them; pass one of the two")
-        cipher = convo.Cipher.from_file(self.keys) if self.keys else None
-        store = convo.Store.existing(self.url(), owner=self.owner, blobs=blobs, cipher=cipher)
+        store = convo.Store.existing(self.url(), **self._options(blobs))
         return store.everyone() if everyone else store
+
+    def written(self, *, blobs: Sequence[Any] | None = None) -> convo.Store:
+        """Open the store to write to it: a SQLite file is made where there is none, or brought up to date."""
+        import convo
+
+        return convo.Store(self.url(), **self._options(blobs))
+
+    def _options(self, blobs: Sequence[Any] | None) -> dict[str, Any]:
+        import convo
+
+        cipher = convo.Cipher.from_file(self.keys) if self.keys else None
+        return {"owner": self.owner, "blobs": blobs, "cipher": cipher}
 
     def tell_empty(self, store: convo.Store, *, everyone: bool) -> None:
         """Say on stderr that there is no conversation, and where others may be."""
