@@ -187,8 +187,10 @@ def _by_month(table: Any, time: str) -> Iterator[tuple[str, Any]]:
 def _parquet(table: Any, described: Description, file: str) -> None:
     import pyarrow.parquet as pq
 
-    del described
-    pq.write_table(table, file, compression="zstd", use_dictionary=True, row_group_size=128 * 1024)
+    repeated = [
+        column.name for column in described if column.kind not in ("text", "time", "json", "calls") or column.name == "owner"
+    ]
+    pq.write_table(table, file, compression="zstd", use_dictionary=repeated, row_group_size=128 * 1024)
 
 
 def _jsonl(table: Any, described: Description, file: str) -> None:
