@@ -143,8 +143,8 @@ class _Job:
 
     def known(self, name: str) -> dict[str, int]:
         """Give the digests of rows of a table that the run before wrote of the time that is read again, and their times."""
-        *_, before, _ = [{"tables": {}}, {"tables": {}}, *self.manifest["runs"]]
-        found: dict[str, int] = before["tables"].get(name, {}).get("recent", {})
+        *before, _ = self.manifest["runs"]
+        found: dict[str, int] = before[-1]["tables"].get(name, {}).get("recent", {}) if before else {}
         return found
 
 

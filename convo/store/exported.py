@@ -106,7 +106,7 @@ def _differs(known: Mapping[str, Any], what: Mapping[str, Any]) -> list[str]:
     if "anonymous" in names:
         return [name for name in names if name in ("format", "tables", "anonymous")]
     one, other = known.get("redact"), what["redact"]
-    if one != other and (None in (one, other) or one[0] != other[0] or one[1] == other[1]):
+    if one != other and (not one or not other or one[0] != other[0] or one[1] == other[1]):  # codes of one Python compare
         names.append("redact")
     return names
 
@@ -121,7 +121,15 @@ def _add_run(folder: str, runs: list[dict[str, Any]], since: int | str | None, u
     if last is not None and (begin is None or begin < last):
         raise ExportConflict(folder, 'of this time already: export what is new with since="last"')
     again = since == "last" and last is not None
-    run = {"number": len(runs) + 1, "since": begin, "until": until, "asked": asked, "again": again, "done": False, "tables": {}}
+    run: dict[str, Any] = {
+        "number": len(runs) + 1,
+        "since": begin,
+        "until": until,
+        "asked": asked,
+        "again": again,
+        "done": False,
+        "tables": {},
+    }
     runs.append(run)
 
 
