@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import duckdb
-import polars as pl
 import sqlalchemy as sa
 
 import convo
@@ -104,6 +102,8 @@ def frame(url: str, count: int) -> None:
 
 def frame_otherwise(url: str, count: int) -> None:
     """Make a polars frame of the rows of the table."""
+    import polars as pl  # here, for the memory of the other ways is measured, too
+
     assert pl.read_database_uri(PLAIN, url, engine="adbc").height == count * MESSAGES
 
 
@@ -116,6 +116,8 @@ def parquet(url: str, count: int) -> None:
 
 def parquet_otherwise(url: str, count: int) -> None:
     """Write the rows of the table to Parquet, partitioned by month, by DuckDB from ADBC."""
+    import duckdb
+
     del count
     dbapi = __import__(f"adbc_driver_{'sqlite' if url.startswith('sqlite') else 'postgresql'}.dbapi", fromlist=["dbapi"])
     where, month = url.removeprefix("sqlite:///"), "make_timestamp(created_at)" if url.startswith("sqlite") else "created_at"

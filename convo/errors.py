@@ -786,12 +786,18 @@ class OnHold(ConflictError):
 
 
 class ExportConflict(ConflictError):
-    """The folder holds another export, to which this one cannot be added. Nothing was written."""
+    """The folder holds another export, to which this one cannot be added. Nothing was written.
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path} holds an export {reason}; name another folder")
+    `differs` are the arguments that are not what the export was begun with: "owner", "format", "tables", "metadata", "until",
+    "anonymous", "redact"; none where that is not the reason.
+    """
+
+    def __init__(self, path: str, reason: str, differs: Sequence[str] = ()) -> None:
+        what = "pass what it was begun with, or name another folder" if differs else "name another folder"
+        super().__init__(f"{path} holds an export {reason}; {what}")
         self.path = path
         self.reason = reason
+        self.differs = tuple(differs)
 
 
 class KeyTaken(ConflictError):

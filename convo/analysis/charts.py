@@ -146,11 +146,12 @@ def activity(title: str, words: str, rows: Rows, axis: str) -> Any:
     """A field for each weekday and hour."""
     alt = altair()
     named = [{**row, "weekday": DAYS[row["day"]]} for row in rows]
+    legend = alt.Legend(values=_whole(max(row["turns"] for row in rows)), format=",d")
     chart = alt.Chart(_data(named)).mark_rect(stroke="white", strokeWidth=1)
     chart = chart.encode(
         x=alt.X("hour:O", title=axis, axis=alt.Axis(labelAngle=0)),
         y=alt.Y("weekday:O", title=None, sort=list(DAYS)),
-        color=alt.Color("turns:Q", title="turns", scale=alt.Scale(scheme="blues", domainMin=0), legend=alt.Legend(tickMinStep=1)),
+        color=alt.Color("turns:Q", title="turns", scale=alt.Scale(scheme="blues", domainMin=0), legend=legend),
     )
     return _finished(chart.properties(width=WIDTH, height=7 * 32), title, words)
 
@@ -165,13 +166,20 @@ def distributions(title: str, words: str, panels: Sequence[Mapping[str, Any]]) -
     return _finished(alt.vconcat(*charts, spacing=22), title, words)
 
 
+_TO_ALL = "datum.value > 1 ? '' : datum.label"
+"""The room above a bar of all has no share."""
+
+
 def _distribution(panel: Mapping[str, Any], domain: list[float], ticks: list[float], *, last: bool) -> Any:
     alt = altair()
     most = max(row["share"] for row in panel["rows"])
     scale = alt.Scale(type="log", domain=domain, nice=False)
     seconds = alt.X("low:Q", title="seconds" if last else None, scale=scale, axis=alt.Axis(values=ticks, format="~g", grid=False))
     share = alt.Y(
-        "share:Q", title="share", axis=alt.Axis(format="%", tickCount=3), scale=alt.Scale(domain=[0, most * 1.5], nice=False)
+        "share:Q",
+        title="share",
+        axis=alt.Axis(format="%", tickCount=3, labelExpr=_TO_ALL),
+        scale=alt.Scale(domain=[0, most * 1.5], nice=False),
     )
     bars = alt.Chart(_data(panel["rows"])).mark_rect(color=COLOURS["text in"], stroke="white", strokeWidth=0.5)
     bars = bars.encode(x=seconds, x2="high:Q", y=share, y2=alt.datum(0))
@@ -196,6 +204,16 @@ def _seconds(value: float) -> str:
     return f"{value:.2g} s" if value < 10 else f"{value:,.0f} s"  # noqa: PLR2004 - two digits are enough
 
 
+def _whole(most: int) -> list[int]:
+    """Give whole numbers from 0 to `most`, at most nine, at round distances."""
+    power = 10 ** max(0, len(str(most)) - 2)
+    step = next(one * power for one in (1, 2, 5, 10, 20) if most <= _TICKS * one * power)
+    return list(range(0, most + 1, step))
+
+
+_TICKS = 8
+
+
 def talk(title: str, words: str, rows: Rows, median: float) -> Any:
     """A histogram of shares."""
     alt = altair()
@@ -205,7 +223,7 @@ def talk(title: str, words: str, rows: Rows, median: float) -> Any:
     count = alt.Y(
         "count:Q",
         title="conversations",
-        axis=alt.Axis(tickMinStep=1, format=",d"),
+        axis=alt.Axis(values=_whole(most), format=",d"),
         scale=alt.Scale(domain=[0, most * 1.12], nice=False),
     )
     bars = alt.Chart(_data(rows)).mark_rect(color=COLOURS["text in"], stroke="white", strokeWidth=0.5)
@@ -227,7 +245,7 @@ def expiry(title: str, words: str, rows: Rows, marks: Rows, axis: str) -> Any:
     labels = [row["reply"] for row in rows]
     replies = alt.Chart(_data(rows)).mark_bar(height=12, color=COLOURS["text in"], cornerRadius=2)
     names = ["all by its id", "some as its words", "none there yet"]
-    calls = alt.Chart(_data(marks)).mark_rule(strokeWidth=1.2)
+    calls = alt.Chart(_data(marks)).mark_rule(strokeWidth=1.2, opacity=0.7)
     chart = alt.layer(
         replies.encode(
             x=alt.X("begin:T", title=axis, scale=scale, axis=alt.Axis(tickCount=8, format=_CLOCK)),

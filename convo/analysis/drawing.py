@@ -278,6 +278,8 @@ def talk(tables: Mapping[str, Any], conversation: str | None, zone: str) -> Draw
 
 def _hours(seconds: float) -> str:
     minutes = seconds / 60
+    if minutes < 1:
+        return f"{seconds:.0f} seconds"
     return f"{minutes / 60:,.1f} hours" if minutes >= 100 else f"{minutes:,.1f} minutes"  # noqa: PLR2004 - minutes that one still counts
 
 
@@ -308,7 +310,7 @@ def expiry(tables: Mapping[str, Any], conversation: str | None, zone: str) -> Dr
         if time >= begins[0] or len(rows) == replies.num_rows
     ]
     words = f"{_count(replies.num_rows, 'spoken reply').replace('replys', 'replies')}, {_count(calls.num_rows, 'call')}"
-    words += "; a bar lasts while the id of a reply is valid"
+    words += f", {_period(local(replies['created_at'], zone))}; a bar lasts while the id of a reply is valid"
     words += f"; the last {REPLIES} are shown" if replies.num_rows > REPLIES else ""
     return title, charts.expiry(title, words, rows, marks, f"time ({safe(zone)})")
 

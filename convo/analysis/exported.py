@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING, Any, Literal
+import sys
+from functools import partial
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
 
@@ -11,7 +14,7 @@ from convo.checks import check_type
 from convo.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from convo.analysis.columns import Description
 
@@ -28,7 +31,8 @@ _LEFT_OUT = frozenset({"key", "metadata", "hold", "request_id", "audio_id", "dig
 class Exported:
     """What an export wrote: into which folder, how many rows of each table, and in how many files and bytes.
 
-    It holds what was there in [since, until), in microseconds since 1970; `since` is None where it goes back to the beginning.
+    It holds what was there in [since, until), in microseconds since 1970, and what the export before it could not see yet;
+    `since` is None where it goes back to the beginning.
     """
 
     path: str
@@ -122,6 +126,43 @@ class Anonymous:
 
     def _calls(self, calls: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
         return calls and [{**call, "arguments": self.said(call["arguments"])} for call in calls]
+
+
+class Rule(NamedTuple):
+    """A function, as far as it can be told from another: its name, its code, and the version of Python that made the code."""
+
+    name: str
+    code: list[Any]
+    made_by: str
+
+
+def rule_of(function: Callable[[str], str]) -> Rule:
+    """Tell a function: by its name, its code, and the plain values that it was made with; not by what those call."""
+    inner = function.func if isinstance(function, partial) else function
+    name = f"{getattr(inner, '__module__', None)}:{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+    plain = getattr(inner, "__func__", inner)
+    code = getattr(plain, "__code__", None) or getattr(type(plain).__call__, "__code__", None)
+    cells = [cell.cell_contents for cell in getattr(plain, "__closure__", None) or ()]
+    given = [*function.args, *function.keywords.items()] if isinstance(function, partial) else []
+    made_with = _values([*cells, *(getattr(plain, "__defaults__", None) or ()), *given])
+    return Rule(name, [_code(code) if code is not None else None, made_with], ".".join(map(str, sys.version_info[:2])))
+
+
+def _code(code: CodeType) -> list[Any]:
+    inner = [_code(value) for value in code.co_consts if isinstance(value, CodeType)]
+    return [code.co_code.hex(), list(code.co_names), _values(code.co_consts), inner]
+
+
+def _values(values: Iterable[Any]) -> list[str]:
+    """Give plain values as text; others have none that is the same in another process."""
+    return [repr(value) for value in values if _is_plain(value)]
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, _PLAIN) or (isinstance(value, tuple) and all(map(_is_plain, value)))
+
+
+_PLAIN = (str, bytes, int, float)
 
 
 def _each(pa: Any, values: Any, changed: Callable[[str], str]) -> Any:

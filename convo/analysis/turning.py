@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -96,7 +96,7 @@ def _sum(one: int | None, other: int | None) -> int | None:
     return one if other is None else other + (one or 0)
 
 
-def turn_columns(messages: Rows, audio: Rows, calls: Rows, call_names: Sequence[str], times: Any) -> dict[str, list[Any]]:
+def turn_columns(messages: Rows, audio: Rows, calls: Rows, call_names: Sequence[str], times: Any) -> dict[str, Sequence[Any]]:
     """Give the columns of the turns of whole conversations, of those that began within `times` (from, until; None: any)."""
     heard = _grouped(audio)
     called = _grouped(calls)
@@ -106,7 +106,7 @@ def turn_columns(messages: Rows, audio: Rows, calls: Rows, call_names: Sequence[
     since, until = times
     kept = [one for one in turns if (since is None or one.started_at >= since) and (until is None or one.started_at < until)]
     names = [field.name for field in attrs.fields(_Turn)]
-    found = {name: [getattr(turn, name) for turn in kept] for name in names}
+    found = dict(zip(names, zip(*map(attrgetter(*names), kept), strict=True) if kept else [()] * len(names), strict=True))
     return {**found, "response_seconds": _responses(kept)}
 
 

@@ -52,6 +52,7 @@ def converted(values: Any, kind: str, to: Any) -> Any:
 
 
 def _ids(values: Any) -> Any:
+    """Give ids as text. Rows of a conversation follow one another: what is the same as before is written once."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -60,13 +61,18 @@ def _ids(values: Any) -> Any:
     if not pa.types.is_binary(values.type):
         return values.cast(pa.string())
     known = values.drop_null().cast(pa.binary(_ID))
-    data = known.buffers()[1].to_pybytes() if len(known) else b""
-    texts = id_texts(pa, data[known.offset * _ID : (known.offset + len(known)) * _ID])
+    if not len(known):
+        return pa.nulls(len(values), pa.string())
+    new = pa.concat_arrays([pa.array([True]), pc.not_equal(known[1:], known[:-1])])
+    different = known.filter(new)
+    texts = id_texts(pa, different.buffers()[1].to_pybytes()[: len(different) * _ID])
+    places = pc.subtract(pc.cumulative_sum(new.cast(pa.int32())), pa.scalar(1, pa.int32()))
+    texts = texts.take(places)
     if not values.null_count:
         return texts
     valid = values.is_valid()
-    places = pc.subtract(pc.cumulative_sum(valid.cast(pa.int32())), pa.scalar(1, pa.int32()))
-    return texts.take(pc.if_else(valid, places, pa.scalar(None, pa.int32())))
+    rows = pc.subtract(pc.cumulative_sum(valid.cast(pa.int32())), pa.scalar(1, pa.int32()))
+    return texts.take(pc.if_else(valid, rows, pa.scalar(None, pa.int32())))
 
 
 def seconds(begins: Any, ends: Any) -> Any:

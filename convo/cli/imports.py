@@ -43,13 +43,13 @@ def import_(
     convo import --from jsonl requests.jsonl               {"messages": [...]} a line
     convo import --from openai                             what the API has stored, by OPENAI_API_KEY
 
-    What is there already stays as it is, and what has grown grows: interrupted, the same command goes on. The exit code is 1
+    A SQLite file that is not there yet is made. What is there already stays as it is, and what has grown grows: interrupted, the same command goes on. The exit code is 1
     where a conversation could not be imported.
     """  # noqa: D301 - the mark of click for lines to leave as they are
     place: Place = ctx.obj
     if not sources and format_ != "openai":
         raise click.UsageError("name what to import")
-    with place.existing(everyone=False, blobs=list(stores) or None) as store:
+    with place.written(blobs=list(stores) or None) as store:
         if format_ == "session":
             if table is not None:
                 raise click.UsageError("--table is for databases of other programs")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import os
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import attrs
 
-from convo.analysis import arrow
-from convo.analysis.exported import FORMATS, Anonymous, Exported
+from convo.analysis import arrow, overlap
+from convo.analysis.exported import FORMATS, Anonymous, Exported, rule_of
 from convo.analysis.lines import CONTINUED, START, Place
+from convo.analysis.overlap import OVERLAP
 from convo.canonical import encode
 from convo.checks import check_choice, check_type
 from convo.errors import HeldTransaction, InputError
@@ -47,25 +48,29 @@ def export(
         reason = f'since={since!r} is no time; pass an aware datetime, or "last" to go on where the last export ended'
         raise InputError(reason)
     wanted = table_steps.wanted(owner, metadata=metadata, since=None if isinstance(since, str) else since, until=until)
-    end = wanted.until if wanted.until is not None else tools.now() + 1
+    now = tools.now() + 1
+    end = now if wanted.until is None else min(wanted.until, now)  # what comes until then is for the next export
     folder = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - no link is resolved, nothing is read
     arrow.arrow()
-    what = {"format": format, "tables": names, "of": _fingerprint(wanted, anonymous)}
+    what = {"format": format, "tables": names, **_choices(wanted, anonymous)}
     begin = "last" if last else wanted.since
     total = yield from read(spans.counted, wanted)
     claim = yield from call(exported.claimed, (folder,), {})
     try:
-        manifest = yield from call(exported.begun, (folder, what, begin, end), {})
+        manifest = yield from call(exported.begun, (folder, what, begin, end, wanted.until), {})
         yield from call(exported.cleared, (folder, manifest), {})
         run = manifest["runs"][-1]
-        wanted = attrs.evolve(wanted, since=run["since"], until=run["until"])
+        wanted = attrs.evolve(wanted, since=run["since"] - OVERLAP if run["again"] else run["since"], until=run["until"])
         job = _Job(tools, folder, manifest, wanted, anonymous, format, names, total, progress)
         for name in names:
             yield from _table(job, name)
             job.tell(name, total)
         run["done"] = True
-        for state in run["tables"].values():
-            state["at"] = None
+        for one in manifest["runs"]:
+            for state in one["tables"].values():
+                state["at"] = None
+                if one is not run:
+                    state["recent"] = {}
         yield from call(exported.saved, (folder, manifest), {})
         return _result(folder, format, run)
     finally:
@@ -88,14 +93,27 @@ def _checked(path: object, format_: object, tables: object, anonymous: object, p
     if not given:
         reason = f"tables= names none; there are {', '.join(table_steps.NAMES)}"
         raise InputError(reason)
-    return list(dict.fromkeys(given))
+    return [name for name in table_steps.NAMES if name in given]
 
 
-def _fingerprint(wanted: Wanted, anonymous: Anonymous | None) -> str:
-    """Tell exports of one thing from those of another, and nothing of what they are of."""
-    of = [wanted.owner, sorted((key, repr(value)) for key, value in wanted.filters.items())]
-    secret = anonymous and [anonymous.fingerprint, anonymous.redact is not None]
-    return hashlib.sha256(encode([of, secret]).encode()).hexdigest()
+def _choices(wanted: Wanted, anonymous: Anonymous | None) -> dict[str, Any]:
+    """Tell exports of one thing from those of another, by the names of what was chosen, and nothing of what that is.
+
+    The code of a function is told with the version of Python that made it: only where that is the same it can be compared.
+    """
+    secret = b"" if anonymous is None else anonymous.secret
+    redact = None if anonymous is None else anonymous.redact
+
+    def told(value: Any) -> str:
+        return hmac.digest(secret, encode(value).encode(), "sha256").hex()
+
+    rule = redact and rule_of(redact)
+    return {
+        "owner": told(wanted.owner),
+        "metadata": told(sorted((key, repr(value)) for key, value in wanted.filters.items())),
+        "anonymous": anonymous and anonymous.fingerprint,
+        "redact": rule and [told(rule.name), rule.made_by, told(rule.code)],
+    }
 
 
 @attrs.frozen
@@ -123,18 +141,31 @@ class _Job:
         found: dict[str, Any] = self.manifest["runs"][-1]
         return found
 
+    def known(self, name: str) -> dict[str, int]:
+        """Give the digests of rows of a table that the run before wrote of the time that is read again, and their times."""
+        *before, _ = self.manifest["runs"]
+        found: dict[str, int] = before[-1]["tables"].get(name, {}).get("recent", {}) if before else {}
+        return found
+
 
 def _table(job: _Job, name: str) -> Steps[None]:
-    state = job.run["tables"].setdefault(name, {"done": False, "files": [], "segments": 0, "at": None})
+    described, known = table_steps.described(name), job.known(name)
+    late = job.run["until"] - OVERLAP
+    state = job.run["tables"].get(name)
+    if state is None:
+        left = {key: moment for key, moment in known.items() if moment >= late}
+        state = job.run["tables"][name] = {"done": False, "files": [], "segments": 0, "at": None, "recent": left}
     if state["done"]:
         return
     cursor, held, size = _cursor(state["at"]), [], 0
-    described = table_steps.described(name)
     while (found := (yield from table_steps.page(job.tools, name, job.wanted, cursor))) is not None:
         batch, cursor = found
         if batch.num_rows:
             if job.anonymous is not None:
                 batch = yield from call(job.anonymous.batch, (described, batch), {})
+            if job.run["again"]:
+                batch = yield from call(overlap.fresh, (described, batch, known, job.run["since"]), {})
+            state["recent"] |= yield from call(overlap.recent, (described, batch, late), {})
             held.append(batch)
             size += batch.nbytes
         if size >= SEGMENT:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BATCH = 16_000_000
 """Bytes that a batch has about, whatever the size of messages."""
-FIRST, LEAST, MOST = 4_096, 64, 32_768
+FIRST, LEAST, MOST = 4_096, 64, 16_384
 """Rows of the first page, from which the size of a row is learned; and the bounds of further ones."""
 NAMES = tuple(one.name for one in TABLES)
 GROWTH = 4

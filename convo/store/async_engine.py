@@ -300,7 +300,7 @@ def async_runner_for(
     check_dialect(url, options)
     if url.get_backend_name() == "sqlite":
         return ThreadRunner(runner_for(url, schema=schema, durability=durability, keyring=keyring))
-    return AsyncRunner(_own_engines(url, options), place=place_of(url))
+    return AsyncRunner(_own_engines(url, {**options, "convo_own_file": False}), place=place_of(url))
 
 
 def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:

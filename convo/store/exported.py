@@ -24,14 +24,14 @@ from convo.escapes import cell
 from convo.store.files import FLAGS, NoLocks, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from convo.analysis.columns import Description
     from convo.analysis.exported import Format
 
 MANIFEST = "_convo.json"
 LOCK = "_convo.lock"
-VERSION = 1
+VERSION = 2
 _PART = re.compile(r"part-\d{4,}-\d{5,}\.(parquet|jsonl|csv)")
 
 
@@ -72,11 +72,12 @@ def claimed(folder: str) -> Claim:
 # --- the manifest ----------------------------------------------------------------------------------
 
 
-def begun(folder: str, what: dict[str, Any], since: int | str | None, until: int) -> dict[str, Any]:
+def begun(folder: str, what: dict[str, Any], since: int | str | None, until: int, asked: int | None) -> dict[str, Any]:
     """Begin an export in a folder or go on with the one that is there; give its manifest, whose last run is the one to do.
 
-    `since="last"` goes on where the last run ended. Raises `ExportConflict` for another export, or one that is done and would
-    hold rows twice; `ExportFailed`.
+    `what` is what was chosen, by the names of the arguments; `since="last"` goes on where the last run ended; `asked` is the
+    end that the caller named. Raises `ExportConflict` for another export, or one that is done and would hold rows twice;
+    `ExportFailed`.
     """
     place = Path(folder) / MANIFEST
     with _typed(folder):
@@ -84,23 +85,52 @@ def begun(folder: str, what: dict[str, Any], since: int | str | None, until: int
     manifest: dict[str, Any] = {"convo": "export", "version": VERSION, "what": what, "runs": []}
     if known is not None:
         manifest = _read(folder, known)
-    if manifest["what"] != what:
-        raise ExportConflict(folder, "of something else")
     runs = manifest["runs"]
-    if not runs or runs[-1]["done"]:
-        _add_run(folder, runs, since, until)
+    goes_on = bool(runs) and not runs[-1]["done"]
+    differs = _differs(manifest["what"], what)
+    if goes_on and runs[-1]["asked"] != asked:
+        differs.append("until")
+    if differs:
+        raise ExportConflict(folder, f"with another {' and another '.join(map(_argument, differs))} than this one", differs)
+    if not goes_on:
+        _add_run(folder, runs, since, until, asked)
     elif since not in ("last", runs[-1]["since"]):
         raise ExportConflict(folder, "that was interrupted and began at another time: export with the same since=, it goes on")
     saved(folder, manifest)
     return manifest
 
 
-def _add_run(folder: str, runs: list[dict[str, Any]], since: int | str | None, until: int) -> None:
+def _differs(known: Mapping[str, Any], what: Mapping[str, Any]) -> list[str]:
+    """Give the names of what was chosen otherwise. What is told by another secret cannot be compared."""
+    names = [name for name in what if name != "redact" and known.get(name) != what[name]]
+    if "anonymous" in names:
+        return [name for name in names if name in ("format", "tables", "anonymous")]
+    one, other = known.get("redact"), what["redact"]
+    if one != other and (not one or not other or one[0] != other[0] or one[1] == other[1]):  # codes of one Python compare
+        names.append("redact")
+    return names
+
+
+def _argument(name: str) -> str:
+    return name if name == "owner" else f"{name}="
+
+
+def _add_run(folder: str, runs: list[dict[str, Any]], since: int | str | None, until: int, asked: int | None) -> None:
     last = runs[-1]["until"] if runs else None
     begin = last if since == "last" else since
     if last is not None and (begin is None or begin < last):
         raise ExportConflict(folder, 'of this time already: export what is new with since="last"')
-    runs.append({"number": len(runs) + 1, "since": begin, "until": until, "done": False, "tables": {}})
+    again = since == "last" and last is not None
+    run: dict[str, Any] = {
+        "number": len(runs) + 1,
+        "since": begin,
+        "until": until,
+        "asked": asked,
+        "again": again,
+        "done": False,
+        "tables": {},
+    }
+    runs.append(run)
 
 
 def _read(folder: str, text: str) -> dict[str, Any]:
@@ -165,8 +195,10 @@ def _by_month(table: Any, time: str) -> Iterator[tuple[str, Any]]:
 def _parquet(table: Any, described: Description, file: str) -> None:
     import pyarrow.parquet as pq
 
-    del described
-    pq.write_table(table, file, compression="zstd", use_dictionary=True, row_group_size=128 * 1024)
+    repeated = [
+        column.name for column in described if column.kind not in ("text", "time", "json", "calls") or column.name == "owner"
+    ]
+    pq.write_table(table, file, compression="zstd", use_dictionary=repeated, row_group_size=128 * 1024)
 
 
 def _jsonl(table: Any, described: Description, file: str) -> None:

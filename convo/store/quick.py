@@ -1,21 +1,24 @@
 """Rows as Arrow straight from the driver, by ADBC where it is installed: twice as fast for many rows, and the same rows.
 
-Only on databases that a URL of ours names, and not inside an event loop: it is a connection of its own, which sees what is
-committed. On SQLite a process of its own reads: a second copy of SQLite in this one would drop the locks of the first when it
-closes the file (https://www.sqlite.org/howtocorrupt.html, "multiple copies of SQLite linked into the same application"). The
-process ends by itself when nobody asks it anything for a while.
+Only on databases that a URL of ours names: it is a connection of its own, which sees what is committed. On SQLite a process of
+its own reads: a second copy of SQLite in this one would drop the locks of the first when it closes the file
+(https://www.sqlite.org/howtocorrupt.html, "multiple copies of SQLite linked into the same application"). The process ends by
+itself when nobody asks it anything for a while.
 """
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
 from contextlib import suppress
+from datetime import datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -31,19 +34,24 @@ if TYPE_CHECKING:
 
 LEAST = 8_192
 """Rows from which it is worth while."""
+PIPE = 1 << 20
+"""Bytes that a pipe holds, where its size can be chosen."""
 IDLE = 5
 """Seconds after which a process that nobody asks ends."""
-_DRIVERS = {"sqlite": "adbc_driver_sqlite", "postgresql": "adbc_driver_postgresql"}
+_NEEDED = {
+    "sqlite": ("adbc_driver_manager", "adbc_driver_sqlite"),
+    "postgresql": ("adbc_driver_manager", "adbc_driver_postgresql", "psycopg"),
+}
 
 
 def fetched(connection: Connection, statement: sa.Select[Any], rows: int) -> Any:
     """Give the rows of a statement as a `pyarrow.Table`; None where the driver of SQLAlchemy is to read them."""
     dialect = connection.dialect
     options = connection.get_execution_options()
-    if rows < LEAST or os.name != "posix" or dialect.is_async or "convo_own_file" not in options or keyring_of(connection).seals:
+    if rows < LEAST or os.name != "posix" or "convo_own_file" not in options or keyring_of(connection).seals:
         return None
     url = connection.engine.url
-    if find_spec(_DRIVERS[dialect.name]) is None or find_spec("adbc_driver_manager") is None:
+    if any(find_spec(name) is None for name in _NEEDED[dialect.name]):
         return None
     if dialect.name == "sqlite" and (url.database in (None, "", ":memory:") or url.query):
         return None
@@ -62,7 +70,13 @@ def _read(connection: Connection, statement: sa.Select[Any], schema: str | None)
         return _sqlite(str(connection.engine.url.database), *_compiled(statement, connection.dialect, schema))
     from sqlalchemy.dialects.postgresql.asyncpg import dialect as numbered
 
-    return _postgresql(_conninfo(connection), *_compiled(statement, numbered(), schema))  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    sql = _with_values(*_compiled(statement, numbered(), schema))  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    conninfo = _conninfo(connection.engine.url)
+    if not connection.dialect.is_async:
+        return _postgresql(conninfo, sql)
+    from sqlalchemy.util import await_only
+
+    return await_only(asyncio.to_thread(_postgresql, conninfo, sql))
 
 
 def _is_marked(found: Any, statement: sa.Select[Any]) -> bool:
@@ -90,40 +104,68 @@ def _compiled(statement: sa.Select[Any], dialect: Any, schema: str | None) -> tu
 # --- PostgreSQL ------------------------------------------------------------------------------------
 
 
-def _conninfo(connection: Connection) -> str:
+def _conninfo(url: sa.URL) -> str:
     from psycopg.conninfo import make_conninfo
+    from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg
 
-    _, arguments = connection.dialect.create_connect_args(connection.engine.url)
+    _, arguments = psycopg().create_connect_args(url)  # type: ignore[no-untyped-call]  # SQLAlchemy's
     arguments.pop("context", None)  # psycopg's own, for its types
     return make_conninfo("", **arguments)
 
 
-def _postgresql(conninfo: str, sql: str, parameters: list[Any]) -> Any:
-    from adbc_driver_postgresql import dbapi
+def _with_values(sql: str, values: list[Any]) -> str:
+    """Write the values into a statement: COPY, which is twice as fast, takes none. Texts stand in it in hex digits."""
+    return re.sub(r"\$(\d+)", lambda number: _literal(values[int(number[1]) - 1]), sql)
 
-    with dbapi.connect(conninfo) as connection, connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetch_arrow_table()
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"
+    if isinstance(value, datetime):
+        return f"'{value.isoformat()}'"
+    if type(value) is int:
+        return f"({value})"
+    raise TypeError
+
+
+def _postgresql(conninfo: str, sql: str) -> Any:
+    import adbc_driver_postgresql
+    import pyarrow as pa
+    from adbc_driver_manager import AdbcConnection, AdbcStatement
+
+    with (
+        adbc_driver_postgresql.connect(conninfo) as database,
+        AdbcConnection(database) as connection,
+        AdbcStatement(connection) as statement,
+    ):
+        statement.set_sql_query(sql)
+        found, _ = statement.execute_query()
+        return pa.RecordBatchReader.from_stream(found).read_all()
 
 
 # --- SQLite ----------------------------------------------------------------------------------------
 
 _CHILD = """
 import json, select, sys
+import adbc_driver_sqlite
 import pyarrow as pa
-from adbc_driver_sqlite import dbapi
-idle = float(sys.argv[2])
-out = sys.stdout.buffer
-with dbapi.connect("file:" + sys.argv[1] + "?mode=ro", autocommit=True) as connection:  # each sees what is there by then
+from adbc_driver_manager import AdbcConnection, AdbcStatement
+idle, out = float(sys.argv[2]), sys.stdout.buffer
+with adbc_driver_sqlite.connect("file:" + sys.argv[1] + "?mode=ro") as database, AdbcConnection(database) as connection:
     while select.select([sys.stdin], [], [], idle)[0]:
         line = sys.stdin.buffer.readline()
         if not line:
             break
-        sql, parameters = json.loads(line)
-        with connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": sys.argv[3]})
-            cursor.execute(sql, [bytes.fromhex(value[0]) if isinstance(value, list) else value for value in parameters])
-            table = cursor.fetch_arrow_table()
+        sql, size = json.loads(line)
+        values = pa.ipc.open_stream(sys.stdin.buffer.read(size)).read_next_batch()
+        with AdbcStatement(connection) as statement:  # each sees what is there by then
+            statement.set_options(**{"adbc.sqlite.query.batch_rows": sys.argv[3]})
+            statement.set_sql_query(sql)
+            statement.prepare()
+            if values.num_columns:
+                statement.bind(values)
+            found, _ = statement.execute_query()
+            table = pa.RecordBatchReader.from_stream(found).read_all()
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
@@ -131,6 +173,7 @@ with dbapi.connect("file:" + sys.argv[1] + "?mode=ro", autocommit=True) as conne
         out.write(data.size.to_bytes(8, "big"))
         out.write(data)
         out.flush()
+        del found, table, sink, writer, data
 """
 _children: dict[str, tuple[subprocess.Popen[bytes], threading.Lock, tuple[int, int]]] = {}
 _starting = threading.Lock()
@@ -139,12 +182,13 @@ _starting = threading.Lock()
 def _sqlite(path: str, sql: str, parameters: list[Any]) -> Any:
     import pyarrow as pa
 
-    line = (
-        json.dumps(
-            [sql, [[bytes(value).hex()] if isinstance(value, bytes | memoryview) else value for value in parameters]]
-        ).encode()
-        + b"\n"
-    )
+    values = [pa.array([bytes(value) if isinstance(value, memoryview) else value]) for value in parameters]
+    batch = pa.RecordBatch.from_arrays(values, [str(at) for at in range(len(values))])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    bound = sink.getvalue().to_pybytes()  # made here: to make an array imports pandas, where it is installed
+    line = json.dumps([sql, len(bound)]).encode() + b"\n" + bound
     for anew in (False, True):
         child, lock, _ = _child(path, anew=anew)
         with lock:
@@ -164,7 +208,7 @@ def _child(path: str, *, anew: bool) -> tuple[subprocess.Popen[bytes], threading
             _end(known[0])
         quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         command = [sys.executable, "-c", _CHILD, quoted, str(IDLE), str(1 << 20)]
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pipesize=PIPE)  # noqa: S603 - ours
         _children[path] = child, threading.Lock(), whose
         return _children[path]
 

@@ -6,7 +6,8 @@ no reader holds the database up, whatever becomes of it; what is written meanwhi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import attrs
 import sqlalchemy as sa
@@ -19,7 +20,6 @@ from convo.store.sealed import keyring_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from uuid import UUID
 
     from sqlalchemy.engine import Connection
 
@@ -56,13 +56,17 @@ class Wanted:
         return bounds
 
 
-@attrs.frozen
-class Line:
-    """A conversation, and the position of the last message that it shows."""
+class Line(NamedTuple):
+    """A conversation, its id as the driver has it, and the position of the last message that it shows."""
 
     owner: str
-    conversation: UUID
+    id: UUID | bytes
     head: int
+
+    @property
+    def conversation(self) -> UUID:
+        """Its id."""
+        return UUID(bytes=bytes(self.id)) if isinstance(self.id, bytes | memoryview) else self.id
 
 
 @attrs.frozen
@@ -96,12 +100,15 @@ def planned(connection: Connection, wanted: Wanted, after: Line | None, held: An
         statement = statement.where(held)
     if after is not None:
         statement = statement.where(_beyond(wanted, after))
-    rows = connection.execute(statement, execution_options=in_schema(connection)).all()
+    result: Any = connection.execute(statement, execution_options=in_schema(connection))
+    rows = result.cursor.fetchall()
+    result.close()
+    lines = [Line(owner, id_, head) for owner, id_, head, _ in rows]
     keyring = keyring_of(connection)
-    for owner, id_, _, begins in rows:
+    for line, (*_, begins) in zip(lines, rows, strict=True):
         if begins is not None:
-            keyring.open_text("convo_conversation.metadata", owner, (id_,), begins)
-    return [Line(owner, id_, head) for owner, id_, head, _ in rows], len(rows) == PLANNED
+            keyring.open_text("convo_conversation.metadata", line.owner, (line.conversation,), begins)
+    return lines, len(lines) == PLANNED
 
 
 def counted(connection: Connection, wanted: Wanted) -> int:

@@ -374,16 +374,17 @@ class Store:
         Files are partitioned by the month of a row in UTC, `messages/month=2026-11/part-0001-00000.parquet`, and each is whole
         or not there. Killed or failed, the same call goes on where it was: at most some 64 MB of rows are read again. `tables`
         are their names, all by default; `metadata`, `since` and `until` choose as in `tables()`; `until` is now where it is
-        not given. `since="last"` adds to the folder what is new since its last export: rows whose own time is later; what has
-        changed in older rows, such as the end of a turn, is not written again. Others may write meanwhile; what a transaction
-        puts into the past, or commits later than its time, may be in none: an `until` a minute ago makes that unlikely.
+        not given, or later. `since="last"` adds to the folder what is new since its last export: rows whose own time is later,
+        and those of the hour before that were committed since; what has changed in older rows, such as the end of a turn, is
+        not written again, and what is put further into the past, as `import_session` does, is in none. A folder holds one
+        export: the same tables, owner, metadata and `anonymous` each time, of which it has digests.
         `anonymous` puts pseudonyms for owners and ids, and leaves out or redacts what was said: see `Anonymous`. While
         it runs, its manifest names the owner where it goes on. CSV can be opened in a spreadsheet: what looks like a formula
         begins with an apostrophe, and control characters are escapes; Parquet and JSONL are exact.
         `progress` is called with how much is done and how much there is.
 
-        Raises `ExportConflict` where the folder holds something else, `ExportFailed`, `StorageFull`, `HeldTransaction`,
-        `InputError`, `InvalidMetadata`, `NaiveTime`, `MissingDependency` without the extra `analysis`.
+        Raises `ExportConflict` where the folder holds something else, which says what differs; `ExportFailed`, `StorageFull`,
+        `HeldTransaction`, `InputError`, `InvalidMetadata`, `NaiveTime`, `MissingDependency` without the extra `analysis`.
         """
         from convo.steps import exporting as exporting_steps
 

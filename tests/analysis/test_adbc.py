@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,3 +173,35 @@ def test_a_store_that_is_closed_leaves_one_file(database: Database, store: convo
     store.close()
     assert str(path) not in quick._children
     assert not path.with_name("chat.db-wal").exists()
+
+
+async def test_an_asynchronous_store_reads_the_same_and_the_loop_goes_on(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch, asked: list[bool]
+) -> None:
+    plain = store.tables().messages.to_arrow()
+    asked.clear()
+    monkeypatch.setattr(quick, "LEAST", 1)
+    owner = repr(store).split("owner='")[1].rstrip("'>")
+    url, threads = database.url.replace("postgresql://", "postgresql+asyncpg://"), set[bool]()
+    real = quick._postgresql
+
+    def noted(*arguments: Any) -> Any:
+        threads.add(threading.current_thread() is threading.main_thread())
+        return real(*arguments)
+
+    monkeypatch.setattr(quick, "_postgresql", noted)
+    async with convo.AsyncStore(url, **{**database.options, "owner": owner}) as other:
+        assert (await other.tables().messages.to_arrow()).equals(plain)
+    assert asked
+    assert all(asked)
+    assert threads == (set() if database.kind == "sqlite" else {False})
+
+
+@pytest.mark.parametrize("name", ["Wanda's", "\\'; DROP TABLE convo_message; --", "$1", "\N{GRINNING FACE}", "%s"])
+def test_owners_are_no_sql(database: Database, monkeypatch: pytest.MonkeyPatch, asked: list[bool], name: str) -> None:
+    owner = f"{uuid4()}{name}"
+    with convo.Store(database.url, **{**database.options, "owner": owner}) as store:
+        store.create(messages=CALLED, metadata={"name": name})
+        monkeypatch.setattr(quick, "LEAST", 1)
+        assert set(store.tables(metadata={"name": name}).messages.to_arrow().column("owner").to_pylist()) == {owner}
+    assert asked == [True]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -14,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 import convo
 from convo.analysis import TABLES
@@ -24,6 +27,8 @@ from tests.analysis.test_tables import CALLED, rows, talk
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.conftest import Database
 
 NAMES = [one.name for one in TABLES]
 
@@ -192,6 +197,130 @@ def test_a_folder_of_something_else_is_left_as_it_is(store: Any, clock: Any, tmp
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
 
 
+def hides_digits(text: str) -> str:
+    return text.translate(dict.fromkeys(range(48, 58), "#"))
+
+
+def hides_all(text: str) -> str:
+    return "#" * len(text)
+
+
+def replaces(name: str) -> Any:
+    return lambda text: text.replace(name, "#")
+
+
+SECRET = "0123456789abcdef"
+OTHERWISE: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
+    ({}, {"format": "csv"}, ("format",)),
+    ({}, {"tables": ["turns", "messages"], "format": "jsonl"}, ("format", "tables")),
+    ({"metadata": {"n": 1}}, {"metadata": {"n": 2}}, ("metadata",)),
+    ({"metadata": {"n": 1}}, {"metadata": {"n": True}}, ("metadata",)),
+    ({}, {"until": datetime(2026, 1, 1, tzinfo=UTC)}, ("until",)),
+    ({}, {"anonymous": convo.Anonymous(SECRET)}, ("anonymous",)),
+    ({"anonymous": convo.Anonymous(SECRET)}, {"anonymous": convo.Anonymous(SECRET[::-1], redact=hides_all)}, ("anonymous",)),
+    ({"anonymous": convo.Anonymous(SECRET)}, {"anonymous": convo.Anonymous(SECRET, redact=hides_all)}, ("redact",)),
+    *(
+        ({"anonymous": convo.Anonymous(SECRET, redact=one)}, {"anonymous": convo.Anonymous(SECRET, redact=other)}, ("redact",))
+        for one, other in (
+            (hides_digits, hides_all),
+            (lambda text: text.upper(), lambda text: text.lower()),
+            (replaces("Ada"), replaces("Bob")),
+            (partial(re.sub, "[0-9]", "#"), partial(re.sub, "[0-9]", "*")),
+            (str.upper, str.lower),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("begun", "other", "differs"), OTHERWISE)
+def test_an_export_goes_on_only_with_what_it_was_begun_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: Any, other: Any, differs: tuple[str, ...]
+) -> None:
+    store = convo.Store(f"sqlite:///{tmp_path}/chat.db")
+    store.create(messages=CALLED, metadata={"n": 1})
+
+    def killed(*_: Any) -> None:
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exported, "segment", killed)
+        with pytest.raises(_Killed):
+            store.export(tmp_path / "out", **begun)
+    before = manifest(tmp_path / "out")
+    with pytest.raises(convo.ExportConflict, match="pass what it was begun with") as raised:
+        store.export(tmp_path / "out", **other)
+    assert raised.value.differs == differs
+    assert manifest(tmp_path / "out") == before
+    assert store.export(tmp_path / "out", **begun).rows["messages"] == len(CALLED)
+    if differs != ("until",):
+        with pytest.raises(convo.ExportConflict):
+            store.export(tmp_path / "out", **{**other, "since": "last"})
+    store.close()
+
+
+def test_a_function_is_the_same_in_every_process_and_of_other_pythons_by_its_name(store: Any, tmp_path: Path) -> None:
+    store.create(messages=CALLED)
+    store.export(tmp_path / "out", anonymous=convo.Anonymous(SECRET, redact=replaces("Ada")))
+    store.export(tmp_path / "out", anonymous=convo.Anonymous(SECRET, redact=replaces("Ada")), since="last")
+    found = manifest(tmp_path / "out")
+    found["what"]["redact"][1:] = ["3.8", "another"]
+    (tmp_path / "out/_convo.json").write_text(json.dumps(found))
+    store.export(tmp_path / "out", anonymous=convo.Anonymous(SECRET, redact=replaces("Ada")), since="last")
+    with pytest.raises(convo.ExportConflict):
+        store.export(tmp_path / "out", anonymous=convo.Anonymous(SECRET, redact=hides_all), since="last")
+
+
+def test_the_order_of_the_tables_does_not_matter(store: Any, tmp_path: Path) -> None:
+    store.export(tmp_path / "out", tables=["turns", "messages", "turns"])
+    store.export(tmp_path / "out", tables=["messages", "turns"], since="last")
+
+
+# --- committed late --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format_", ["parquet", "csv"])
+@pytest.mark.parametrize("secret", [None, SECRET])
+def test_what_was_committed_after_an_export_is_in_the_next_one_once(
+    database: Database, clock: Any, tmp_path: Path, format_: Any, secret: str | None
+) -> None:
+    """Two connections: one has written and not committed while the export is made."""
+    anonymous = secret and convo.Anonymous(secret, redact=str)
+    options = {**database.options, "owner": f"late-{uuid4()}"}
+    asked = {"format": format_, "anonymous": anonymous}
+
+    def told(since: Any = None) -> dict[str, int]:
+        done = store.export(tmp_path / "out", **asked, since=since)
+        return {name: done.rows[name] for name in ("conversations", "messages", "turns")}
+
+    with convo.Store(database.url, clock=clock, **options) as store:
+        early = store.create(messages=CALLED)
+        engine = sa.create_engine(database.url)
+        with engine.connect() as connection, connection.begin():
+            late = store.within(connection)
+            late.get(early.id).add("Late.")
+            late.create(messages=CALLED[:1])
+            clock.advance(timedelta(minutes=20))
+            assert told() == {"conversations": 1, "messages": 5, "turns": 1}
+        engine.dispose()
+        assert told("last") == {"conversations": 1, "messages": 2, "turns": 2}
+        assert told("last") == {"conversations": 0, "messages": 0, "turns": 0}
+        clock.advance(timedelta(minutes=30))
+        early.add("Later.")
+        clock.advance(timedelta(minutes=20))
+        assert told("last") == {"conversations": 0, "messages": 1, "turns": 0}
+        assert told("last") == {"conversations": 0, "messages": 0, "turns": 0}
+        for run in manifest(tmp_path / "out")["runs"][:-1]:
+            assert not any(state["recent"] for state in run["tables"].values())
+
+
+def test_what_is_to_come_is_for_the_next_export(store: Any, clock: Any, tmp_path: Path) -> None:
+    store.create(messages=CALLED)
+    store.export(tmp_path / "out", tables="messages", until=clock() + timedelta(days=1))
+    clock.advance(timedelta(hours=1))
+    store.create(messages=CALLED)
+    assert store.export(tmp_path / "out", tables="messages", since="last").rows == {"messages": len(CALLED)}
+
+
 def test_one_export_at_a_time_writes_to_a_folder(store: Any, tmp_path: Path) -> None:
     store.create(messages=CALLED)
     other = exported.claimed(str(tmp_path / "out"))
@@ -245,8 +374,6 @@ def test_progress_goes_up_to_the_end(store: Any, client: Any, clock: Any, tmp_pa
 
 
 # --- anonymous -------------------------------------------------------------------------------------
-
-SECRET = "0123456789abcdef"
 
 
 def test_an_anonymous_export_names_nobody(world: Any, client: Any, clock: Any, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import convo
-from convo.analysis import PLOTS, plot
+from convo.analysis import PLOTS, charts, drawing, plot
 from convo.analysis.plots import NEEDED
 from tests.analysis.lines import at, tables
 from tests.support.builders import wav
@@ -76,9 +76,22 @@ def test_a_timeline_has_a_bar_for_each_reply_and_a_line_for_each_call(store: Any
     spoken(store, client, clock)
     svg = store.tables().plot("expiry", conversation=str(chat.id)).svg()
     assert (marks(svg, "rect"), marks(svg, "rule")) == (3, 3)
-    assert "3 spoken replies, 3 calls; a bar lasts while the id of a reply is valid" in texts(svg)
+    day = f"{clock():%d %B %Y}".lstrip("0")
+    assert f"3 spoken replies, 3 calls, {day}; a bar lasts while the id of a reply is valid" in texts(svg)
     with pytest.raises(convo.ConversationNotFound):
         store.owned_by(f"eve-{uuid4()}").tables().plot("expiry", conversation=chat.id)
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [(1, [0, 1]), (8, [*range(9)]), (9, [0, 2, 4, 6, 8]), (99, [0, 20, 40, 60, 80]), (1_000, [0, 200, 400, 600, 800, 1_000])],
+)
+def test_counts_have_ticks_at_whole_numbers(most: int, ticks: list[int]) -> None:
+    assert charts._whole(most) == ticks
+
+
+def test_what_is_short_is_told_in_seconds() -> None:
+    assert (drawing._hours(3.2), drawing._hours(90), drawing._hours(9_000)) == ("3 seconds", "1.5 minutes", "2.5 hours")
 
 
 def test_activity_has_a_field_for_each_hour_of_the_week_by_the_clocks_of_a_zone() -> None:

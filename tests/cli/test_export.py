@@ -99,7 +99,6 @@ def test_all_conversations_have_a_file_each(run: Run, path: Path, chat: str) -> 
 def test_sessions_come_back(run: Run, path: Path, chat: str) -> None:
     run("export", path.parent / "sessions", "--format", "session", "--audio")
     other = path.parent / "other.db"
-    run("upgrade", store=other)
     file = path.parent / "sessions" / f"{chat}.json"
     result = run("import", file, store=other)
     assert (result.exit_code, result.stdout) == (0, f"{chat}  3 messages  A talk\n")
@@ -109,9 +108,11 @@ def test_sessions_come_back(run: Run, path: Path, chat: str) -> None:
 
 def test_a_file_of_something_else_is_named(run: Run, path: Path, chat: str) -> None:
     (path.parent / "x.json").write_text("{}")
-    result = run("import", path.parent / "x.json")
-    assert result.exit_code == 1
-    assert "x.json: this is no session of convo" in result.stderr
+    for store in (path, path.parent / "other.db"):
+        result = run("import", path.parent / "x.json", store=store)
+        assert result.exit_code == 1
+        assert "x.json: this is no session of convo" in result.stderr
+    assert not (path.parent / "other.db").exists()
 
 
 WRONG = [("--conversation", "x"), ("--audio",), ("--format", "md", "--audio"), ("--format", "html", "--tables", "turns")]
