@@ -43,8 +43,8 @@ def import_(
     convo import --from jsonl requests.jsonl               {"messages": [...]} a line
     convo import --from openai                             what the API has stored, by OPENAI_API_KEY
 
-    A SQLite file that is not there yet is made. What is there already stays as it is, and what has grown grows: interrupted, the same command goes on. The exit code is 1
-    where a conversation could not be imported.
+    A SQLite file that is not there yet is made. What is there already stays as it is, and what has grown grows: interrupted, the
+    same command goes on. The exit code is 1 where a conversation could not be imported.
     """  # noqa: D301 - the mark of click for lines to leave as they are
     place: Place = ctx.obj
     if not sources and format_ != "openai":
