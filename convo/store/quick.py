@@ -19,6 +19,7 @@ import sys
 import threading
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -128,16 +129,19 @@ def _literal(value: Any) -> str:
     raise TypeError
 
 
-def _postgresql(conninfo: str, sql: str) -> Any:
+@lru_cache(maxsize=8)
+def _server(conninfo: str) -> Any:
+    """Give what ADBC knows of a server: its types, which it takes longer to read than a page. It holds no connection."""
     import adbc_driver_postgresql
+
+    return adbc_driver_postgresql.connect(conninfo)
+
+
+def _postgresql(conninfo: str, sql: str) -> Any:
     import pyarrow as pa
     from adbc_driver_manager import AdbcConnection, AdbcStatement
 
-    with (
-        adbc_driver_postgresql.connect(conninfo) as database,
-        AdbcConnection(database) as connection,
-        AdbcStatement(connection) as statement,
-    ):
+    with AdbcConnection(_server(conninfo)) as connection, AdbcStatement(connection) as statement:
         statement.set_sql_query(sql)
         found, _ = statement.execute_query()
         return pa.RecordBatchReader.from_stream(found).read_all()
