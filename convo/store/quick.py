@@ -115,13 +115,16 @@ def _conninfo(url: sa.URL) -> str:
 
 
 def _with_values(sql: str, values: list[Any]) -> str:
-    """Write the values into a statement: COPY, which is twice as fast, takes none. Texts stand in it in hex digits."""
+    """Write the values into a statement: COPY, which is twice as fast, takes none. Texts stand in it in hex digits.
+
+    They are constants, so that the server sees which index serves.
+    """
     return re.sub(r"\$(\d+)", lambda number: _literal(values[int(number[1]) - 1]), sql)
 
 
 def _literal(value: Any) -> str:
     if isinstance(value, str):
-        return f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"
+        return "U&'" + "".join(f"\\+{ord(character):06x}" for character in value) + "'"
     if isinstance(value, datetime):
         return f"'{value.isoformat()}'"
     if type(value) is int:
