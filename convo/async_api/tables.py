@@ -130,7 +130,11 @@ class AsyncTables:
 
     @property
     def turns(self) -> AsyncTable:
-        """One row a turn of the branch that is shown; `since` and `until` go by its first message. See `messages` for forks."""
+        """One row a turn of the branch that is shown; `since` and `until` go by its first message. See `messages` for forks.
+
+        A turn is made of all that follows it, so a conversation is read whole, without what is said in it: some hundred bytes
+        a message, whatever its length.
+        """
         return self._table("turns")
 
     async def to_duckdb(self, connection: Any = None) -> Any:
