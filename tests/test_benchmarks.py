@@ -37,7 +37,7 @@ def _server(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 GOALS = {
     "append": {1.6, 3.0, 1.1}, "send": {1.6, 1.2}, "load": {0.8, 1.2}, "window": {1.3, 1.2}, "resume": {1.3},
-    "asynchronous": {2, 1.4}, "writers": {1_500, 1.25}, "clips": {0.6, 1.0, 1.05, 1.3}, "import": {1.3},
+    "asynchronous": {2, 1.4}, "writers": {1_500, 1.25}, "clips": {0.6, 1.0, 1.05, 1.3}, "import": {0.5, 1.3, 1.5},
     "depth": {1.5}, "report": set(), "telemetry": {1.1, 1.2}, "cipher": {1.3, 2.5, 1.5}, "export": {1.2, 1.3, 500.0},
 }  # fmt: skip
 

@@ -129,6 +129,8 @@ def test_the_wheel_says_what_it_needs(built: Built) -> None:
     assert set(metadata.get_all("Provides-Extra", [])) == {
         "agents",
         "chatkit",
+        "langchain",
+        "pydantic-ai",
         "analysis",
         "asyncpg",
         "audio",

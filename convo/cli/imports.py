@@ -49,10 +49,12 @@ def import_(
     place: Place = ctx.obj
     if not sources and format_ != "openai":
         raise click.UsageError("name what to import")
+    if format_ == "session":
+        if table is not None:
+            raise click.UsageError("--table is for databases of other programs")
+        _check_sessions(sources)
     with place.written(blobs=list(stores) or None) as store:
         if format_ == "session":
-            if table is not None:
-                raise click.UsageError("--table is for databases of other programs")
             _sessions(store, sources, as_json=as_json)
             return
         done = [_foreign(store, format_, source, table, quiet=as_json) for source in _sources(format_, sources)]
@@ -106,6 +108,20 @@ def _say(done: convo.Imported) -> None:
         click.echo(
             f"not carried: {lost.count:,} x {lost.kind}, first in {line(lost.conversation)}: {line(lost.reason)}", err=True
         )
+
+
+def _check_sessions(files: tuple[str, ...]) -> None:
+    """Read all files before anything is made, a new store among it."""
+    from convo.errors import NotASession
+    from convo.store import session_files
+
+    for file in files:
+        with reading(file):
+            text = Path(file).read_bytes()
+        try:
+            session_files.read(text)
+        except NotASession as error:
+            raise Failure(f"{file}: {error}") from error
 
 
 def _sessions(store: convo.Store, files: tuple[str, ...], *, as_json: bool) -> None:

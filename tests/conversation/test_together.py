@@ -153,7 +153,7 @@ def test_a_reply_that_is_redacted_or_deleted_while_it_is_truncated_does_not_come
         with convo.Store(database.url, clock=clock, **database.options) as other:
             other.get(chat.id).redact(2) if act == "redact" else other.delete(chat.id)
 
-    in_between(monkeypatch, truncating, "_cut", meanwhile)
+    in_between(monkeypatch, truncating, "cut_to", meanwhile)
     if act == "redact":
         assert chat.truncate(2, heard_until=1.0).status == "redacted"
         assert "Kestrel" not in str(chat.to_chat())

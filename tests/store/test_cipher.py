@@ -386,24 +386,25 @@ def test_filters_without_a_cipher_say_what_they_cannot_look_into(
     world: World, service: KeyService, owner: str, clock: FixedClock
 ) -> None:
     """What is encrypted may be what was asked for: it is named, as it is where all is listed, and the rest is found."""
+    name = f"web of {owner}"
     plain, sealed = world.open(owner=owner, cipher=None), world.open(owner=owner, cipher=service.cipher())
-    hidden = sealed.create(title="channel", metadata={"channel": "web"})
+    hidden = sealed.create(title=name, metadata={"channel": name})
     clock.advance(60)
-    chat = plain.create(title="channel", metadata={"channel": "web", "turns": 3})
+    chat = plain.create(title=name, metadata={"channel": name, "turns": 3})
     plain.create()
     asked: list[dict[str, Any]] = [
-        {"metadata": {"channel": "web"}}, {"metadata": {"channel": convo.Present(), "turns": convo.Between(1, 5)}},
-        {"title": "channel"}, {"title": "channel", "metadata": {"channel": "web"}}, {},
+        {"metadata": {"channel": name}}, {"metadata": {"channel": name, "turns": convo.Between(1, 5)}},
+        {"title": name}, {"title": name, "metadata": {"channel": name}}, {},
     ]  # fmt: skip
     for store in (plain, plain.everyone()):
-        for filters in asked:
+        for filters in asked if store is plain else asked[:-1]:  # all of everyone are more than a page, on a server with others
             with pytest.raises(convo.KeyUnavailable, match="pass cipher="):
                 store.conversations(**filters)
     for filters in asked[:-1]:
         assert [found.id for found in plain.conversations(since=chat.created_at, **filters)] == [chat.id]
         assert [found.id for found in plain.conversations(limit=1, **filters)] == [chat.id]
     for table in ("messages", "exchanges"):
-        tables_of = plain.tables(metadata={"channel": "web"})
+        tables_of = plain.tables(metadata={"channel": name})
         with pytest.raises(convo.KeyUnavailable, match="pass cipher="):
             getattr(tables_of, table).to_arrow()
     sealed.delete(hidden.id)

@@ -25,7 +25,7 @@ VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy", "format": "
 
 
 def test_nothing_is_printed_where_logging_is_not_set_up() -> None:
-    program = "import logging, convo; logging.getLogger('convo.store').warning('something')"
+    program = "import logging, convo; convo.Store; logging.getLogger('convo.store').warning('something')"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("", "")
 
