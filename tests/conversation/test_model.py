@@ -363,7 +363,7 @@ def test_whatever_happens_the_store_is_what_the_model_says(world: World, clock: 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck),
+            max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),
     )  # fmt: skip

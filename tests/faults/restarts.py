@@ -101,8 +101,10 @@ class Outcome:
         return f"median {ordered[len(ordered) // 2]:.2f} s, slowest {ordered[-1]:.2f} s"
 
 
-def broken(settings: tuple[str, ...], faults: Sequence[Callable[[Server], None]], writers: int = WRITERS) -> Outcome:
-    """Write from processes while a server suffers one fault after the other."""
+def broken(
+    settings: tuple[str, ...], faults: Sequence[Callable[[Server], None]], writers: int = WRITERS, patience: float = 60.0
+) -> Outcome:  # fmt: skip
+    """Write from processes while a server suffers one fault after the other; `patience` is how long each may take to go on."""
     outcome = Outcome()
     with rig() as place, tempfile.TemporaryDirectory(prefix="convo-writers-") as folder:
         server = place.primary(settings)
@@ -114,7 +116,7 @@ def broken(settings: tuple[str, ...], faults: Sequence[Callable[[Server], None]]
             time.sleep(chance.uniform(0.05, 0.4))
             fault(server)
             outcome.faults[fault.__name__] += 1
-            outcome.wait_for_all(running, time.monotonic())
+            outcome.wait_for_all(running, time.monotonic(), patience)
         ended(running, stop)
         outcome.take(server.url, running)
     return outcome

@@ -12,4 +12,4 @@ def test_what_was_acknowledged_is_there_after_every_fault_and_the_store_goes_on(
 
 
 def test_a_server_that_acknowledges_what_it_has_not_written_is_caught() -> None:
-    assert any("lost" in problem for problem in broken(CARELESS, [immediate_stop] * 2, writers=2).problems)
+    assert any("lost" in problem for problem in broken(CARELESS, [immediate_stop] * 2, writers=2, patience=3).problems)
