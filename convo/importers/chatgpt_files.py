@@ -113,12 +113,13 @@ class ChatGPTExport:
 
     def _conversation(self, raw: object, number: int) -> ForeignConversation | Skipped:
         try:
-            return conversation_of(raw, self.find)
+            return _read(raw, self.find)
         except Unreadable as error:
             if number == 1 and not (isinstance(raw, dict) and raw.get("mapping") is not None):
                 raise NotImportable(NAME, f"its first entry is no conversation: {error}", _REMEDY) from error
             identifier = raw.get("conversation_id") or raw.get("id") if isinstance(raw, dict) else None
-            return Skipped(known_by(identifier or f"number {number}"), Lost("conversation", str(error)))
+            known = identifier if isinstance(identifier, str | int) and identifier else f"number {number}"
+            return Skipped(known_by(known), Lost("conversation", str(error)))
 
     def _items(self, name: str, file: IO[bytes]) -> Iterator[object]:
         ijson = _ijson()
@@ -136,6 +137,14 @@ class ChatGPTExport:
             raise NotImportable(NAME, whole, "ask for the export once more; what came before that is imported") from error
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             raise NotImportable(NAME, f"{name} cannot be read ({_word(error)})", _REMEDY) from error
+
+
+def _read(raw: object, find: Callable[[str], Found | None]) -> ForeignConversation:
+    """Give a conversation. Raises `Unreadable`, also where texts should be and JSON is that nothing can print."""
+    try:
+        return conversation_of(raw, find)
+    except RecursionError as error:
+        raise Unreadable("it is nested too deeply") from error
 
 
 class _Counted:

@@ -290,6 +290,17 @@ def test_hostile_nodes_are_read_as_far_as_they_say_something(here: convo.Store, 
     assert healthy(here)
 
 
+@pytest.mark.parametrize("field", ['"content_type": "text"', '"conversation_id": "bad"', '"current_node": "u1"'])
+def test_json_too_deep_to_be_printed_skips_its_conversation_alone(here: convo.Store, tmp_path: Path, field: str) -> None:
+    good, bad = (json.dumps(tree([node("u1", None, "user", "Hi.")], conversation_id=name)) for name in ("good", "bad"))
+    assert field in bad
+    path = tmp_path / "conversations.json"
+    path.write_text(f"[{good}, {bad.replace(field, field.partition(':')[0] + ': ' + '[' * 20_000 + ']' * 20_000)}, {ONE}]")
+    done = here.import_from("chatgpt", str(path))
+    assert (done.conversations, done.created, done.skipped) == (3, 2, 1)
+    assert kinds(done) == {"conversation": 1}
+
+
 def test_a_conversation_that_would_fill_the_memory_is_refused(
     here: convo.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
