@@ -22,6 +22,7 @@ from langchain_core.messages import (
     message_to_dict,
 )
 
+import convo
 from tests.support.builders import WAV
 from tests.support.foreign import PNG, assembles, conversations, healthy
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    import convo
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it says that it is no longer maintained
@@ -193,3 +193,20 @@ def test_a_custom_converter_keeps_no_message_of_langchain(here: convo.Store, pat
     connection.close()
     (lost,) = here.import_from("langchain", path).not_carried
     assert lost.kind == "unreadable_message"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@127.0.0.1:1/db",
+        "postgresql://me@127.0.0.1:1/db?password=hunter2",
+        "postgresql://me:hunter2@127.0.0.1:port/db",
+        "mssql+nothere://me:hunter2@127.0.0.1/db",
+        "mysql://me:hunter2@127.0.0.1/db",
+    ],
+)
+@pytest.mark.parametrize("format_", ["langchain", "jsonl", "chatgpt"])
+def test_no_error_tells_a_password(here: convo.Store, url: str, format_: Any) -> None:
+    with pytest.raises((convo.NotImportable, convo.InputError)) as caught:
+        here.import_from(format_, url)
+    assert "hunter2" not in str(caught.value)
