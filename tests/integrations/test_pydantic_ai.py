@@ -9,6 +9,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import attrs
 import pytest
@@ -427,6 +428,15 @@ async def test_an_entry_is_found_by_a_store_that_never_saw_it(store: ConvoConver
         assert await ConvoConversationStore(chats).read_entry(entry.id) == entry
     with pytest.raises(KeyError):
         await store.read_entry("not there")
+
+
+@pytest.mark.parametrize("id_", [f"{'-' * 36}:1", f"{'0' * 36}:1", f"{UUID(int=7)}:9999999999999999999", "\0", "\ud800"])
+async def test_ids_that_only_look_like_those_of_entries_are_not_found(store: ConvoConversationStore, id_: str) -> None:
+    with pytest.raises(KeyError):
+        await store.read_entry(id_)
+    record = ConversationRecord(conversation_id="call", head_id=id_, revision="r1")
+    with pytest.raises(ConversationConflict):
+        await store.write_record(record, expected_revision=None)
 
 
 async def test_the_primitives_keep_the_ids_that_they_are_given(store: ConvoConversationStore) -> None:
