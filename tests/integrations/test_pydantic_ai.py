@@ -588,6 +588,19 @@ async def test_sound_that_the_store_does_not_keep_is_given_in_words(database: Da
     assert entry.message.parts == [SpeechPart(speaker="assistant", transcript="It is.")]
 
 
+async def test_no_sound_of_a_reply_in_several_parts_is_kept_where_none_is(database: Database) -> None:
+    sounds = [BinaryContent(wav(seconds), media_type="audio/wav") for seconds in (1, 2)]
+    reply = ModelResponse([SpeechPart(speaker="assistant", transcript="It is.", audio=sound) for sound in sounds])
+    async with convo.AsyncStore(database.url, keep_audio="none", **database.options) as chats:
+        store = ConvoConversationStore(chats)
+        await store.save(Conversation(conversation_id="call", messages=[reply]))
+        (message,) = await (await chats.get(key="call")).history()
+        (entry,) = await store.load_entries("call") or []
+
+    assert [piece.dropped is not None for piece in message.media] == [True, True]
+    assert entry.message.parts == [SpeechPart(speaker="assistant", transcript="It is.\nIt is.")]
+
+
 def test_without_pydantic_ai_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydantic_ai.conversation_store", None)
     monkeypatch.delitem(sys.modules, "convo.integrations.pydantic_ai")
