@@ -17,7 +17,7 @@ from convo.importers.databases import ForeignDatabase
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, Skipped
 from convo.importers.llm_attachments import Attached, Attachments
 from convo.importers.llm_legacy import LegacyConversations
-from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, title_of, without_nothing
+from convo.importers.reading import Unreadable, is_too_deep, json_of, known_by, moment, notes, title_of, without_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -232,6 +232,8 @@ class _Reader:
         found = []
         for place, row in enumerate(rows):
             payload = json_of(row["payload"]) if row["payload"] else {}
+            if is_too_deep(payload):
+                raise Unreadable(f"a part of its message {hash_} is nested too deeply")
             part = {**(payload if isinstance(payload, dict) else {}), "type": row["type"], "place": place}
             _check_references(part, hash_)
             if row["text"] is not None:

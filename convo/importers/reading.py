@@ -123,6 +123,11 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | None) else str(value)
 
 
+def is_too_deep(value: object) -> bool:
+    """Say whether JSON is nested deeper than what is stored, or than what Python prints."""
+    return _depth(value) >= MAX_DEPTH
+
+
 def _depth(value: object) -> int:
     """Give how deep JSON is nested, or `MAX_DEPTH` for any depth from there on."""
     level: list[object] = [value]

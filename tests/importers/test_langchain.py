@@ -210,3 +210,22 @@ def test_no_error_tells_a_password(here: convo.Store, url: str, format_: Any) ->
     with pytest.raises((convo.NotImportable, convo.InputError)) as caught:
         here.import_from(format_, url)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"type": "ai", "data": {"content": "", "tool_calls": [{"name": "f", "id": "a", "args": {"x": DEEP}}]}}',
+        '{"type": "tool", "data": {"content": "Hi.", "tool_call_id": DEEP}}',
+    ],
+)
+def test_a_row_that_is_nested_too_deeply_is_told_and_the_others_come_over(here: convo.Store, tmp_path: Path, row: str) -> None:
+    path = tmp_path / "deep.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE message_store (id INTEGER PRIMARY KEY, session_id TEXT, message TEXT)")
+        rows = [(1, '{"type": "human", "data": {"content": "Hi."}}'), (2, row.replace("DEEP", "[" * 1_010 + "]" * 1_010))]
+        connection.executemany("INSERT INTO message_store (id, session_id, message) VALUES (?, 's', ?)", rows)
+    connection.close()
+    done = here.import_from("langchain", path)
+    assert (done.created, done.messages) == (1, 1)
+    assert [lost.kind for lost in done.not_carried] == ["unreadable_message"]

@@ -224,6 +224,7 @@ def test_an_old_conversation_that_was_gone_on_with_is_one(here: convo.Store, pat
         """UPDATE parts SET type = 'attachment', payload = '{"attachment": "x"}'""",
         """UPDATE parts SET payload = '{"attachments": ["x"]}'""",
         """UPDATE parts SET payload = '{"attachments": 5}'""",
+        f"""UPDATE parts SET type = 'tool_call', payload = '{{"name": "f", "arguments": {"[" * 1_010}{"]" * 1_010}}}'""",
         """UPDATE parts SET text = NULL, payload = '{"text_ref": [5]}'""",
     ],
 )
