@@ -10,7 +10,7 @@ import attrs
 from convo.errors import InputError
 
 if TYPE_CHECKING:
-    from convo.messages import Draft
+    from convo.messages import Draft, Media
 
 Keep = Literal["all", "user", "none"] | timedelta
 """`keep_audio` of a store: all audio, that of users alone, none, or all of it for a time."""
@@ -79,6 +79,10 @@ def as_kept(draft: Draft, keep: Keep, now: int) -> Draft:
 
 
 def let_go(draft: Draft, now: int) -> Draft:
-    """Give a message whose audio is not stored."""
-    media = [attrs.evolve(piece, dropped=now) if piece.kind == "audio" else piece for piece in draft.media]
+    """Give a message whose audio is not stored, nor sound that is beside it because its body has no place for it."""
+    media = [attrs.evolve(piece, dropped=now) if _is_sound(piece) else piece for piece in draft.media]
     return attrs.evolve(draft, media=tuple(media))
+
+
+def _is_sound(piece: Media) -> bool:
+    return piece.kind == "audio" or (piece.format or "").startswith("audio/")

@@ -15,7 +15,7 @@ import attrs
 
 from convo.importers.databases import ForeignDatabase, table_of
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, Skipped
-from convo.importers.reading import Unreadable, json_of, known_by, moment, notes
+from convo.importers.reading import Unreadable, is_too_deep, json_of, known_by, moment, notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,6 +112,8 @@ def _item(row: Mapping[str, Any], lost: list[Lost]) -> Mapping[str, Any] | None:
         item = None
     if not isinstance(item, Mapping):
         lost.append(Lost("unreadable_item", f"row {row['id']} holds no JSON object"))
+    elif is_too_deep(item):
+        lost.append(Lost("unreadable_item", f"row {row['id']} is nested too deeply"))
     elif _CIPHER in item:
         lost.append(Lost("encrypted", f"row {row['id']} is encrypted; write it out by the program that has the key"))
     elif item.get("type") == "item_reference":

@@ -30,6 +30,8 @@ MOST = 500_000_000
 """Bytes of JSON that one conversation may have: it is in memory as a whole."""
 _LIST = re.compile(r"conversations(-\d+)?\.json")
 _ASSET = re.compile(r"file[-_][A-Za-z0-9]+")
+_UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+"""What reading raises of files that are gone, damaged, encrypted, or compressed in a way that nothing here knows."""
 _REMEDY = "pass the zip that ChatGPT sends, the folder that it unpacks to, or its conversations.json"
 
 
@@ -106,23 +108,29 @@ class ChatGPTExport:
         """Read the conversations. Raises `NotImportable` where a list is none, or breaks off."""
         number = 0
         for name, opening, _ in self._lists:
-            with opening() as file:
-                for raw in self._items(name, file):
-                    number += 1
-                    yield self._conversation(raw, number)
+            for raw in self._items(name, opening):
+                number += 1
+                yield self._conversation(raw, number)
 
     def _conversation(self, raw: object, number: int) -> ForeignConversation | Skipped:
         try:
-            return conversation_of(raw, self.find)
+            return _read(raw, self.find)
         except Unreadable as error:
             if number == 1 and not (isinstance(raw, dict) and raw.get("mapping") is not None):
                 raise NotImportable(NAME, f"its first entry is no conversation: {error}", _REMEDY) from error
             identifier = raw.get("conversation_id") or raw.get("id") if isinstance(raw, dict) else None
-            return Skipped(known_by(identifier or f"number {number}"), Lost("conversation", str(error)))
+            known = identifier if isinstance(identifier, str | int) and identifier else f"number {number}"
+            return Skipped(known_by(known), Lost("conversation", str(error)))
 
-    def _items(self, name: str, file: IO[bytes]) -> Iterator[object]:
+    def _items(self, name: str, opening: Callable[[], IO[bytes]]) -> Iterator[object]:
         ijson = _ijson()
-        counted = _Counted(file, self, name)
+        try:
+            with opening() as file:
+                yield from self._parsed(ijson, name, _Counted(file, self, name))
+        except _UNREADABLE as error:
+            raise NotImportable(NAME, f"{name} cannot be read ({_word(error)})", _REMEDY) from error
+
+    def _parsed(self, ijson: Any, name: str, counted: _Counted) -> Iterator[object]:
         begin = counted.peek()
         if begin[:1] not in (b"[", b"{"):
             raise NotImportable(NAME, f"{name} is no JSON list of conversations", _REMEDY)
@@ -134,8 +142,14 @@ class ChatGPTExport:
         except ijson.JSONError as error:
             whole = f"{name} is no JSON from byte {counted.read_bytes:,} on, or breaks off there"
             raise NotImportable(NAME, whole, "ask for the export once more; what came before that is imported") from error
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise NotImportable(NAME, f"{name} cannot be read ({_word(error)})", _REMEDY) from error
+
+
+def _read(raw: object, find: Callable[[str], Found | None]) -> ForeignConversation:
+    """Give a conversation. Raises `Unreadable`, also where texts should be and JSON is that nothing can print."""
+    try:
+        return conversation_of(raw, find)
+    except RecursionError as error:
+        raise Unreadable("it is nested too deeply") from error
 
 
 class _Counted:
@@ -182,7 +196,7 @@ def _bytes(opening: Callable[[], IO[bytes]]) -> bytes | None:
     try:
         with opening() as file:
             data = file.read(MAX_RECORDING + 1)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError):  # encrypted, or damaged
+    except _UNREADABLE:
         return None
     return data if len(data) <= MAX_RECORDING else None
 

@@ -26,9 +26,9 @@ class ForeignDatabase:
         """Open it: a path is one of a SQLite file, any other text a URL of SQLAlchemy. Raises `NotImportable`."""
         self.format = format
         url = _url(place, format)
-        self.place = url.render_as_string(hide_password=True) if url.drivername != "sqlite" else os.fsdecode(str(place))
+        self.place = _shown(url) if url.drivername != "sqlite" else os.fsdecode(str(place))
         with self._typed():
-            self._engine = _engine(url)
+            self._engine = _engine(url, format)
             self._connection = self._engine.connect()
             if url.get_backend_name() == "postgresql":
                 self._connection = self._connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -90,7 +90,7 @@ def _url(place: object, format_: str) -> URL:
         return _file(text, format_)
     try:
         url = sa.make_url(text)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # a port that is no number, which SQLAlchemy tells with it
         raise NotImportable(format_, "the source is no URL of SQLAlchemy", "pass sqlite:///file.db, or any other") from None
     if url.get_backend_name() == "sqlite":
         return _file(url.database or "", format_)
@@ -114,13 +114,19 @@ def _file(path: str, format_: str) -> URL:
     return sa.URL.create("sqlite", database=f"file:{quote(os.path.abspath(path))}", query=query)  # noqa: PTH100 - as it is named
 
 
-def _engine(url: URL) -> sa.Engine:
+def _shown(url: URL) -> str:
+    """Give a URL without its password, and without what its query says, where drivers take another."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _engine(url: URL, format_: str) -> sa.Engine:
     try:
         return sa.create_engine(url, poolclass=sa.NullPool)
     except ModuleNotFoundError as error:
         if url.get_backend_name() == "postgresql":
             raise MissingDependency("psycopg", "postgres", "reading PostgreSQL") from error
-        raise
+        reason = f"the database {_shown(url)} cannot be read: its driver {error.name} is not installed"
+        raise NotImportable(format_, reason, "install that driver, or name another one in the URL") from error
 
 
 def _names(connection: sa.Connection) -> list[str]:

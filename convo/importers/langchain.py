@@ -17,7 +17,7 @@ from convo.content import ROLES
 from convo.importers.databases import ForeignDatabase, table_of
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, Skipped, in_line
 from convo.importers.langchain_parts import parts_of, texts_of
-from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, text_of, without_nothing
+from convo.importers.reading import Unreadable, is_too_deep, json_of, known_by, moment, notes, text_of, without_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,6 +83,9 @@ def _message(row: Mapping[str, Any], lost: list[Lost]) -> ForeignMessage | None:
     except Unreadable:
         value = None
     before = len(lost)
+    if is_too_deep(value):
+        lost.append(Lost("unreadable_message", f"row {number} is nested too deeply"))
+        return None
     match value:
         case {"type": str(kind), "data": Mapping() as data}:
             body, used = _body(number, kind, data, lost)

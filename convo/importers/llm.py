@@ -17,7 +17,7 @@ from convo.importers.databases import ForeignDatabase
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, Skipped
 from convo.importers.llm_attachments import Attached, Attachments
 from convo.importers.llm_legacy import LegacyConversations
-from convo.importers.reading import Unreadable, json_of, known_by, moment, notes, title_of, without_nothing
+from convo.importers.reading import Unreadable, is_too_deep, json_of, known_by, moment, notes, title_of, without_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -232,7 +232,10 @@ class _Reader:
         found = []
         for place, row in enumerate(rows):
             payload = json_of(row["payload"]) if row["payload"] else {}
+            if is_too_deep(payload):
+                raise Unreadable(f"a part of its message {hash_} is nested too deeply")
             part = {**(payload if isinstance(payload, dict) else {}), "type": row["type"], "place": place}
+            _check_references(part, hash_)
             if row["text"] is not None:
                 part["text"] = row["text"]
             if isinstance(pieces := part.pop("text_ref", None), list):
@@ -247,6 +250,13 @@ class _Reader:
         if not rows:
             self.lost.append(Lost("missing_fragment", f"the fragment {piece.get('fragment')} is not in the database"))
         return str(rows[0]["content"]) if rows else ""
+
+
+def _check_references(part: Mapping[str, Any], hash_: str) -> None:
+    """Raise `Unreadable` for a part whose attachments, or whose pieces of text, are no objects."""
+    given = [part.get("attachments") or [], [part["attachment"]] if part.get("attachment") else [], part.get("text_ref") or []]
+    if not all(isinstance(some, list) and all(isinstance(one, dict) for one in some) for some in given):
+        raise Unreadable(f"a part of its message {hash_} refers to what is no attachment, or no text")
 
 
 def _texts(parts: Sequence[Mapping[str, Any]]) -> str:

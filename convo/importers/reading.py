@@ -46,8 +46,11 @@ def _refused(name: str) -> Any:
 
 
 def fingerprint(*values: object) -> str:
-    """Give what tells JSON values from others: 32 hex digits."""
-    return hashlib.sha256(encode(list(values)).encode("ascii")).hexdigest()[:32]
+    """Give what tells JSON values from others: 32 hex digits. Raises `Unreadable` for what is too deep to be written."""
+    try:
+        return hashlib.sha256(encode(list(values)).encode("ascii")).hexdigest()[:32]
+    except RecursionError as error:
+        raise Unreadable("it is nested too deeply") from error
 
 
 def known_by(identifier: object) -> str:
@@ -96,9 +99,12 @@ def notes(source: str, identifier: str, rest: Mapping[str, Any]) -> tuple[dict[s
     kept = {str(key): _plain(value) for key, value in rest.items() if _depth(value) < MAX_DEPTH - 5}
     dropped = [str(key) for key in rest if str(key) not in kept]
     sizes = {key: len(encode([key, value])) for key, value in kept.items()}
-    while sizes and sum(sizes.values()) > _ROOM:
-        largest = max(sizes, key=lambda key: sizes[key])
-        del sizes[largest], kept[largest]
+    total = sum(sizes.values())
+    for largest in sorted(sizes, key=lambda key: sizes[key], reverse=True):
+        if total <= _ROOM:
+            break
+        total -= sizes[largest]
+        del kept[largest]
         dropped.append(largest)
     found: dict[str, Any] = {"source_id": _plain(identifier)[:_MAX_ID]}
     return {**found, source: kept} if kept else found, dropped
@@ -115,6 +121,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(child) for child in value]
     return value if isinstance(value, int | None) else str(value)
+
+
+def is_too_deep(value: object) -> bool:
+    """Say whether JSON is nested deeper than what is stored, or than what Python prints."""
+    return _depth(value) >= MAX_DEPTH
 
 
 def _depth(value: object) -> int:

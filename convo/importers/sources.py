@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from convo.errors import InputError
@@ -16,6 +17,7 @@ Source = Literal["chatgpt", "jsonl", "langchain", "llm", "openai", "openai-agent
 FORMATS: tuple[Source, ...] = ("chatgpt", "jsonl", "langchain", "llm", "openai", "openai-agents")
 _FILES = ("chatgpt", "jsonl")
 _TABLES = ("langchain", "openai-agents")
+_URL = re.compile(r"[A-Za-z][\w+.-]*://[^/]")
 
 
 class Reading(Protocol):
@@ -38,6 +40,8 @@ def check_source(format_: str, source: object, table: str | None) -> None:
         raise InputError(
             f"{format_} is imported from {wanted}, not from {'' if isinstance(source, str) else 'a '}{_shown(source)}"
         )
+    if format_ in _FILES and _URL.match(os.fsdecode(source)):
+        raise InputError(f"{format_} is imported from a path, not from a URL; pass a path")  # which may hold a password
     if table is not None and (format_ not in _TABLES or not isinstance(table, str)):
         raise InputError(f"table= is the name of a table, for {' and '.join(_TABLES)}; leave it out for {format_}")
 

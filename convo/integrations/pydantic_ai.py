@@ -73,7 +73,7 @@ SCOPE = f"{NAME}.scope"
 REMEMBERED = 10_000
 """Entries of which a store remembers where they are; others are looked for."""
 _RECORD = TypeAdapter(list[ConversationRecord])
-_PLACED = re.compile(r"([0-9a-f-]{36}):([1-9][0-9]{0,18})")
+_PLACED = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([1-9][0-9]{0,17})")
 """The id of an entry that convo made: the branch that holds its row, and its position."""
 
 

@@ -265,3 +265,23 @@ def test_ids_of_any_shape_make_keys(here: convo.Store, path: Path) -> None:
     assert here.import_from("openai-agents", path).created == len(names)
     assert here.import_from("openai-agents", path).created == 0
     assert here.get(key="openai-agents:\N{GRINNING FACE}").head == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"type": "function_call_output", "call_id": DEEP, "output": "Hi."}',
+        '{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "more": DEEP}',
+        '{"type": "unknown", "more": DEEP}',
+    ],
+)
+def test_a_row_that_is_nested_too_deeply_is_told_and_the_others_come_over(here: convo.Store, tmp_path: Path, row: str) -> None:
+    path = tmp_path / "deep.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE agent_messages (id INTEGER PRIMARY KEY, session_id TEXT, message_data TEXT, created_at)")
+        rows = [(1, '{"role": "user", "content": "Hi."}'), (2, row.replace("DEEP", "[" * 1_010 + "]" * 1_010))]
+        connection.executemany("INSERT INTO agent_messages (id, session_id, message_data) VALUES (?, 's', ?)", rows)
+    connection.close()
+    done = here.import_from("openai-agents", path)
+    assert (done.created, done.messages) == (1, 1)
+    assert [lost.kind for lost in done.not_carried] == ["unreadable_item"]

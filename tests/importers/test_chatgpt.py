@@ -290,6 +290,44 @@ def test_hostile_nodes_are_read_as_far_as_they_say_something(here: convo.Store, 
     assert healthy(here)
 
 
+def zipped(path: Path, how: str) -> Path:
+    """A zip of one conversation in which a byte or a few say something else."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("conversations.json", f"[{ONE}]")
+    data = bytearray(path.read_bytes())
+    entry = data.find(b"PK\1\2")
+    match how:
+        case "encrypted":
+            data[6] |= 1
+            data[entry + 8] |= 1
+        case "unknown compression":
+            data[8] = data[entry + 10] = 99
+        case "another header":
+            data[0] = 0
+        case "damaged":
+            data[50:70] = b"\xff" * 20
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("how", ["encrypted", "unknown compression", "another header", "damaged"])
+def test_a_zip_that_cannot_be_read_is_an_error(here: convo.Store, tmp_path: Path, how: str) -> None:
+    with pytest.raises(convo.NotImportable, match="cannot be read"):
+        here.import_from("chatgpt", str(zipped(tmp_path / "export.zip", how)))
+    assert conversations(here) == []
+
+
+@pytest.mark.parametrize("field", ['"content_type": "text"', '"conversation_id": "bad"', '"current_node": "u1"'])
+def test_json_too_deep_to_be_printed_skips_its_conversation_alone(here: convo.Store, tmp_path: Path, field: str) -> None:
+    good, bad = (json.dumps(tree([node("u1", None, "user", "Hi.")], conversation_id=name)) for name in ("good", "bad"))
+    assert field in bad
+    path = tmp_path / "conversations.json"
+    path.write_text(f"[{good}, {bad.replace(field, field.partition(':')[0] + ': ' + '[' * 20_000 + ']' * 20_000)}, {ONE}]")
+    done = here.import_from("chatgpt", str(path))
+    assert (done.conversations, done.created, done.skipped) == (3, 2, 1)
+    assert kinds(done) == {"conversation": 1}
+
+
 def test_a_conversation_that_would_fill_the_memory_is_refused(
     here: convo.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 import convo
 from convo.importers import jsonl
+from convo.importers.reading import notes
+from convo.metadata import MAX_CHARACTERS
 from tests.support.foreign import assembles, conversations, healthy, lines
 
 if TYPE_CHECKING:
@@ -170,3 +172,20 @@ def test_any_messages_come_over_as_they_are_and_once(
             assert [message.raw for message in chat.history()] == messages
             assert [message["content"] for message in chat.request("gpt-5.5")["messages"]] == [one["content"] for one in messages]
         assert healthy(store)
+
+
+def test_messages_too_deep_to_be_written_skip_their_line_alone(here: convo.Store, tmp_path: Path) -> None:
+    deep = "[" * 1_010 + "]" * 1_010  # as deep as the reader of JSON goes
+    path = tmp_path / "log.jsonl"
+    good = json.dumps({"messages": ASK})
+    path.write_text(f'{good}\n{{"messages": [{{"role": "user", "content": "Hi.", "more": {deep}}}]}}\n')
+    done = here.import_from("jsonl", str(path))
+    assert (done.created, done.skipped) == (1, 1)
+    assert "too deep" in done.not_carried[0].reason
+
+
+def test_notes_keep_as_many_small_facts_as_there_is_room_for() -> None:
+    kept, dropped = notes("jsonl", "1", {"large": "x" * 200_000, **{f"k{number}": number for number in range(100_000)}})
+    assert dropped[0] == "large"
+    assert len(kept["jsonl"]) + len(dropped) == 100_001
+    assert len(json.dumps(kept)) < MAX_CHARACTERS * 2

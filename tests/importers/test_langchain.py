@@ -22,6 +22,7 @@ from langchain_core.messages import (
     message_to_dict,
 )
 
+import convo
 from tests.support.builders import WAV
 from tests.support.foreign import PNG, assembles, conversations, healthy
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    import convo
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it says that it is no longer maintained
@@ -193,3 +193,39 @@ def test_a_custom_converter_keeps_no_message_of_langchain(here: convo.Store, pat
     connection.close()
     (lost,) = here.import_from("langchain", path).not_carried
     assert lost.kind == "unreadable_message"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@127.0.0.1:1/db",
+        "postgresql://me@127.0.0.1:1/db?password=hunter2",
+        "postgresql://me:hunter2@127.0.0.1:port/db",
+        "mssql+nothere://me:hunter2@127.0.0.1/db",
+        "mysql://me:hunter2@127.0.0.1/db",
+    ],
+)
+@pytest.mark.parametrize("format_", ["langchain", "jsonl", "chatgpt"])
+def test_no_error_tells_a_password(here: convo.Store, url: str, format_: Any) -> None:
+    with pytest.raises((convo.NotImportable, convo.InputError)) as caught:
+        here.import_from(format_, url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"type": "ai", "data": {"content": "", "tool_calls": [{"name": "f", "id": "a", "args": {"x": DEEP}}]}}',
+        '{"type": "tool", "data": {"content": "Hi.", "tool_call_id": DEEP}}',
+    ],
+)
+def test_a_row_that_is_nested_too_deeply_is_told_and_the_others_come_over(here: convo.Store, tmp_path: Path, row: str) -> None:
+    path = tmp_path / "deep.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE message_store (id INTEGER PRIMARY KEY, session_id TEXT, message TEXT)")
+        rows = [(1, '{"type": "human", "data": {"content": "Hi."}}'), (2, row.replace("DEEP", "[" * 1_010 + "]" * 1_010))]
+        connection.executemany("INSERT INTO message_store (id, session_id, message) VALUES (?, 's', ?)", rows)
+    connection.close()
+    done = here.import_from("langchain", path)
+    assert (done.created, done.messages) == (1, 1)
+    assert [lost.kind for lost in done.not_carried] == ["unreadable_message"]

@@ -221,6 +221,11 @@ def test_an_old_conversation_that_was_gone_on_with_is_one(here: convo.Store, pat
         "DELETE FROM messages WHERE parent_hash IS NULL",
         "UPDATE messages SET parent_hash = hash",
         "UPDATE parts SET payload = 'no json'",
+        """UPDATE parts SET type = 'attachment', payload = '{"attachment": "x"}'""",
+        """UPDATE parts SET payload = '{"attachments": ["x"]}'""",
+        """UPDATE parts SET payload = '{"attachments": 5}'""",
+        f"""UPDATE parts SET type = 'tool_call', payload = '{{"name": "f", "arguments": {"[" * 1_010}{"]" * 1_010}}}'""",
+        """UPDATE parts SET text = NULL, payload = '{"text_ref": [5]}'""",
     ],
 )
 def test_threads_that_are_not_whole_are_skipped(here: convo.Store, path: Path, talk: Talk, damage: str) -> None:

@@ -9,6 +9,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import attrs
 import pytest
@@ -429,6 +430,15 @@ async def test_an_entry_is_found_by_a_store_that_never_saw_it(store: ConvoConver
         await store.read_entry("not there")
 
 
+@pytest.mark.parametrize("id_", [f"{'-' * 36}:1", f"{'0' * 36}:1", f"{UUID(int=7)}:9999999999999999999", "\0", "\ud800"])
+async def test_ids_that_only_look_like_those_of_entries_are_not_found(store: ConvoConversationStore, id_: str) -> None:
+    with pytest.raises(KeyError):
+        await store.read_entry(id_)
+    record = ConversationRecord(conversation_id="call", head_id=id_, revision="r1")
+    with pytest.raises(ConversationConflict):
+        await store.write_record(record, expected_revision=None)
+
+
 async def test_the_primitives_keep_the_ids_that_they_are_given(store: ConvoConversationStore) -> None:
     entry = ConversationEntry(id="mine", parent_id=None, message=ask("Hello"))
     record = ConversationRecord(conversation_id="call", head_id="mine", revision="r1", scope="u1", updated_at=NOW)
@@ -576,6 +586,19 @@ async def test_sound_that_the_store_does_not_keep_is_given_in_words(database: Da
 
     assert entry.id == entries[0].id
     assert entry.message.parts == [SpeechPart(speaker="assistant", transcript="It is.")]
+
+
+async def test_no_sound_of_a_reply_in_several_parts_is_kept_where_none_is(database: Database) -> None:
+    sounds = [BinaryContent(wav(seconds), media_type="audio/wav") for seconds in (1, 2)]
+    reply = ModelResponse([SpeechPart(speaker="assistant", transcript="It is.", audio=sound) for sound in sounds])
+    async with convo.AsyncStore(database.url, keep_audio="none", **database.options) as chats:
+        store = ConvoConversationStore(chats)
+        await store.save(Conversation(conversation_id="call", messages=[reply]))
+        (message,) = await (await chats.get(key="call")).history()
+        (entry,) = await store.load_entries("call") or []
+
+    assert [piece.dropped is not None for piece in message.media] == [True, True]
+    assert entry.message.parts == [SpeechPart(speaker="assistant", transcript="It is.\nIt is.")]
 
 
 def test_without_pydantic_ai_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
