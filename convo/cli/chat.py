@@ -194,7 +194,7 @@ def _take(session: Session, text: str) -> None:
 
     try:
         _understood(session, text)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # what an order asked for was not given
         if not session.screen.interactive:
             raise
         session.screen.apart()
