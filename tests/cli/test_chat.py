@@ -168,6 +168,13 @@ def test_what_cannot_begin_is_told(pipe: Pipe, options: tuple[str, ...], code: i
     assert pipe.fake.received == []
 
 
+ENDLESS = {
+    "history": "/history [NUMBER]", "fork": "/fork [POSITION]", "switch": "/switch NUMBER", "resume": "there is no conversation",
+    "edit": "/edit [POSITION] [WORDS]",
+}  # fmt: skip
+"""What orders say to a number that has no end."""
+
+
 @pytest.mark.parametrize(
     ("order", "says"),
     [
@@ -190,6 +197,10 @@ def test_what_cannot_begin_is_told(pipe: Pipe, options: tuple[str, ...], code: i
         ("/save", "/save FILE"),
         ("/save talk.pdf", "/save FILE"),
         ("/save missing/talk.md", "cannot write missing/talk.md"),
+        ("/save \0.md", "NUL"),
+        ("/audio \0.wav", "NUL"),
+        ("/audio file://[", "No such file"),
+        *((f"/{order} {'9' * 5_000}", says) for order, says in ENDLESS.items()),
     ],
 )
 def test_an_order_that_cannot_be_is_a_line_and_changes_nothing(pipe: Pipe, order: str, says: str) -> None:
