@@ -331,6 +331,15 @@ def test_other_lines_are_words(line: str) -> None:
     assert dropped(line, FILES) is None
 
 
+def test_what_was_not_kept_is_to_be_said_again(pipe: Pipe, tmp_path: Path) -> None:
+    (tmp_path / "question.wav").write_bytes(WAV)
+    pipe.fake.will_fail(401)  # to transcribe it, before it is in the log
+    result = pipe(f"/audio {tmp_path / 'question.wav'}")
+    assert pipe.stored == []
+    assert "it was not kept, say it again" in result.stderr
+    assert "/regenerate" not in result.stderr
+
+
 def test_a_model_that_only_reads_is_told_what_was_said(pipe: Pipe, tmp_path: Path) -> None:
     (tmp_path / "question.wav").write_bytes(WAV)
     pipe.fake.will_transcribe("Is it a good dog?")
