@@ -194,14 +194,14 @@ def _take(session: Session, text: str) -> None:
 
     try:
         _understood(session, text)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # what an order asked for was not given
         if not session.screen.interactive:
             raise
         session.screen.apart()
     except (Failure, ConvoError) as error:
         session.screen.error(error.message if isinstance(error, Failure) else str(error))
     except openai.OpenAIError as error:
-        session.screen.error(_refusal(error))
+        session.screen.error(f"{_refusal(error)}; {session.talk.remedy}")
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -229,8 +229,7 @@ def _refusal(error: Exception) -> str:
     body = getattr(error, "body", None)
     status = getattr(error, "status_code", None)
     words = body.get("message") if isinstance(body, dict) else None
-    told = f"the API refused ({status}): {words}" if status and words else f"the API gave no answer: {words or error}"
-    return f"{told}; /regenerate asks again"
+    return f"the API refused ({status}): {words}" if status and words else f"the API gave no answer: {words or error}"
 
 
 def _again(place: Place, chat: convo.Conversation, ctx: click.Context, *, fake: bool) -> str:

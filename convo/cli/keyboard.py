@@ -7,11 +7,12 @@ import os
 import shlex
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convo.cli.screen import is_terminal
+from convo.escapes import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,10 +44,13 @@ class Keyboard:
         return text
 
     def remember(self, said: Iterable[str]) -> None:
-        """Let the arrow keys bring back what was said before: it comes from the store, and is kept nowhere else."""
+        """Let the arrow keys bring back what was said before: it comes from the store, and is kept nowhere else.
+
+        What a terminal would obey is left out: readline writes C1 controls as they are, and takes no NUL.
+        """
         if self._readline is not None:
             self._readline.clear_history()
-            for text in said:
+            for text in filter(_is_shown, said):
                 self._readline.add_history(text)
 
     def complete(self, words: Iterable[str]) -> None:
@@ -72,7 +76,7 @@ class Keyboard:
         readline = self._readline
         if readline is None:
             return input(prompt)
-        readline.set_startup_hook(lambda: readline.insert_text(filled))
+        readline.set_startup_hook(lambda: readline.insert_text(filled if _is_shown(filled) else ""))
         try:
             return input(f"\x01\x1b[1m\x02{prompt}\x01\x1b[0m\x02" if self._coloured else prompt)
         finally:
@@ -115,7 +119,8 @@ def path_of(word: str) -> Path:
     if word.startswith("file://"):
         from urllib.parse import unquote, urlsplit
 
-        word = unquote(urlsplit(word).path)
+        with suppress(ValueError):  # no URL
+            word = unquote(urlsplit(word).path)
     try:
         return Path(word).expanduser()
     except RuntimeError:  # no such user
@@ -128,6 +133,11 @@ def words_of(text: str) -> list[str]:
         return [word.strip("\"'") for word in shlex.split(text, posix=False)] if os.name == "nt" else shlex.split(text)
     except ValueError:
         return text.split()
+
+
+def _is_shown(text: str) -> bool:
+    """Say whether a terminal only shows a text."""
+    return safe(text) == text
 
 
 def _stdin() -> TextIO | None:

@@ -97,7 +97,7 @@ def _audio(session: Session, rest: str) -> None:
     first, *others = words_of(rest) or [""]
     if not first:
         raise _misused("/audio")
-    path = path_of(first)
+    path = _path(first)
     session.talk.say(spoken(path), *filter(None, [" ".join(others)]), title=path.name)
 
 
@@ -110,9 +110,10 @@ def _regenerate(session: Session, rest: str) -> None:
 def _edit(session: Session, rest: str) -> None:
     chat = session.begun()
     number, _, text = rest.partition(" ")
-    if number.isascii() and number.isdigit():
-        position = int(number)
-    else:
+    position = _number(number)
+    if position is None and number.isascii() and number.isdigit():
+        raise _misused("/edit")
+    if position is None:
         position, text = _last_said(chat), rest
     if not text.strip() and session.keyboard.interactive:
         before = next((message.text for message in chat.history() if message.position == position), "")
@@ -143,8 +144,9 @@ def _resume(session: Session, rest: str) -> None:
         told = lines.table([("  #", "CREATED (UTC)", "HEAD", "TITLE"), *rows], columns()) if rows else "there is no conversation"
         session.screen.told(f"{told}\n/resume NUMBER goes on with one" if rows else told)
         return
-    if rest.isascii() and rest.isdigit() and 0 < int(rest) <= len(session.listed):
-        session.go_on(session.talk.store.get(session.listed[int(rest) - 1].id))
+    number = _number(rest)
+    if number is not None and 0 < number <= len(session.listed):
+        session.go_on(session.talk.store.get(session.listed[number - 1].id))
     else:
         session.go_on(session.talk.store.get(rest))
 
@@ -157,9 +159,10 @@ def _new(session: Session, rest: str) -> None:
 
 def _fork(session: Session, rest: str) -> None:
     chat = session.begun()
-    if rest and not (rest.isascii() and rest.isdigit()):
+    position = _number(rest)
+    if rest and position is None:
         raise _misused("/fork")
-    session.go_on(chat.fork(int(rest) if rest else None), last=2)
+    session.go_on(chat.fork(position), last=2)
 
 
 def _branches(session: Session, rest: str) -> None:
@@ -174,9 +177,10 @@ def _branches(session: Session, rest: str) -> None:
 def _switch(session: Session, rest: str) -> None:
     chat = session.begun()
     branches = chat.branches()
-    if not (rest.isascii() and rest.isdigit() and 0 < int(rest) <= len(branches)):
+    number = _number(rest)
+    if number is None or not 0 < number <= len(branches):
         raise _misused("/switch")
-    chat.switch(branches[int(rest) - 1])
+    chat.switch(branches[number - 1])
     session.go_on(chat, last=2)
 
 
@@ -197,9 +201,10 @@ def _cost(session: Session, rest: str) -> None:
 
 
 def _history(session: Session, rest: str) -> None:
-    if rest and not (rest.isascii() and rest.isdigit() and int(rest)):
+    number = _number(rest) if rest else RECENT
+    if not number:
         raise _misused("/history")
-    session.show(session.begun().history(int(rest) if rest else RECENT))
+    session.show(session.begun().history(number))
 
 
 def _help(session: Session, rest: str) -> None:
@@ -212,7 +217,7 @@ def _help(session: Session, rest: str) -> None:
 
 
 def _save(session: Session, rest: str) -> None:
-    path = path_of((words_of(rest) or [""])[0])
+    path = _path((words_of(rest) or [""])[0])
     suffix = path.suffix.lower()
     if suffix != SESSION and suffix not in DOCUMENTS:
         raise _misused("/save")
@@ -236,6 +241,18 @@ def _model(session: Session, rest: str) -> None:
 def _quit(session: Session, rest: str) -> None:
     del rest
     session.over = True
+
+
+def _number(text: str) -> int | None:
+    """Read a whole number; None for anything else. No position or number of a list has more digits than 64 bits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - see above
+
+
+def _path(word: str) -> Path:
+    """Read the path of a file. Raises `Failure` for what cannot be one."""
+    if "\0" in word:
+        raise Failure("the name of a file has no NUL in it")
+    return path_of(word)
 
 
 def _misused(name: str) -> Failure:

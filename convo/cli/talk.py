@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class Talk:
         self.chat: convo.Conversation | None = None
         self._instructions = instructions
         self._folder = folder
+        self._before: int | None = None
 
     def go_on(self, chat: convo.Conversation) -> None:
         """Go on with a conversation."""
@@ -83,6 +85,7 @@ class Talk:
         Ctrl-C ends the reply, and what came is kept. Raises what `Conversation.stream` raises.
         """
         chat = self.begun(title or " ".join(part for part in content if isinstance(part, str)))
+        self._before = self.store.get(chat.id).head if content else None
         recorded = any(isinstance(part, convo.Audio) for part in content)
         stream = chat.stream(self.client, *content, **self.asking.arguments)
         stopped = False
@@ -95,6 +98,15 @@ class Talk:
         self._end(chat, stream)
         if stopped and not self.screen.interactive:
             raise KeyboardInterrupt
+
+    @property
+    def remedy(self) -> str:
+        """How what was said last is asked again: what was not kept, such as a recording that was not heard yet, is said again."""
+        if self.chat is not None and self._before is not None:
+            with suppress(convo.ConvoError):
+                if self.store.get(self.chat.id).head == self._before:
+                    return "it was not kept, say it again"
+        return "/regenerate asks again"
 
     def request(self) -> convo.Request | None:
         """Give the request that would be sent now, None where nothing was said yet."""
@@ -113,7 +125,7 @@ class Talk:
             reply = stream.reply
         except convo.NoReply:
             self.screen.end()
-            self.screen.note("stopped before anything came; /regenerate asks again")
+            self.screen.note(f"stopped before anything came; {self.remedy}")
             return
         saved, failed = None, None
         if reply.audio is not None and reply.audio.loaded and reply.audio.size:

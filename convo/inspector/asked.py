@@ -6,7 +6,7 @@ import inspect
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -58,7 +58,8 @@ class Asked:
     def link(self, path: str, **query: Any) -> str:
         """Give an address below where the application is mounted; values of None and "" are left out."""
         said = {name: value for name, value in query.items() if value not in (None, "")}
-        return f"{self.request.scope.get('root_path', '').rstrip('/')}/{path}{'?' if said else ''}{urlencode(said)}"
+        root = quote(self.request.scope.get("root_path", "").rstrip("/"))  # it was decoded, and may hold anything
+        return f"{root}/{path}{'?' if said else ''}{urlencode(said)}"
 
     def number(self, name: str) -> int | None:
         """Give a whole number of the query. Raises `InputError`."""

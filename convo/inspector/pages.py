@@ -32,7 +32,7 @@ PAGES: Mapping[str, Callable[[Asked], Awaitable[Response]]] = {
     "/c/{id}": conversation,
     "/c/{id}/state": state,
     "/c/{id}/sent": sent,
-    "/c/{id}/media/{position:int}/{part}": media,
+    "/c/{id}/media/{position}/{part}": media,
 }
 STATIC = {"inspector.css": "text/css", "inspector.js": "text/javascript", "icon.svg": "image/svg+xml"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 50
 """Calls of which the last that gave a reply says whom the next request would be for."""
+ROWS = 500
+"""Messages that are listed as sent, and as left out, the newest of each: of all of a long log no browser makes a page."""
 APIS = ("chat", "responses", "realtime", "live")
 POLICIES = {"": "default", "economical": "Policy.economical()", "words": "Policy(references=False)"}
 SPEAKS, WRITES = "gpt-audio-1.5", "gpt-5.5"
@@ -88,10 +91,12 @@ async def sent(asked: Asked) -> Response:
     chosen = max((index for index, preview in enumerate(found) if preview.begins <= at), default=0)
     steps = _steps(asked, chat, found, chosen)
     preview = found[chosen]
+    lines = _lines(preview, found[0])
     changes = found[chosen + 1].begins if chosen + 1 < len(found) else None
     return asked.page(
-        "sent.html", **form, error=None, steps=steps, preview=preview, lines=_lines(preview, found[0]), shares=_shares(preview),
-        changes=changes, live=asked.link(f"c/{chat.id}/state"), state=state_of(chat, await ask(chat.pending), calls[-1:]),
+        "sent.html", **form, error=None, steps=steps, preview=preview, lines=lines, shares=_shares(preview),
+        unlisted=len(preview.renderings) - len(lines), changes=changes, live=asked.link(f"c/{chat.id}/state"),
+        state=state_of(chat, await ask(chat.pending), calls[-1:]),
     )  # fmt: skip
 
 
@@ -146,7 +151,8 @@ def _lines(preview: Preview, first: Preview) -> list[Line]:
     now = {one.position: one.how for one in first.renderings}
     messages = {message.position: message for message in preview.plan.history}
     lines = []
-    for one in preview.renderings:
+    chosen = [[one for one in preview.renderings if (one.index is None) is left_out][-ROWS:] for left_out in (False, True)]
+    for one in chain.from_iterable(chosen):
         message = messages.get(one.position)
         audio = message.audio if message is not None and one.how == "reference" else None
         before = now.get(one.position)

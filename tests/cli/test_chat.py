@@ -168,6 +168,13 @@ def test_what_cannot_begin_is_told(pipe: Pipe, options: tuple[str, ...], code: i
     assert pipe.fake.received == []
 
 
+ENDLESS = {
+    "history": "/history [NUMBER]", "fork": "/fork [POSITION]", "switch": "/switch NUMBER", "resume": "there is no conversation",
+    "edit": "/edit [POSITION] [WORDS]",
+}  # fmt: skip
+"""What orders say to a number that has no end."""
+
+
 @pytest.mark.parametrize(
     ("order", "says"),
     [
@@ -190,6 +197,10 @@ def test_what_cannot_begin_is_told(pipe: Pipe, options: tuple[str, ...], code: i
         ("/save", "/save FILE"),
         ("/save talk.pdf", "/save FILE"),
         ("/save missing/talk.md", "cannot write missing/talk.md"),
+        ("/save \0.md", "NUL"),
+        ("/audio \0.wav", "NUL"),
+        ("/audio file://[", "No such file"),
+        *((f"/{order} {'9' * 5_000}", says) for order, says in ENDLESS.items()),
     ],
 )
 def test_an_order_that_cannot_be_is_a_line_and_changes_nothing(pipe: Pipe, order: str, says: str) -> None:
@@ -318,6 +329,15 @@ def test_a_dropped_file_is_known_as_terminals_write_it(tmp_path: Path, written: 
 )
 def test_other_lines_are_words(line: str) -> None:
     assert dropped(line, FILES) is None
+
+
+def test_what_was_not_kept_is_to_be_said_again(pipe: Pipe, tmp_path: Path) -> None:
+    (tmp_path / "question.wav").write_bytes(WAV)
+    pipe.fake.will_fail(401)  # to transcribe it, before it is in the log
+    result = pipe(f"/audio {tmp_path / 'question.wav'}")
+    assert pipe.stored == []
+    assert "it was not kept, say it again" in result.stderr
+    assert "/regenerate" not in result.stderr
 
 
 def test_a_model_that_only_reads_is_told_what_was_said(pipe: Pipe, tmp_path: Path) -> None:

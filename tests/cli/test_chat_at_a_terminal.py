@@ -139,6 +139,26 @@ def test_a_reply_that_is_stopped_before_it_comes_leaves_the_question(
     assert said(path)[-1] == ("assistant", "complete", "I have read 1 message.")
 
 
+def test_old_words_that_a_terminal_would_obey_are_not_brought_back(settings: dict[str, str], path: Path, tmp_path: Path) -> None:
+    with convo.Store(f"sqlite:///{path}") as store:
+        chat = store.create()
+        for words in ("Is it safe?", "red \x9b31m", "a NUL \0"):
+            chat.add(words)
+    with Terminal("chat", "--last", environment=settings, folder=tmp_path) as terminal:
+        terminal.match(PROMPT)
+        terminal.type(UP)
+        terminal.see("Is it safe?")
+        terminal.type("\x15/edit 2")
+        terminal.enter("")
+        terminal.see("2> ")
+        terminal.type("\x04")  # at what an order asks for it only takes the order back
+        terminal.match(PROMPT)
+        terminal.type("\x04")
+        assert terminal.end() == 0
+        assert "\x9b" not in terminal.raw
+        assert "(to go on: convo chat " in terminal.seen
+
+
 def test_progress_and_tables_fit_the_terminal(settings: dict[str, str], path: Path, tmp_path: Path) -> None:
     with convo.Store(f"sqlite:///{path}") as store:
         for title in ("犬の会話" * 20, "short"):

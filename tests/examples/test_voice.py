@@ -157,6 +157,7 @@ def test_what_cannot_be_done_is_told_and_the_loop_goes_on(anna: Page, fake: Fake
     no_frames = [
         "nonsense",
         "[]",
+        "[" * 100_000,
         '{"type": "nonsense"}',
         '{"type": "interrupt", "heard": "1"}',
         '{"type": "interrupt", "heard": -1}',
@@ -180,9 +181,10 @@ def test_nobody_gets_in_who_may_not(at: str, chat: convo.Conversation) -> None:
         ({"token": "token-of-anna"}, 4400),
         ({"token": ["token-of-anna"]}, 4400),
         ([], 4400),
+        ("[" * 100_000, 4400),
     ):
         with connect(at) as socket:
-            socket.send(json.dumps(first))
+            socket.send(first if isinstance(first, str) else json.dumps(first))
             with pytest.raises(ConnectionClosed):
                 socket.recv(PATIENCE)
             assert socket.close_code == code, first

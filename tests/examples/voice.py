@@ -74,7 +74,7 @@ async def opened(socket: WebSocket, store: convo.AsyncStore, tokens: Mapping[str
         return await store.owned_by(owner).get(asked["conversation"])
     except convo.NotFound:
         await socket.close(4404, "no such conversation")
-    except (ValueError, LookupError, TypeError, convo.InputError):
+    except (ValueError, RecursionError, LookupError, TypeError, convo.InputError):
         await socket.close(4400, "the first frame names a token and a conversation")
     except WebSocketDisconnect:
         pass
@@ -124,7 +124,7 @@ class Loop:
                     await self._tell("error", error="unknown", message="no such frame")
         except convo.ConvoError as error:
             await self._tell("error", error=error.code, message=str(error))
-        except ValueError:
+        except (ValueError, RecursionError):
             await self._tell("error", error="unknown", message="this is no JSON")
 
     async def _answer(self, said: bytes) -> None:

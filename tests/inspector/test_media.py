@@ -94,6 +94,8 @@ def test_bytes_that_were_let_go_are_told_and_not_served(tmp_path: Path) -> None:
             assert page.status_code in (200, 404)
 
 
-@pytest.mark.parametrize("place", ["99/0", "2/7", "2/x", "1/0", "0/0", "99999999999999999999/0"])
+@pytest.mark.parametrize(
+    "place", ["99/0", "2/7", "2/x", "1/0", "0/0", "99999999999999999999/0", "9" * 5_000 + "/0", "x/0", "-1/0", "\u0661/0"]
+)
 def test_what_is_not_there_is_404(web: TestClient, looked: Looked, place: str) -> None:
     assert web.get(f"/c/{looked.chat.id}/media/{place}").status_code == 404

@@ -223,3 +223,15 @@ def test_every_page_comes_from_either_database(database: Database, fake: FakeAPI
                 assert web.get(f"/{path}").status_code == 200, path
             assert web.get(f"/c/{chat.id}/media/2/-1").content[:4] == b"RIFF"
             assert "2 lines" in web.get(f"/c/{chat.id}").text
+
+
+@pytest.mark.parametrize("place", ["/gespr\u00e4che", "/\u0447\u0430\u0442", "/a%3Fb%23c%25d e", "/x%0D%0Ay: z"])
+def test_links_lead_back_under_whatever_path_it_is_mounted(looked: Looked, place: str) -> None:
+    app = Starlette(routes=[Mount("/{somewhere}", application(looked.store, owner=lambda _: "anna"))])
+    with TestClient(app, follow_redirects=False) as client:
+        page = client.get(f"{place}/")
+        links = re.findall(r'href="([^"#]+)"', page.text)
+        assert {client.get(link).status_code for link in links} == {200}
+        there = client.get(f"{place}/", params={"id": str(looked.chat.id)})
+        assert there.status_code == 303
+        assert client.get(there.headers["location"]).status_code == 200

@@ -69,3 +69,13 @@ def test_the_policy_of_the_application_decides(tmp_path: Path, fake: FakeAPI, cl
         inside = application(store, owner=lambda _: "", policy=convo.Policy(references=False))
         with TestClient(inside) as client:
             assert "the policy asks for transcripts" in client.get(f"/c/{chat.id}/sent").text
+
+
+def test_of_a_long_request_the_newest_messages_are_listed_and_all_are_counted(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": f"m{number}"} for number in range(2_000)]
+    with convo.Store(f"sqlite:///{tmp_path}/chat.db") as store, TestClient(application(store, owner=lambda _: "")) as client:
+        page = client.get(f"/c/{store.create(messages=said).id}/sent").text
+    assert page.count('<td data-label="Message">') == 500
+    assert ">m1999</td>" in page
+    assert "the 1,500 before them are only counted" in page
+    assert "2,000 messages" in seen(page)
