@@ -35,11 +35,13 @@ is on hold.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from convo.async_api import AsyncStore
 from convo.checks import check_choice, check_type
-from convo.errors import ConversationNotFound, InputError, MessageNotFound, MissingDependency
+from convo.errors import ConversationNotFound, InputError, KeyMismatch, MessageNotFound, MissingDependency
+from convo.protocol import is_key
 from convo.steps import replacing
 
 try:
@@ -147,12 +149,12 @@ class ConvoStore(Store[TContext]):
     async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Store an item at the end of a thread; one whose id is among the latest already is replaced."""
         chat = await self._chat(thread_id, context)
-        await _put(chat, item, await _find(chat, thread_id, item.id, latest=True))
+        await _put(chat, thread_id, item, await _find(chat, thread_id, item.id, latest=True))
 
     async def save_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Store an item: in the place of the one that has its id, else at the end of the thread."""
         chat = await self._chat(thread_id, context)
-        await _put(chat, item, await _find(chat, thread_id, item.id))
+        await _put(chat, thread_id, item, await _find(chat, thread_id, item.id))
 
     async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Give an item by its id."""
@@ -281,17 +283,32 @@ def _missing(what: str, id_: object, thread_id: str | None = None) -> NotFoundEr
 # --- items and messages ----------------------------------------------------------------------------
 
 
-async def _put(chat: AsyncConversation, item: ThreadItem, found: tuple[int, ThreadItem] | None) -> None:
+async def _put(chat: AsyncConversation, thread_id: str, item: ThreadItem, found: tuple[int, ThreadItem] | None) -> None:
     """Store an item in the place of the one that was found, else at the end."""
     body = body_of(item)
+    found = found or await _added(chat, thread_id, item, body)
     if found is None:
-        await chat.add(body)
         return
     place, driver = chat._place, chat._driver  # noqa: SLF001 - an edge of its own, beside the one that made it
     try:
         await driver.do(replacing.replaced(place, found[0], KEY, body))
     except MessageNotFound:  # deleted meanwhile
         await chat.add(body)
+
+
+async def _added(
+    chat: AsyncConversation, thread_id: str, item: ThreadItem, body: dict[str, Any]
+) -> tuple[int, ThreadItem] | None:  # fmt: skip
+    """Store an item at the end, once; give the one that stands there already with another content, None once it is stored."""
+    key, stored = f"chatkit {item.id}", None
+    with suppress(KeyMismatch):
+        stored = await chat.add(body, key=key if is_key(key) else None)
+    if stored is not None and stored.status != "redacted":
+        return None
+    found = await _find(chat, thread_id, item.id)
+    if found is None:  # the one that had the key was deleted
+        await chat.add(body)
+    return found
 
 
 async def _find(

@@ -291,6 +291,29 @@ async def test_an_item_that_is_saved_again_stands_in_its_place(chatkit: ConvoSto
     assert not [finding for finding in await own.doctor() if finding.branch]
 
 
+async def test_an_item_that_several_add_at_once_is_there_once(chatkit: ConvoStore[str]) -> None:
+    await asyncio.gather(*(chatkit.add_thread_item("thr_1", asked(), ANN) for _ in range(6)))
+    await asyncio.gather(*(chatkit.save_item("thr_1", said(), ANN) for _ in range(6)))
+    page = await chatkit.load_thread_items("thr_1", None, 20, "asc", ANN)
+    assert page.data == [asked(), said()]
+
+
+async def test_one_of_several_contents_of_an_item_that_is_added_at_once_is_there(chatkit: ConvoStore[str]) -> None:
+    texts = [f"Word {number}" for number in range(6)]
+    await asyncio.gather(*(chatkit.add_thread_item("thr_1", asked(text), ANN) for text in texts))
+    page = await chatkit.load_thread_items("thr_1", None, 20, "asc", ANN)
+    (one,) = page.data
+    assert one in [asked(text) for text in texts]
+
+
+async def test_an_item_that_was_deleted_may_be_added_again(chatkit: ConvoStore[str]) -> None:
+    for _ in range(2):
+        await chatkit.add_thread_item("thr_1", asked(), ANN)
+        await chatkit.delete_thread_item("thr_1", "msg_1", ANN)
+    await chatkit.add_thread_item("thr_1", asked(), ANN)
+    assert (await chatkit.load_thread_items("thr_1", None, 20, "asc", ANN)).data == [asked()]
+
+
 async def test_an_item_that_is_not_there_is_added_when_it_is_saved(chatkit: ConvoStore[str]) -> None:
     await chatkit.save_item("thr_1", said(), ANN)
     await chatkit.add_thread_item("thr_1", said("Yes."), ANN)
