@@ -31,7 +31,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import openai
-from fastapi import APIRouter, Depends, FastAPI, Form, Header, HTTPException, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, FastAPI, Form, Header, HTTPException, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -89,6 +89,8 @@ def store_of(request: Request, owner: Annotated[str, Depends(user)]) -> convo.As
 
 Mine = Annotated[convo.AsyncStore, Depends(store_of)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+Page = Annotated[int, Query(ge=1, le=200)]
+"""How many rows one answer has: nobody reads a whole log by one request."""
 
 
 async def chat_of(id: str, store: Mine) -> convo.AsyncConversation:  # noqa: A002 - the name in the path
@@ -124,14 +126,14 @@ async def create(new: New, store: Mine, key: Key = None) -> dict[str, Any]:
 
 
 @routes.get("")
-async def listed(store: Mine, limit: int = 50, after: str | None = None) -> dict[str, Any]:
+async def listed(store: Mine, limit: Page = 50, after: str | None = None) -> dict[str, Any]:
     """List conversations, newest first; `next` is the `after` of the next page."""
     chats = await store.conversations(limit=limit, after=after)
     return {"conversations": [head(chat) for chat in chats], "next": chats[-1].cursor if len(chats) == limit else None}
 
 
 @one.get("")
-async def resume(chat: Chat, last: int = 50) -> dict[str, Any]:
+async def resume(chat: Chat, last: Page = 50) -> dict[str, Any]:
     """Give what a page needs to go on: the last messages, and whether an answer is awaited."""
     history = await chat.history(last)
     messages = [shown(chat, message) for message in history if message.role in ("user", "assistant")]
