@@ -129,6 +129,7 @@ def test_workers_share_a_store_that_was_used_before_the_fork(server: Server, dat
         with pytest.raises(httpx2.TransportError):
             lost.result()
     hold.release()
+    assert wait_for(lambda: len(server.workers() - killed) == WORKERS)  # and connections to the dead are known to be closed
     assert server.log(chat) == ["user"]
     waits = server.send(chat, "Good dogs?", "press")
     assert (waits.status_code, int(waits.headers["Retry-After"]) <= 30) == (409, True)
