@@ -16,7 +16,18 @@ from convo.sealing.keyring import PLAIN
 from convo.store import quick, tables
 from convo.store.faults import code_of
 from convo.store.sealed import keyring_of, open_rows, opening
-from convo.store.spans import at_positions, conditions, has_exchange, has_message, in_schema, inside, is_made, line_of
+from convo.store.spans import (
+    at_positions,
+    conditions,
+    has_exchange,
+    has_message,
+    in_schema,
+    inside,
+    is_made,
+    is_shared,
+    line_of,
+    shown,
+)
 from convo.store.statements import micros
 from convo.store.totals import USAGE_COLUMNS
 from convo.store.types import Id, Instant
@@ -122,24 +133,27 @@ def messages(connection: Connection, wanted: Wanted, span: Span) -> Found:
     Where only what is younger is not wanted, that is little: it is there, marked, and turns are counted in the same pass.
     """
     seals = keyring_of(connection).seals
+    line = shown(connection, wanted, span)
     whole = wanted.since is None and wanted.until is not None
     names, columns = _named(
         connection,
         {
-            "owner": _C.owner, "conversation": _C.id, "position": _M.position, "role": _M.role, "kind": _M.kind,
+            "owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role, "kind": _M.kind,
             "status": _M.status, "text": _M.text, "created_at": _M.created_at, "model": _M.model, "api": _M.api,
             "exchange": _M.exchange, "media": _M.pieces, "text_tokens": _M.text_tokens, "audio_tokens": _M.audio_tokens,
-            "pinned": _M.pinned, "branch": _M.branch, "shared": _B.conversation != _C.id, "metadata": _M.metadata,
+            "pinned": _M.pinned, "branch": _M.branch, "shared": is_shared(line), "metadata": _M.metadata,
             "body": _M.body if seals else _needed_body(connection),
             **({"within": _M.created_at < wanted.until} if whole else {}),
         },
     )  # fmt: skip
-    statement = line_of(wanted, connection, span, *columns)
+    statement = line_of(connection, line, span, *columns)
     beside: dict[str, Rows] = {}
     if wanted.since is not None:
         statement = statement.where(*wanted.within(_M.created_at))
-        _, light = _named(connection, {"owner": _C.owner, "conversation": _C.id, "position": _M.position, "role": _M.role})
-        beside["roles"] = fetched(connection, line_of(wanted, connection, span, *light))
+        _, light = _named(
+            connection, {"owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role}
+        )
+        beside["roles"] = fetched(connection, line_of(connection, line, span, *light))
     rows = fetched_many(connection, statement, span)
     if seals:
         beside["transcripts"] = _transcripts(connection, wanted, span)
@@ -172,11 +186,14 @@ def _transcripts(connection: Connection, wanted: Wanted, span: Span) -> Rows:
     _, columns = _named(
         connection,
         {
-            "owner": _C.owner, "branch": _M.branch, "position": _M.position, "part": _A.part, "kind": _A.kind,
+            "owner": _M.owner, "branch": _M.branch, "position": _M.position, "part": _A.part, "kind": _A.kind,
             "format": _A.format, "digest": _A.digest, "size": _A.size, "transcript": _A.transcript,
         },
     )  # fmt: skip
-    return fetched(connection, _with_media(line_of(wanted, connection, span, *columns)).where(_A.transcript.is_not(None)))
+    return fetched(
+        connection,
+        _with_media(line_of(connection, shown(connection, wanted, span), span, *columns)).where(_A.transcript.is_not(None)),
+    )
 
 
 def _with_media(statement: sa.Select[Any]) -> sa.Select[Any]:
@@ -189,21 +206,22 @@ def _with_media(statement: sa.Select[Any]) -> sa.Select[Any]:
 
 def audio(connection: Connection, wanted: Wanted, span: Span) -> Found:
     """Give recordings and speech."""
+    line = shown(connection, wanted, span)
     reply = (_A.part < 0) & _A.made_by.is_(None)
     source = sa.case((_A.made_by.is_not(None), "speech"), (_A.part < 0, "reply"), else_="recording")
     names, columns = _named(
         connection,
         {
-            "owner": _C.owner, "conversation": _C.id, "position": _M.position, "part": _A.part, "source": source,
+            "owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "part": _A.part, "source": source,
             "role": _M.role, "created_at": _M.created_at, "duration_seconds": _A.duration, "format": _A.format,
             "sample_rate_hz": _A.sample_rate, "channels": _A.channels, "size_bytes": _A.size, "transcript": _A.transcript,
             "translation": _A.translation, "voice": _A.voice, "model": _M.model, "made_by": _A.made_by,
             "audio_id": sa.case((reply, _M.audio_id)), "expires_at": micros(sa.case((reply, _M.audio_expires_at))),
             "dropped_at": _A.dropped_at, "digest": _A.digest, "exchange": _M.exchange, "branch": _M.branch,
-            "shared": _B.conversation != _C.id,
+            "shared": is_shared(line),
         },
     )  # fmt: skip
-    statement = _with_media(line_of(wanted, connection, span, *columns))
+    statement = _with_media(line_of(connection, line, span, *columns))
     statement = statement.where(_A.kind == sa.literal_column("'audio'"), *wanted.within(_M.created_at))
     return Found(names, fetched_many(connection, statement, span), {})
 
@@ -251,18 +269,19 @@ TURN_CALL = (
 
 def turns(connection: Connection, wanted: Wanted, span: Span) -> Found:
     """Give what turns are made of: messages without what they say, beside them the seconds of audio, and the calls."""
-    line = {"owner": _C.owner, "conversation": _C.id, "position": _M.position, "role": _M.role}
+    line = shown(connection, wanted, span)
+    place = {"owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role}
     more = {"status": _M.status, "created_at": _M.created_at, "model": _M.model, "branch": _M.branch}
-    _, light = _named(connection, {**line, **more, "shared": _B.conversation != _C.id})
+    _, light = _named(connection, {**place, **more, "shared": is_shared(line)})
     own = sa.case((_A.made_by.is_(None), _A.duration))
-    _, heard = _named(connection, {**line, "own": own, "made": _A.duration})
+    _, heard = _named(connection, {**place, "own": own, "made": _A.duration})
     _, calls = _named(connection, {"owner": _X.owner, **{name: _X[name] for name in TURN_CALL[1:]}})
-    audible = _with_media(line_of(wanted, connection, span, *heard)).where(_A.kind == sa.literal_column("'audio'"))
+    audible = _with_media(line_of(connection, line, span, *heard)).where(_A.kind == sa.literal_column("'audio'"))
     beside = {
         "audio": fetched(connection, audible),
         "calls": fetched(connection, _calls(connection, wanted, span, calls)),
     }
-    return Found(TURN_MESSAGE, fetched(connection, line_of(wanted, connection, span, *light)), beside)
+    return Found(TURN_MESSAGE, fetched(connection, line_of(connection, line, span, *light)), beside)
 
 
 class Source(NamedTuple):

@@ -154,20 +154,38 @@ def inside(span: Span, owner: Any = _C.owner, conversation: Any = _C.id) -> list
     return [owner >= span.first.owner, owner <= span.last.owner, key >= _key(span.first), key <= _key(span.last)]
 
 
-def line_of(wanted: Wanted, connection: Connection, span: Span, *columns: Any, alias: Any = tables.message) -> sa.Select[Any]:
-    """Select from the messages that the conversations of a span show; `convo_branch` is that which holds the rows."""
-    message = alias.c
-    owner, branch = _first(connection, _C.owner), _first(connection, _C.branch)
-    line, source = _first(connection, _S.owner), _first(connection, _S.source)
+def shown(connection: Connection, wanted: Wanted, span: Span) -> sa.Subquery:
+    """Select the conversations of a span.
+
+    PostgreSQL has them in their order before it looks for messages: it sorts those of each then, and not all of them.
+    """
+    found = sa.select(_C.owner, _C.id, _C.branch).where(*inside(span), *conditions(connection, wanted))
+    if connection.dialect.name == "postgresql":
+        found = found.order_by(_C.owner, _C.id).offset(sa.literal_column("0"))
+    return found.subquery("shown")
+
+
+def line_of(connection: Connection, line: sa.Subquery, span: Span, *columns: Any) -> sa.Select[Any]:
+    """Select from the messages of a span that conversations show."""
+    owner, branch = _first(connection, line.c.owner), _first(connection, line.c.branch)
+    source = _first(connection, _S.source)
     return (
         sa.select(*columns)
-        .select_from(tables.conversation)
+        .select_from(line)
         .join(tables.segment, (_S.owner == owner) & (_S.branch == branch))
-        .join(tables.branch, (_B.owner == line) & (_B.id == source))
-        .join(alias, (message.owner == line) & (message.branch == source) & message.position.between(_S.first, _S.last))
-        .where(*inside(span), *conditions(connection, wanted), *at_positions(span, message.position))
-        .order_by(_C.owner, _C.id, message.position)
+        .join(
+            tables.message,
+            (_M.owner == _first(connection, _S.owner)) & (_M.branch == source) & _M.position.between(_S.first, _S.last),
+        )
+        .where(*at_positions(span, _M.position))
+        .order_by(line.c.owner, line.c.id, _M.position)
     )
+
+
+def is_shared(line: sa.Subquery) -> Any:
+    """Give whether another conversation holds a message of `line_of`: that has its branch, which only then is looked for."""
+    other = sa.select(_B.conversation != line.c.id).where(_B.owner == _S.owner, _B.id == _S.source).scalar_subquery()
+    return sa.case((_S.source == line.c.branch, sa.false()), else_=other)
 
 
 def _first(connection: Connection, column: Any) -> Any:
@@ -193,6 +211,7 @@ def has_message(wanted: Wanted) -> Any:
             (_M.owner == _S.owner) & (_M.branch == _S.source) & _M.position.between(_S.first, _S.last),
         )
         .where(_S.owner == _C.owner, _S.branch == _C.branch, *wanted.within(_M.created_at))
+        .offset(sa.literal_column("0"))  # so that PostgreSQL looks at each conversation that comes, and not at all at once
         .correlate(tables.conversation)
     )
 
@@ -206,6 +225,7 @@ def has_exchange(wanted: Wanted) -> Any:
         sa.select(sa.literal(1))
         .select_from(tables.exchange)
         .where(call.owner == _C.owner, call.conversation == _C.id, *wanted.within(call.started_at))
+        .offset(sa.literal_column("0"))
         .correlate(tables.conversation)
     )
 
