@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from convo.errors import CorruptStore, MissingDependency
@@ -28,6 +29,12 @@ def arrow() -> Any:
     return pa
 
 
+def needed() -> None:
+    """Raise `MissingDependency` where there is no `pyarrow`, without importing it: others may come first."""
+    if find_spec("pyarrow") is None:
+        arrow()
+
+
 def type_of(kind: Kind) -> Any:
     """Give the Arrow type of a kind of column."""
     pa = arrow()
@@ -50,6 +57,17 @@ def batch_of(description: Description, values: Mapping[str, Sequence[Any]]) -> A
     """Give a record batch of columns of values: ids as bytes or text, instants in microseconds, money in 10**-12."""
     pa = arrow()
     return pa.RecordBatch.from_arrays([_array(pa, one, values[one.name]) for one in description], schema=schema_of(description))
+
+
+def one(value: bool | int | str) -> Any:  # noqa: FBT001 - a value like the others
+    """Give an array of one value, of its bytes: to make one of Python's values imports pandas, which takes longer than pages."""
+    pa = arrow()
+    if isinstance(value, bool):
+        return pa.Array.from_buffers(pa.bool_(), 1, [None, pa.py_buffer(bytes([value]))])
+    if isinstance(value, int):
+        return pa.Array.from_buffers(pa.int64(), 1, [None, pa.py_buffer(array("q", [value]))])
+    data = value.encode()
+    return pa.StringArray.from_buffers(1, pa.py_buffer(array("i", [0, len(data)])), pa.py_buffer(data))
 
 
 def _array(pa: Any, column: Column, values: Any) -> Any:

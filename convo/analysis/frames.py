@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convo.errors import MissingDependency
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def polars_of(table: Any) -> Any:
-    """Give a `polars.DataFrame`: words are categories, amounts decimals. Raises `MissingDependency`."""
+
+class Frame(NamedTuple):
+    """A tool that has frames: what imports it, which raises `MissingDependency`, and what makes one of a `pyarrow.Table`."""
+
+    imported: Callable[[], Any]
+    of: Callable[[Any], Any]
+
+
+def _polars() -> Any:
     try:
         import polars as pl
     except ImportError as error:
         raise MissingDependency("polars", "frames", "a polars frame") from error
-    return pl.from_arrow(table)
+    return pl
+
+
+def polars_of(table: Any) -> Any:
+    """Give a `polars.DataFrame`: words are categories, amounts decimals. Raises `MissingDependency`."""
+    return _polars().from_arrow(table, rechunk=False)  # a copy of all of it less
+
+
+def _pandas() -> Any:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingDependency("pandas", "frames", "a pandas frame") from error
+    return pd
 
 
 def pandas_of(table: Any) -> Any:
@@ -21,16 +43,16 @@ def pandas_of(table: Any) -> Any:
 
     Whole numbers stay whole beside what is not known, and amounts stay decimals: NumPy's types can hold neither.
     """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingDependency("pandas", "frames", "a pandas frame") from error
+    pd = _pandas()
     import pyarrow as pa
 
     def exact(kind: Any) -> Any:
         return None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
 
     return table.to_pandas(types_mapper=exact)
+
+
+POLARS, PANDAS = Frame(_polars, polars_of), Frame(_pandas, pandas_of)
 
 
 def duckdb_connection() -> Any:

@@ -96,12 +96,14 @@ def _vector_columns(found: dict[str, Any], place: Place) -> tuple[Columns, Place
     if (within := found.pop("within", None)) is not None:
         found = vectors.kept(found, within)
     count, needed = len(found["body"]), vectors.places(found["body"])
+    if not needed:
+        none = vectors.nothing(count)
+        return {**found, "tool_calls": none, "tool_call_id": none}, place
     calls: list[Any] = [None] * count
     answered: list[str | None] = [None] * count
-    if needed:
-        roles, positions, texts = (found[name].take(needed).to_pylist() for name in ("role", "position", "body"))
-        for at, called, answer in zip(needed.to_pylist(), *_calls(roles, _bodies(positions, texts)), strict=True):
-            calls[at], answered[at] = called, answer
+    roles, positions, texts = (found[name].take(needed).to_pylist() for name in ("role", "position", "body"))
+    for at, called, answer in zip(needed.to_pylist(), *_calls(roles, _bodies(positions, texts)), strict=True):
+        calls[at], answered[at] = called, answer
     return {**found, "tool_calls": calls, "tool_call_id": answered}, place
 
 

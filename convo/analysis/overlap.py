@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from convo.analysis.arrow import one
 from convo.canonical import encode
-from convo.times import from_micros, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -48,16 +48,15 @@ def fresh(described: Description, batch: Any, known: Container[str], since: int)
 
 
 def _since(described: Description, batch: Any, begin: int) -> Any:
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     moments = batch.column(described.time)
-    return pc.greater_equal(moments, pa.scalar(from_micros(begin), moments.type))
+    return pc.greater_equal(moments, one(begin)[0].cast(moments.type))
 
 
 def _keys(described: Description, batch: Any) -> Iterator[tuple[str, int]]:
     """Give the digest of the key of each row, and its time. What began anew since is another row: the time is of the key."""
-    moments = [to_micros(moment) for moment in batch.column(described.time).to_pylist()]
+    moments = batch.column(described.time).cast("int64").to_pylist()
     columns = [batch.column(name).to_pylist() for name in _KEYS[described.name]]
     for *key, moment in zip(*columns, moments, strict=True):
         yield hashlib.sha256(encode([*key, moment]).encode()).hexdigest()[:_DIGEST], moment

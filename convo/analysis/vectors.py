@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from convo.analysis.arrow import id_texts, one
+
 _ID = 16
 _SECOND = 1_000_000
 
@@ -12,13 +14,13 @@ def columns(table: Any) -> list[Any]:
     """Give the columns of a table, each as one array."""
     import pyarrow as pa
 
-    return [one.chunk(0) if one.num_chunks == 1 else pa.concat_arrays(one.chunks) for one in _chunked(table)]
+    return [values.chunk(0) if values.num_chunks == 1 else pa.concat_arrays(values.chunks) for values in _chunked(table)]
 
 
 def _chunked(table: Any) -> Any:
     import pyarrow as pa
 
-    return [one if one.num_chunks else pa.chunked_array([pa.array([], one.type)]) for one in table.columns]
+    return [values if values.num_chunks else pa.chunked_array([pa.nulls(0, values.type)]) for values in table.columns]
 
 
 def kept(found: dict[str, Any], within: Any) -> dict[str, Any]:
@@ -27,6 +29,13 @@ def kept(found: dict[str, Any], within: Any) -> dict[str, Any]:
 
     mask = within.cast(pa.bool_())
     return found if mask.true_count == len(mask) else {name: values.filter(mask) for name, values in found.items()}
+
+
+def nothing(count: int) -> Any:
+    """Give a column that holds no value."""
+    import pyarrow as pa
+
+    return pa.nulls(count)
 
 
 def places(values: Any) -> Any:
@@ -56,23 +65,27 @@ def _ids(values: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from convo.analysis.arrow import id_texts
-
     if not pa.types.is_binary(values.type):
         return values.cast(pa.string())
     known = values.drop_null().cast(pa.binary(_ID))
     if not len(known):
         return pa.nulls(len(values), pa.string())
-    new = pa.concat_arrays([pa.array([True]), pc.not_equal(known[1:], known[:-1])])
+    new = pa.concat_arrays([one(1).cast(pa.bool_()), pc.not_equal(known[1:], known[:-1])])
     different = known.filter(new)
     texts = id_texts(pa, different.buffers()[1].to_pybytes()[: len(different) * _ID])
-    places = pc.subtract(pc.cumulative_sum(new.cast(pa.int32())), pa.scalar(1, pa.int32()))
-    texts = texts.take(places)
+    texts = texts.take(_numbers(new))
     if not values.null_count:
         return texts
     valid = values.is_valid()
-    rows = pc.subtract(pc.cumulative_sum(valid.cast(pa.int32())), pa.scalar(1, pa.int32()))
-    return texts.take(pc.if_else(valid, rows, pa.scalar(None, pa.int32())))
+    return texts.take(pc.if_else(valid, _numbers(valid), pa.nulls(1, pa.int64())[0]))
+
+
+def _numbers(marks: Any) -> Any:
+    """Give the number of the last row that is marked, from 0."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.subtract(pc.cumulative_sum(marks.cast(pa.int64())), one(1)[0])
 
 
 def seconds(begins: Any, ends: Any) -> Any:
@@ -95,18 +108,18 @@ def turns(owners: Any, conversations: Any, roles: Any, place: tuple[Any, ...]) -
 
     count = len(roles)
     if not count:
-        return pa.array([], pa.int64()), (place[3], place[4], None, None)
+        return pa.nulls(0, pa.int64()), (place[3], place[4], None, None)
     owner, conversation, continues, turn, role = place
     goes_on = continues or (owner == owners[0].as_py() and conversation == conversations[0].as_py())
     same = pc.and_(pc.equal(owners[1:], owners[:-1]), pc.equal(conversations[1:], conversations[:-1]))
-    new = pa.concat_arrays([pa.array([not goes_on]), pc.invert(same)])
-    user = pc.equal(roles.cast(pa.string()), "user")
-    before = pa.concat_arrays([pa.array([goes_on and role == "user"]), user[:-1]])
+    new = pa.concat_arrays([one(not goes_on), pc.invert(same)])
+    user = pc.equal(roles.cast(pa.string()), one("user")[0])
+    before = pa.concat_arrays([one(goes_on and role == "user"), user[:-1]])
     begins = pc.and_(user, pc.or_(new, pc.invert(before))).cast(pa.int64())
     total = pc.cumulative_sum(begins)
-    base = pc.if_else(new, pc.subtract(total, begins), pa.scalar(None, pa.int64()))
+    base = pc.if_else(new, pc.subtract(total, begins), pa.nulls(1, pa.int64())[0])
     if goes_on:
-        base = pa.concat_arrays([pa.array([-turn], pa.int64()), base[1:]])
+        base = pa.concat_arrays([one(-turn), base[1:]])
     found = pc.subtract(total, pc.fill_null_forward(base))
     return found, (
         found[count - 1].as_py(),

@@ -67,15 +67,15 @@ class AsyncTable:
 
     async def to_polars(self) -> Any:
         """Give a `polars.DataFrame`. Raises as iterating does."""
-        from convo.analysis.frames import polars_of
+        from convo.analysis.frames import POLARS
 
-        return await self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, polars_of))
+        return await self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, POLARS))
 
     async def to_pandas(self) -> Any:
         """Give a `pandas.DataFrame`, with Arrow's types: counts stay whole beside null. Raises as iterating does."""
-        from convo.analysis.frames import pandas_of
+        from convo.analysis.frames import PANDAS
 
-        return await self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, pandas_of))
+        return await self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, PANDAS))
 
     async def to_duckdb(self, connection: Any = None) -> Any:
         """Make a table of this name in DuckDB, in your connection or in memory, and give it as a relation.

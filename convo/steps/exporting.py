@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 import os
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import wait
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import attrs
@@ -23,6 +24,7 @@ from convo.store.spans import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from concurrent.futures import Future
     from datetime import datetime
 
     from convo.analysis.exported import Format
@@ -51,7 +53,7 @@ def export(
     now = tools.now() + 1
     end = now if wanted.until is None else min(wanted.until, now)  # what comes until then is for the next export
     folder = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - no link is resolved, nothing is read
-    arrow.arrow()
+    arrow.needed()
     what = {"format": format, "tables": names, **_choices(wanted, anonymous)}
     begin = "last" if last else wanted.since
     total = yield from read(spans.counted, wanted)
@@ -158,32 +160,54 @@ def _table(job: _Job, name: str) -> Steps[None]:
     if state["done"]:
         return
     cursor, held, size = _cursor(state["at"]), [], 0
-    while (found := (yield from table_steps.page(job.tools, name, job.wanted, cursor))) is not None:
-        batch, cursor = found
-        if batch.num_rows:
-            if job.anonymous is not None:
-                batch = yield from call(job.anonymous.batch, (described, batch), {})
-            if job.run["again"]:
-                batch = yield from call(overlap.fresh, (described, batch, known, job.run["since"]), {})
-            state["recent"] |= yield from call(overlap.recent, (described, batch, late), {})
-            held.append(batch)
-            size += batch.nbytes
-        if size >= SEGMENT:
-            yield from _written(job, name, state, held, cursor)
-            held, size = [], 0
-        job.tell(name, cursor.count)
-    state["done"] = True
-    yield from _written(job, name, state, held, None)
+    segment: _Segment | None = None
+    try:
+        while (found := (yield from table_steps.page(job.tools, name, job.wanted, cursor))) is not None:
+            batch, cursor = found
+            if batch.num_rows:
+                if job.anonymous is not None:
+                    batch = yield from call(job.anonymous.batch, (described, batch), {})
+                if job.run["again"]:
+                    batch = yield from call(overlap.fresh, (described, batch, known, job.run["since"]), {})
+                state["recent"] |= yield from call(overlap.recent, (described, batch, late), {})
+                held.append(batch)
+                size += batch.nbytes
+            if size >= SEGMENT:
+                yield from _ended(job, state, segment)
+                segment = yield from _begun(job, name, state, held, cursor)
+                held, size = [], 0
+            job.tell(name, cursor.count)
+        yield from _ended(job, state, segment)
+        segment = yield from _begun(job, name, state, held, None)
+        state["done"] = True
+        yield from _ended(job, state, segment)
+    finally:
+        if segment is not None and segment.files is not None:
+            wait([segment.files])  # before the folder is another's
 
 
-def _written(job: _Job, name: str, state: dict[str, Any], held: list[Any], cursor: table_steps.Cursor | None) -> Steps[None]:
-    """Write a segment, then say so: what is killed between the two is written again."""
-    if held:
-        described = table_steps.described(name)
-        arguments = (job.folder, described, job.format, job.run["number"], state["segments"], held)
-        state["files"] += yield from call(exported.segment, arguments, {})
+class _Segment(NamedTuple):
+    """A segment that a thread writes while the rows of the next one are read, and where to go on behind it."""
+
+    files: Future[list[dict[str, Any]]] | None
+    cursor: table_steps.Cursor | None
+
+
+def _begun(job: _Job, name: str, state: dict[str, Any], held: list[Any], cursor: table_steps.Cursor | None) -> Steps[_Segment]:
+    if not held:
+        return _Segment(None, cursor)
+    arguments = (job.folder, table_steps.described(name), job.format, job.run["number"], state["segments"], held)
+    return _Segment((yield from call(exported.begin, arguments, {})), cursor)
+
+
+def _ended(job: _Job, state: dict[str, Any], segment: _Segment | None) -> Steps[None]:
+    """Wait until a segment is written, then say so: what is killed between the two is written again."""
+    if segment is None:
+        return
+    if segment.files is not None:
+        state["files"] += yield from call(segment.files.result, (), {})
         state["segments"] += 1
-    state["at"] = None if cursor is None else _told(cursor)
+    state["at"] = None if segment.cursor is None else _told(segment.cursor)
     yield from call(exported.saved, (job.folder, job.manifest), {})
 
 

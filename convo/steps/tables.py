@@ -10,7 +10,7 @@ from convo.analysis import arrow, frames, lines, turning
 from convo.analysis.columns import TABLES
 from convo.analysis.lines import START, Place
 from convo.steps.effects import beside, call
-from convo.store import spans
+from convo.store import rows, spans
 from convo.store.rows import SOURCES, TURN_CALL
 from convo.times import to_micros
 
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from convo.analysis.columns import Description
+    from convo.analysis.frames import Frame
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
-    from convo.store.rows import Found
-    from convo.store.spans import Line, Wanted
+    from convo.store.quick import Coming
+    from convo.store.rows import Found, Source
+    from convo.store.spans import Line, Span, Wanted
 
 BATCH = 16_000_000
 """Bytes that a batch has about, whatever the size of messages."""
 FIRST, LEAST, MOST = 4_096, 64, 16_384
-"""Rows of the first page, from which the size of a row is learned; and the bounds of further ones."""
+"""Rows of the first page, from which the size of a row is learned; and the bounds of further ones, twice as many by ADBC."""
 NAMES = tuple(one.name for one in TABLES)
 GROWTH = 4
 """Times that a page may be larger than the one before."""
@@ -67,39 +69,66 @@ class Cursor:
     """Conversations that were read."""
     inside: UUID | None = None
     """The conversation of which a part was read: where it is gone, the next one begins at its beginning."""
+    coming: Coming | None = None
+    """The rows of the next page, where they come already."""
 
 
 def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple[Any, Cursor] | None]:
     """Give the next record batch of a table, perhaps an empty one, and where to go on; None at the end."""
-    arrow.arrow()
+    arrow.needed()
     source = SOURCES[table]
+    cursor = yield from _planned(source, asked, cursor)
     if not cursor.lines:
-        if not cursor.more:
-            return None
+        return None
+    span, ended = _next_span(tools, source, cursor)
+    found = yield from beside(source.rows, asked, span, cursor.coming)
+    after = attrs.evolve(
+        cursor,
+        lines=cursor.lines[ended:],
+        since=1 if ended else span.until + 1,
+        ended=cursor.lines[ended - 1] if ended else cursor.ended,
+        inside=None if ended else cursor.lines[0].conversation,
+        count=cursor.count + ended,
+        coming=None,
+    )
+    size, quickly = cursor.rows or FIRST, not isinstance(found.rows, list | tuple)
+    if quickly:
+        after = yield from _ahead(tools, table, asked, attrs.evolve(after, rows=_next_size(size, found.rows, 2 * MOST)))
+    batch, place = yield from call(batch_of, (table, asked, found, cursor.place), {})
+    return batch, attrs.evolve(after, place=place, rows=after.rows if quickly else _next_size(size, batch, MOST))
+
+
+def _planned(source: Source, asked: Wanted, cursor: Cursor) -> Steps[Cursor]:
+    """Look for conversations until there are those of a page, or no more."""
+    size = cursor.rows or FIRST
+    while cursor.more and not spans.are_enough(cursor.lines, cursor.since, size, weighs=source.weighs):
         coming, more = yield from beside(spans.planned, asked, cursor.last, source.held(asked))
-        cursor = attrs.evolve(cursor, lines=tuple(coming), more=more, last=coming[-1] if coming else cursor.last)
-        if not coming:
-            return None
-        if cursor.inside not in (None, coming[0].conversation):
+        if coming and not cursor.lines and cursor.inside not in (None, coming[0].conversation):
             cursor = attrs.evolve(cursor, since=1, place=START, inside=None)
+        last = coming[-1] if coming else cursor.last
+        cursor = attrs.evolve(cursor, lines=(*cursor.lines, *coming), more=more, last=last)
+    return cursor
+
+
+def _next_span(tools: Tools, source: Source, cursor: Cursor) -> tuple[Span, int]:
     owners = spans.OWNERS if tools.keys.seals else len(cursor.lines)
     size = cursor.rows or FIRST
-    span, ended = spans.next_span(cursor.lines, cursor.since, size, splits=source.splits, weighs=source.weighs, owners=owners)
-    found = yield from beside(source.rows, asked, span)
-    batch, place = yield from call(batch_of, (table, asked, found, cursor.place), {})
-    since = 1 if ended else span.until + 1
-    rows = _next_size(size, batch)
-    done = cursor.lines[ended - 1] if ended else cursor.ended
-    inside = None if ended else cursor.lines[0].conversation
-    left = cursor.lines[ended:]
-    count = cursor.count + ended
-    return batch, Cursor(left, cursor.more, cursor.last, since, rows, place, done, count, inside)
+    return spans.next_span(cursor.lines, cursor.since, size, splits=source.splits, weighs=source.weighs, owners=owners)
 
 
-def _next_size(rows: int, batch: Any) -> int:
+def _ahead(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[Cursor]:
+    """Have the rows of the next page come, while those of this one become a batch and whoever asked for it works with it."""
+    cursor = yield from _planned(SOURCES[table], asked, cursor)
+    if not cursor.lines:
+        return cursor
+    span, _ = _next_span(tools, SOURCES[table], cursor)
+    return attrs.evolve(cursor, coming=(yield from beside(rows.ahead, table, asked, span)))
+
+
+def _next_size(rows: int, batch: Any, most: int) -> int:
     """Give how many rows the next page may have, that its bytes stay within bounds."""
-    fit = BATCH * batch.num_rows // max(1, batch.nbytes) if batch.num_rows else MOST
-    return max(LEAST, min(fit, rows * GROWTH, MOST))
+    fit = BATCH * batch.num_rows // max(1, batch.nbytes) if batch.num_rows else most
+    return max(LEAST, min(fit, rows * GROWTH, most))
 
 
 def batch_of(table: str, asked: Wanted, found: Found, place: Place) -> tuple[Any, Place]:
@@ -119,20 +148,23 @@ def batch_of(table: str, asked: Wanted, found: Found, place: Place) -> tuple[Any
 # --- whole tables ----------------------------------------------------------------------------------
 
 
-def whole(tools: Tools, table: str, asked: Wanted) -> Steps[Any]:
-    """Give a table as a `pyarrow.Table`."""
-    pa, batches, cursor = arrow.arrow(), [], Cursor()
+def whole(tools: Tools, table: str, asked: Wanted, meanwhile: Callable[[], object] | None = None) -> Steps[Any]:
+    """Give a table as a `pyarrow.Table`. What is to be imported for it is imported `meanwhile`, where rows come ahead."""
+    batches, cursor = [], Cursor()
     while (found := (yield from page(tools, table, asked, cursor))) is not None:
         batch, cursor = found
         if batch.num_rows:
             batches.append(batch)
-    return pa.Table.from_batches(batches, arrow.schema_of(described(table)))
+        if meanwhile is not None:
+            yield from call(meanwhile, (), {})
+            meanwhile = None
+    return arrow.arrow().Table.from_batches(batches, arrow.schema_of(described(table)))
 
 
-def framed(tools: Tools, table: str, asked: Wanted, frame: Callable[[Any], Any]) -> Steps[Any]:
+def framed(tools: Tools, table: str, asked: Wanted, frame: Frame) -> Steps[Any]:
     """Give a table as a frame of another tool."""
-    found = yield from whole(tools, table, asked)
-    return (yield from call(frame, (found,), {}))
+    found = yield from whole(tools, table, asked, frame.imported)
+    return (yield from call(frame.of, (found,), {}))
 
 
 def copied(tools: Tools, names: Sequence[str], asked: Wanted, connection: Any) -> Steps[Any]:

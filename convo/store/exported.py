@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from convo.errors import ExportConflict, ExportFailed, StorageFull
 from convo.escapes import cell
+from convo.store.background import in_thread
 from convo.store.files import FLAGS, NoLocks, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Future
 
     from convo.analysis.columns import Description
     from convo.analysis.exported import Format
@@ -163,6 +165,13 @@ def cleared(folder: str, manifest: dict[str, Any]) -> None:
 # --- the files -------------------------------------------------------------------------------------
 
 
+def begin(
+    folder: str, described: Description, format_: Format, run: int, number: int, batches: list[Any]
+) -> Future[list[dict[str, Any]]]:
+    """Have a thread write rows as `segment` does, while others are read."""
+    return in_thread(segment, folder, described, format_, run, number, batches)
+
+
 def segment(
     folder: str, described: Description, format_: Format, run: int, number: int, batches: list[Any]
 ) -> list[dict[str, Any]]:
@@ -182,14 +191,14 @@ def segment(
 
 
 def _by_month(table: Any, time: str) -> Iterator[tuple[str, Any]]:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    moments = table.column(time)
-    months = pc.add(pc.multiply(pc.year(moments), 12), pc.subtract(pc.month(moments), 1))
-    there = sorted(pc.unique(months).to_pylist())
-    for month in there:
-        name = f"{month // 12:04}-{month % 12 + 1:02}"
-        yield name, table if len(there) == 1 else table.filter(pc.equal(months, month))
+    months = pc.floor_temporal(table.column(time), unit="month").cast(pa.timestamp("us")).cast(pa.date32())
+    there = pc.unique(months).sort()
+    for month in there:  # as Arrow has it: to compare with a value of Python's imports pandas
+        begin = month.as_py()
+        yield f"{begin.year:04}-{begin.month:02}", table if len(there) == 1 else table.filter(pc.equal(months, month))
 
 
 def _parquet(table: Any, described: Description, file: str) -> None:

@@ -26,58 +26,119 @@ from typing import TYPE_CHECKING, Any
 from convo.logs import note
 from convo.sealing.form import MARK
 from convo.sealing.keyring import PLAIN
+from convo.store.background import in_thread
 from convo.store.faults import LOGGER
 from convo.store.sealed import keyring_of, opening
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import sqlalchemy as sa
     from sqlalchemy.engine import Connection
 
+NUMBER = "number"
+"""The last column of rows that may come in any order."""
 LEAST = 8_192
 """Rows from which it is worth while."""
 PIPE = 1 << 20
 """Bytes that a pipe holds, where its size can be chosen."""
 IDLE = 5
 """Seconds after which a process that nobody asks ends."""
+_KEPT = {"MALLOC_MMAP_THRESHOLD_": f"{1 << 30}", "MALLOC_TRIM_THRESHOLD_": f"{1 << 30}", "MALLOC_TOP_PAD_": f"{1 << 26}"}
+"""Has the process keep the memory of a page for the next one, instead of asking the system for it anew."""
 _NEEDED = {
-    "sqlite": ("adbc_driver_manager", "adbc_driver_sqlite"),
-    "postgresql": ("adbc_driver_manager", "adbc_driver_postgresql", "psycopg"),
+    "sqlite": ("pyarrow", "adbc_driver_manager", "adbc_driver_sqlite"),
+    "postgresql": ("pyarrow", "adbc_driver_manager", "adbc_driver_postgresql", "psycopg"),
 }
 
 
-def fetched(connection: Connection, statement: sa.Select[Any], rows: int) -> Any:
-    """Give the rows of a statement as a `pyarrow.Table`; None where the driver of SQLAlchemy is to read them."""
-    dialect = connection.dialect
-    options = connection.get_execution_options()
-    if rows < LEAST or os.name != "posix" or "convo_own_file" not in options or keyring_of(connection).seals:
-        return None
-    url = connection.engine.url
-    if any(find_spec(name) is None for name in _NEEDED[dialect.name]):
-        return None
-    if dialect.name == "sqlite" and (url.database in (None, "", ":memory:") or url.query):
+def fetched(connection: Connection, statement: sa.Select[Any], rows: int, coming: Coming | None = None) -> Any:
+    """Give the rows of a statement as a `pyarrow.Table`; None where the driver of SQLAlchemy is to read them.
+
+    `rows` is about how many there are, with those of further statements; `coming` are those that `ahead` asked for by this one.
+    """
+    if (coming is None and rows < LEAST) or not _serves(connection):
         return None
     try:
-        found = _read(connection, statement, options.get("convo_schema"))
+        found = None if coming is None else _waited(connection, coming.rows)
+        found = _read(connection, statement) if found is None else found
     except Exception as error:  # noqa: BLE001 - whatever it is, the driver of SQLAlchemy says it in its own way, or reads the rows
         note(LOGGER, logging.DEBUG, "rows are read without ADBC", error=type(error).__name__)
         return None
     if found is None:
         note(LOGGER, logging.DEBUG, "the process that reads rows with ADBC has ended")
-    return None if found is None or _is_marked(found, statement) else found
+    return None if found is None or _is_marked(found, statement) else _in_order(found)
 
 
-def _read(connection: Connection, statement: sa.Select[Any], schema: str | None) -> Any:
-    if connection.dialect.name == "sqlite":
-        return _sqlite(str(connection.engine.url.database), *_compiled(statement, connection.dialect, schema))
-    from sqlalchemy.dialects.postgresql.asyncpg import dialect as numbered
+def ahead(connection: Connection, statement: sa.Select[Any]) -> Coming | None:
+    """Ask for rows that are wanted later, and let them come meanwhile; None where `fetched` is to do all by itself."""
+    if not _serves(connection):
+        return None
+    with suppress(Exception):  # `fetched` meets it again, and says so
+        if connection.dialect.name == "sqlite":
+            return _sqlite_ahead(*_asking(connection, statement))
+        return Coming(_postgresql, *_asking(connection, statement))
+    return None
 
-    sql = _with_values(*_compiled(statement, numbered(), schema))  # type: ignore[no-untyped-call]  # SQLAlchemy's
-    conninfo = _conninfo(connection.engine.url)
+
+class Coming:
+    """Rows that a thread reads while the caller does something else."""
+
+    def __init__(self, read: Callable[..., Any], *arguments: Any) -> None:
+        self._process = os.getpid()
+        self._found = in_thread(read, *arguments)
+
+    def rows(self) -> Any:
+        """Wait for them; None where they are to be asked for anew. Raises what reading them raised."""
+        return self._found.result() if self._process == os.getpid() else None  # a fork has no such thread
+
+
+def _serves(connection: Connection) -> bool:
+    """Say whether rows may be read here."""
+    dialect, url = connection.dialect, connection.engine.url
+    own = "convo_own_file" in connection.get_execution_options()
+    if os.name != "posix" or not own or keyring_of(connection).seals:
+        return False
+    if any(find_spec(name) is None for name in _NEEDED[dialect.name]):
+        return False
+    return dialect.name != "sqlite" or not (url.database in (None, "", ":memory:") or url.query)
+
+
+def _read(connection: Connection, statement: sa.Select[Any]) -> Any:
+    read = _sqlite if connection.dialect.name == "sqlite" else _postgresql
+    return _waited(connection, read, *_asking(connection, statement))
+
+
+def _waited(connection: Connection, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call what waits for others; on an asynchronous engine, the loop goes on."""
     if not connection.dialect.is_async:
-        return _postgresql(conninfo, sql)
+        return function(*arguments)
     from sqlalchemy.util import await_only
 
-    return await_only(asyncio.to_thread(_postgresql, conninfo, sql))
+    return await_only(asyncio.to_thread(function, *arguments))
+
+
+def _asking(connection: Connection, statement: sa.Select[Any]) -> tuple[Any, ...]:
+    """Give what a statement is asked for with: on SQLite the path, its text and values; on PostgreSQL the place and its text."""
+    schema, url = connection.get_execution_options().get("convo_schema"), connection.engine.url
+    if connection.dialect.name == "sqlite":
+        return str(url.database), *_compiled(statement, connection.dialect, schema)
+    from sqlalchemy.dialects.postgresql.asyncpg import dialect as numbered
+
+    return _conninfo(url), _with_values(*_compiled(statement, numbered(), schema))  # type: ignore[no-untyped-call]  # SQLAlchemy's
+
+
+def _in_order(found: Any) -> Any:
+    """Give rows in the order of their numbers and positions, and without the numbers, where they have such."""
+    import pyarrow.compute as pc
+
+    if found.column_names[-1] != NUMBER or not found.num_rows:
+        return found.drop_columns(NUMBER) if found.column_names[-1] == NUMBER else found
+    number, position = (found.column(name).combine_chunks() for name in (NUMBER, "position"))
+    goes_on = pc.and_(pc.equal(number[1:], number[:-1]), pc.greater(position[1:], position[:-1]))
+    if pc.any(pc.invert(pc.or_(pc.greater(number[1:], number[:-1]), goes_on))).as_py():
+        found = found.sort_by([(NUMBER, "ascending"), ("position", "ascending")])
+    return found.drop_columns(NUMBER)
 
 
 def _is_marked(found: Any, statement: sa.Select[Any]) -> bool:
@@ -154,55 +215,62 @@ def _postgresql(conninfo: str, sql: str) -> Any:
 
 _CHILD = """
 import json, select, sys
+from array import array
 import adbc_driver_sqlite
 import pyarrow as pa
 from adbc_driver_manager import AdbcConnection, AdbcStatement
+def bound(value):  # of bytes: to make an array of Python's values imports pandas, where it is installed
+    if isinstance(value, int):
+        return pa.Array.from_buffers(pa.int64(), 1, [None, pa.py_buffer(array("q", [value]))])
+    kind, data = (pa.string(), value.encode()) if isinstance(value, str) else (pa.binary(), bytes.fromhex(value[0]))
+    return pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(array("i", [0, len(data)])), pa.py_buffer(data)])
 idle, out = float(sys.argv[2]), sys.stdout.buffer
 with adbc_driver_sqlite.connect("file:" + sys.argv[1] + "?mode=ro") as database, AdbcConnection(database) as connection:
     while select.select([sys.stdin], [], [], idle)[0]:
         line = sys.stdin.buffer.readline()
         if not line:
             break
-        sql, size = json.loads(line)
-        values = pa.ipc.open_stream(sys.stdin.buffer.read(size)).read_next_batch()
+        sql, values = json.loads(line)
         with AdbcStatement(connection) as statement:  # each sees what is there by then
             statement.set_options(**{"adbc.sqlite.query.batch_rows": sys.argv[3]})
             statement.set_sql_query(sql)
             statement.prepare()
-            if values.num_columns:
-                statement.bind(values)
+            if values:
+                arrays = [bound(value) for value in values]
+                statement.bind(pa.RecordBatch.from_arrays(arrays, [str(at) for at in range(len(arrays))]))
             found, _ = statement.execute_query()
             table = pa.RecordBatchReader.from_stream(found).read_all()
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
+        with pa.ipc.new_stream(out, table.schema) as writer:
             writer.write_table(table)
-        data = sink.getvalue()
-        out.write(data.size.to_bytes(8, "big"))
-        out.write(data)
         out.flush()
-        del found, table, sink, writer, data
+        del found, table, writer
 """
 _children: dict[str, tuple[subprocess.Popen[bytes], threading.Lock, tuple[int, int]]] = {}
 _starting = threading.Lock()
 
 
-def _sqlite(path: str, sql: str, parameters: list[Any]) -> Any:
-    import pyarrow as pa
-
-    values = [pa.array([bytes(value) if isinstance(value, memoryview) else value]) for value in parameters]
-    batch = pa.RecordBatch.from_arrays(values, [str(at) for at in range(len(values))])
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    bound = sink.getvalue().to_pybytes()  # made here: to make an array imports pandas, where it is installed
-    line = json.dumps([sql, len(bound)]).encode() + b"\n" + bound
+def _sqlite(path: str, sql: str, values: list[Any]) -> Any:
     for anew in (False, True):
         child, lock, _ = _child(path, anew=anew)
-        with lock:
-            data = _asked(child, line)
-        if data is not None:
-            return pa.ipc.open_stream(pa.py_buffer(data)).read_all()
+        lock.acquire()
+        found = _answered(child, lock) if _is_asked(child, lock, sql, values) else None
+        if found is not None:
+            return found
     return None
+
+
+def _sqlite_ahead(path: str, sql: str, values: list[Any]) -> Coming | None:
+    """Ask a process now, so that whoever ends it waits until it has answered."""
+    child, lock, _ = _child(path, anew=False)
+    lock.acquire()
+    if not _is_asked(child, lock, sql, values):
+        return None
+    try:
+        return Coming(_answered, child, lock)
+    except BaseException:  # there is no thread, and so nobody who reads what it answers
+        child.kill()
+        lock.release()
+        raise
 
 
 def _child(path: str, *, anew: bool) -> tuple[subprocess.Popen[bytes], threading.Lock, tuple[int, int]]:
@@ -215,23 +283,57 @@ def _child(path: str, *, anew: bool) -> tuple[subprocess.Popen[bytes], threading
             _end(known[0])
         quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         command = [sys.executable, "-c", _CHILD, quoted, str(IDLE), str(1 << 20)]
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pipesize=PIPE)  # noqa: S603 - ours
+        child = subprocess.Popen(  # noqa: S603 - ours
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pipesize=PIPE,
+            env={**_KEPT, **os.environ},
+        )
         _children[path] = child, threading.Lock(), whose
         return _children[path]
 
 
-def _asked(child: subprocess.Popen[bytes], line: bytes) -> bytes | None:
-    """Give what a process answers, None where it has ended."""
-    assert child.stdin is not None  # noqa: S101 - they are pipes
-    assert child.stdout is not None  # noqa: S101
+def _is_asked(child: subprocess.Popen[bytes], lock: threading.Lock, sql: str, values: list[Any]) -> bool:
+    """Ask a process whose lock is held, and say whether it takes questions; let go of the lock where it does not."""
+    assert child.stdin is not None  # noqa: S101 - it is a pipe
     try:
-        child.stdin.write(line)
+        child.stdin.write(json.dumps([sql, [_told(value) for value in values]]).encode() + b"\n")
         child.stdin.flush()
-        size = child.stdout.read(8)
-        data = child.stdout.read(int.from_bytes(size, "big")) if len(size) == 8 else b""  # noqa: PLR2004 - as it is written
     except OSError:
+        lock.release()
+        return False
+    except BaseException:
+        child.kill()  # it may have half a question
+        lock.release()
+        raise
+    return True
+
+
+def _told(value: Any) -> Any:
+    """Give a value as JSON tells it to the process."""
+    if isinstance(value, bytes | memoryview):
+        return [value.hex()]
+    if isinstance(value, str) or type(value) is int:
+        return value
+    raise TypeError
+
+
+def _answered(child: subprocess.Popen[bytes], lock: threading.Lock) -> Any:
+    """Give what a process answers, None where it has ended; let go of its lock."""
+    import pyarrow as pa
+
+    assert child.stdout is not None  # noqa: S101 - it is a pipe
+    try:
+        return pa.ipc.open_stream(child.stdout).read_all()
+    except (OSError, pa.ArrowInvalid):
         return None
-    return data or None
+    except BaseException:
+        child.kill()  # what is left of its answer is none to the next question
+        raise
+    finally:
+        lock.release()
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.store.quick import Coming
     from convo.store.spans import Span, Wanted
 
     Rows = Sequence[Sequence[Any]]
@@ -53,10 +54,27 @@ class Found(NamedTuple):
     beside: Mapping[str, Rows]
 
 
-def fetched_many(connection: Connection, statement: sa.Select[Any], span: Span) -> Any:
+class Asked(NamedTuple):
+    """What is asked for: the names of columns, and a statement; and the same for `quick`, where values may be as they are stored.
+
+    With a last column `number`, its rows may come in any order, and are put in that of `number` and `position`.
+    """
+
+    names: tuple[str, ...]
+    statement: sa.Select[Any]
+    raw: sa.Select[Any]
+
+
+def ahead(connection: Connection, table: str, wanted: Wanted, span: Span) -> Coming | None:
+    """Have the rows of a span come, where they do while something else is done; None where they do not."""
+    asked = SOURCES[table].asked
+    return None if asked is None else quick.ahead(connection, asked(connection, wanted, span).raw)
+
+
+def fetched_many(connection: Connection, asked: Asked, span: Span, coming: Coming | None) -> Any:
     """Give rows as `fetched` does, or as a `pyarrow.Table` where that is faster and possible."""
-    found = quick.fetched(connection, statement, span.rows)
-    return fetched(connection, statement) if found is None else found
+    found = quick.fetched(connection, asked.raw, span.rows, coming)
+    return fetched(connection, asked.statement) if found is None else found
 
 
 def fetched(connection: Connection, statement: sa.Select[Any]) -> Rows:
@@ -83,6 +101,11 @@ def _plain(connection: Connection, column: Any) -> Any:
     return micros(column) if isinstance(column.type, Instant) else column
 
 
+def _stored(column: Any) -> Any:
+    """Give a value of PostgreSQL with nothing to be worked out by the server: an id in its bytes, an instant as it is."""
+    return sa.func.uuid_send(column, type_=sa.LargeBinary) if isinstance(column.type, Id) else column
+
+
 def _named(connection: Connection, columns: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Any]]:
     return tuple(columns), [_plain(connection, column).label(name) for name, column in columns.items()]
 
@@ -90,8 +113,13 @@ def _named(connection: Connection, columns: Mapping[str, Any]) -> tuple[tuple[st
 # --- conversations ---------------------------------------------------------------------------------
 
 
-def conversations(connection: Connection, wanted: Wanted, span: Span) -> Found:
+def conversations(connection: Connection, wanted: Wanted, span: Span, coming: Coming | None) -> Found:
     """Give conversations."""
+    asked = _conversations(connection, wanted, span)
+    return Found(asked.names, fetched_many(connection, asked, span, coming), {})
+
+
+def _conversations(connection: Connection, wanted: Wanted, span: Span) -> Asked:
     origin, source = tables.branch.alias("origin"), tables.branch.alias("source")
     forks = (
         sa.select(origin.c.forked_at)
@@ -117,7 +145,7 @@ def conversations(connection: Connection, wanted: Wanted, span: Span) -> Found:
         .where(*inside(span), *conditions(connection, wanted), *wanted.within(_C.created_at))
         .order_by(_C.owner, _C.id)
     )
-    return Found(names, fetched_many(connection, statement, span), {})
+    return Asked(names, statement, statement)
 
 
 _KEPT = f"'{tables.KEPT}'"
@@ -126,40 +154,45 @@ _KEPT = f"'{tables.KEPT}'"
 # --- messages --------------------------------------------------------------------------------------
 
 
-def messages(connection: Connection, wanted: Wanted, span: Span) -> Found:
+def messages(connection: Connection, wanted: Wanted, span: Span, coming: Coming | None) -> Found:
     """Give messages. `body` is there where something of it is needed: all of it in an encrypted store, else calls of tools.
 
     Beside them: the roles of all messages of the span, where the rows are not all; transcripts, where texts are encrypted.
     Where only what is younger is not wanted, that is little: it is there, marked, and turns are counted in the same pass.
     """
-    seals = keyring_of(connection).seals
-    line = shown(connection, wanted, span)
-    whole = wanted.since is None and wanted.until is not None
-    names, columns = _named(
-        connection,
-        {
-            "owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role, "kind": _M.kind,
-            "status": _M.status, "text": _M.text, "created_at": _M.created_at, "model": _M.model, "api": _M.api,
-            "exchange": _M.exchange, "media": _M.pieces, "text_tokens": _M.text_tokens, "audio_tokens": _M.audio_tokens,
-            "pinned": _M.pinned, "branch": _M.branch, "shared": is_shared(line), "metadata": _M.metadata,
-            "body": _M.body if seals else _needed_body(connection),
-            **({"within": _M.created_at < wanted.until} if whole else {}),
-        },
-    )  # fmt: skip
-    statement = line_of(connection, line, span, *columns)
+    asked = _messages(connection, wanted, span)
     beside: dict[str, Rows] = {}
     if wanted.since is not None:
-        statement = statement.where(*wanted.within(_M.created_at))
-        _, light = _named(
-            connection, {"owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role}
-        )
-        beside["roles"] = fetched(connection, line_of(connection, line, span, *light))
-    rows = fetched_many(connection, statement, span)
-    if seals:
+        line = shown(connection, wanted, span)
+        place = {"owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role}
+        beside["roles"] = fetched(connection, line_of(connection, line, span, *_named(connection, place)[1]))
+    rows = fetched_many(connection, asked, span, coming)
+    if keyring_of(connection).seals:
         beside["transcripts"] = _transcripts(connection, wanted, span)
     elif isinstance(rows, list):
-        _check_readable(rows, names.index("body"))
-    return Found(names, rows, beside)
+        _check_readable(rows, asked.names.index("body"))
+    return Found(asked.names, rows, beside)
+
+
+def _messages(connection: Connection, wanted: Wanted, span: Span) -> Asked:
+    line = shown(connection, wanted, span)
+    whole = wanted.since is None and wanted.until is not None
+    columns = {
+        "owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role, "kind": _M.kind,
+        "status": _M.status, "text": _M.text, "created_at": _M.created_at, "model": _M.model, "api": _M.api,
+        "exchange": _M.exchange, "media": _M.pieces, "text_tokens": _M.text_tokens, "audio_tokens": _M.audio_tokens,
+        "pinned": _M.pinned, "branch": _M.branch, "shared": is_shared(line), "metadata": _M.metadata,
+        "body": _M.body if keyring_of(connection).seals else _needed_body(connection),
+        **({"within": _M.created_at < wanted.until} if whole else {}),
+    }  # fmt: skip
+    names, plain = _named(connection, columns)
+    statement = raw = line_of(connection, line, span, *plain)
+    if wanted.since is not None:
+        statement = raw = statement.where(*wanted.within(_M.created_at))
+    elif connection.dialect.name == "postgresql":
+        stored = [_stored(column).label(name) for name, column in columns.items()]
+        raw = line_of(connection, line, span, *stored, line.c.number).order_by(None)
+    return Asked(names, statement, raw)
 
 
 def _check_readable(rows: Rows, at: int) -> None:
@@ -204,8 +237,13 @@ def _with_media(statement: sa.Select[Any]) -> sa.Select[Any]:
 # --- audio -----------------------------------------------------------------------------------------
 
 
-def audio(connection: Connection, wanted: Wanted, span: Span) -> Found:
+def audio(connection: Connection, wanted: Wanted, span: Span, coming: Coming | None) -> Found:
     """Give recordings and speech."""
+    asked = _audio(connection, wanted, span)
+    return Found(asked.names, fetched_many(connection, asked, span, coming), {})
+
+
+def _audio(connection: Connection, wanted: Wanted, span: Span) -> Asked:
     line = shown(connection, wanted, span)
     reply = (_A.part < 0) & _A.made_by.is_(None)
     source = sa.case((_A.made_by.is_not(None), "speech"), (_A.part < 0, "reply"), else_="recording")
@@ -223,14 +261,15 @@ def audio(connection: Connection, wanted: Wanted, span: Span) -> Found:
     )  # fmt: skip
     statement = _with_media(line_of(connection, line, span, *columns))
     statement = statement.where(_A.kind == sa.literal_column("'audio'"), *wanted.within(_M.created_at))
-    return Found(names, fetched_many(connection, statement, span), {})
+    return Asked(names, statement, statement)
 
 
 # --- exchanges -------------------------------------------------------------------------------------
 
 
-def exchanges(connection: Connection, wanted: Wanted, span: Span) -> Found:
+def exchanges(connection: Connection, wanted: Wanted, span: Span, coming: None) -> Found:
     """Give calls, in each conversation in the order of their begin."""
+    del coming
     same = (
         "branch", "started_at", "status", "api", "model", "answered_by", "instead_of", "origin", "key", "attempt", "asked_first",
         "asked_last", "seen", "position", "first_byte_at", "finished_at", "finish_reason", "error", "retries", "recoveries",
@@ -267,8 +306,9 @@ TURN_CALL = (
 )  # fmt: skip
 
 
-def turns(connection: Connection, wanted: Wanted, span: Span) -> Found:
+def turns(connection: Connection, wanted: Wanted, span: Span, coming: None) -> Found:
     """Give what turns are made of: messages without what they say, beside them the seconds of audio, and the calls."""
+    del coming
     line = shown(connection, wanted, span)
     place = {"owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role}
     more = {"status": _M.status, "created_at": _M.created_at, "model": _M.model, "branch": _M.branch}
@@ -285,18 +325,23 @@ def turns(connection: Connection, wanted: Wanted, span: Span) -> Found:
 
 
 class Source(NamedTuple):
-    """How a table is read: the rows of a span; which conversations have any; what a page weighs, and whether it is split."""
+    """How a table is read.
+
+    `rows` are those of a span, and `asked` what is asked for where they may come ahead; `held` tells which conversations
+    have any, `weighs` what a page weighs, and `splits` whether it may be a part of a conversation.
+    """
 
     rows: Any
+    asked: Any
     held: Any
     weighs: bool
     splits: bool
 
 
 SOURCES: Mapping[str, Source] = {
-    "conversations": Source(conversations, is_made, weighs=False, splits=False),
-    "messages": Source(messages, has_message, weighs=True, splits=True),
-    "audio": Source(audio, has_message, weighs=True, splits=True),
-    "exchanges": Source(exchanges, has_exchange, weighs=True, splits=True),
-    "turns": Source(turns, has_message, weighs=True, splits=False),
+    "conversations": Source(conversations, _conversations, is_made, weighs=False, splits=False),
+    "messages": Source(messages, _messages, has_message, weighs=True, splits=True),
+    "audio": Source(audio, _audio, has_message, weighs=True, splits=True),
+    "exchanges": Source(exchanges, None, has_exchange, weighs=True, splits=True),
+    "turns": Source(turns, None, has_message, weighs=True, splits=False),
 }

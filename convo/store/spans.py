@@ -6,6 +6,7 @@ no reader holds the database up, whatever becomes of it; what is written meanwhi
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from convo.store.log import END
 from convo.store.sealed import keyring_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -78,7 +79,7 @@ class Span:
     since: int = 1
     until: int = END
     rows: int = 0
-    """About how many rows it has."""
+    """About how many rows it has, and those behind it that are known of."""
 
 
 def planned(connection: Connection, wanted: Wanted, after: Line | None, held: Any = None) -> tuple[list[Line], bool]:
@@ -155,13 +156,14 @@ def inside(span: Span, owner: Any = _C.owner, conversation: Any = _C.id) -> list
 
 
 def shown(connection: Connection, wanted: Wanted, span: Span) -> sa.Subquery:
-    """Select the conversations of a span.
+    """Select the conversations of a span, numbered in their order on PostgreSQL.
 
-    PostgreSQL has them in their order before it looks for messages: it sorts those of each then, and not all of them.
+    It has them in their order before it looks for messages: it sorts those of each then, and not all of them.
     """
     found = sa.select(_C.owner, _C.id, _C.branch).where(*inside(span), *conditions(connection, wanted))
     if connection.dialect.name == "postgresql":
-        found = found.order_by(_C.owner, _C.id).offset(sa.literal_column("0"))
+        number = sa.func.row_number().over(order_by=(_C.owner, _C.id)).label("number")
+        found = found.add_columns(number).order_by(_C.owner, _C.id).offset(sa.literal_column("0"))
     return found.subquery("shown")
 
 
@@ -200,10 +202,8 @@ def at_positions(span: Span, position: Any) -> list[sa.ColumnElement[bool]]:
 
 
 def has_message(wanted: Wanted) -> Any:
-    """Give the condition that a conversation shows a message of the time that is wanted; None where none is."""
-    if not wanted.timed:
-        return None
-    return sa.exists(
+    """Give the condition that a conversation may show a message of the time that is wanted; None where any may."""
+    messages = (
         sa.select(sa.literal(1))
         .select_from(tables.segment)
         .join(
@@ -211,23 +211,30 @@ def has_message(wanted: Wanted) -> Any:
             (_M.owner == _S.owner) & (_M.branch == _S.source) & _M.position.between(_S.first, _S.last),
         )
         .where(_S.owner == _C.owner, _S.branch == _C.branch, *wanted.within(_M.created_at))
-        .offset(sa.literal_column("0"))  # so that PostgreSQL looks at each conversation that comes, and not at all at once
-        .correlate(tables.conversation)
     )
+    return _may_have(wanted, messages)
 
 
 def has_exchange(wanted: Wanted) -> Any:
-    """Give the condition that a conversation has a call of the time that is wanted; None where none is."""
-    if not wanted.timed:
-        return None
+    """Give the condition that a conversation may have a call of the time that is wanted; None where any may."""
     call = tables.exchange.c
-    return sa.exists(
+    calls = (
         sa.select(sa.literal(1))
         .select_from(tables.exchange)
         .where(call.owner == _C.owner, call.conversation == _C.id, *wanted.within(call.started_at))
-        .offset(sa.literal_column("0"))
-        .correlate(tables.conversation)
     )
+    return _may_have(wanted, calls)
+
+
+def _may_have(wanted: Wanted, found: sa.Select[Any]) -> Any:
+    """Look for rows, but not in a conversation that was there before what is not wanted any more: it has some, or few others.
+
+    With OFFSET PostgreSQL looks into each conversation that comes, and not into all that there are at once.
+    """
+    if not wanted.timed:
+        return None
+    there = sa.exists(found.offset(sa.literal_column("0")).correlate(tables.conversation))
+    return there if wanted.since is not None else (_C.created_at < wanted.until) | there
 
 
 def is_made(wanted: Wanted) -> Any:
@@ -252,16 +259,25 @@ def next_span(lines: Sequence[Line], since: int, rows: int, *, splits: bool, wei
     0 is given where a part of a long conversation is next that is not its last: the position goes on behind the span. One
     is split only where it may be; `weighs=False` counts conversations instead of their messages. At most so many owners.
     """
-    first = lines[0]
+    first, known = lines[0], sum(_weights(lines, weighs=weighs)) - since + 1
     if splits and first.head - since + 1 > rows:
-        return Span(first, first, since, since + rows - 1, rows), 0
+        return Span(first, first, since, since + rows - 1, known), 0
     if since > 1:
-        return Span(first, first, since, END, first.head - since + 1), 1
+        return Span(first, first, since, END, known), 1
     count, weight, seen = 0, 0, set[str]()
-    for line in lines:
+    for line, one in zip(lines, _weights(lines, weighs=weighs), strict=True):
         seen.add(line.owner)
-        weight += max(1, line.head) if weighs else 1
+        weight += one
         if count and (weight > rows or len(seen) > owners):
             break
         count += 1
-    return Span(first, lines[count - 1], rows=min(weight, rows)), count
+    return Span(first, lines[count - 1], rows=known), count
+
+
+def are_enough(lines: Sequence[Line], since: int, rows: int, *, weighs: bool) -> bool:
+    """Say whether there are about so many rows in conversations, of the first from a position on."""
+    return any(weight - since + 1 >= rows for weight in accumulate(_weights(lines, weighs=weighs)))
+
+
+def _weights(lines: Sequence[Line], *, weighs: bool) -> Iterator[int]:
+    return (max(1, line.head) if weighs else 1 for line in lines)

@@ -73,15 +73,15 @@ class Table:
 
     def to_polars(self) -> Any:
         """Give a `polars.DataFrame`. Raises as iterating does."""
-        from convo.analysis.frames import polars_of
+        from convo.analysis.frames import POLARS
 
-        return self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, polars_of))
+        return self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, POLARS))
 
     def to_pandas(self) -> Any:
         """Give a `pandas.DataFrame`, with Arrow's types: counts stay whole beside null. Raises as iterating does."""
-        from convo.analysis.frames import pandas_of
+        from convo.analysis.frames import PANDAS
 
-        return self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, pandas_of))
+        return self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, PANDAS))
 
     def to_duckdb(self, connection: Any = None) -> Any:
         """Make a table of this name in DuckDB, in your connection or in memory, and give it as a relation.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pyarrow as pa
 import pytest
 
 import convo
@@ -137,6 +138,58 @@ def test_a_process_that_was_killed_is_started_again(
     child.wait()
     assert store.tables().messages.to_arrow().equals(plain)
     assert asked == [True, True]
+
+
+def few_rows_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick, "LEAST", 1)
+    for name in ("FIRST", "LEAST", "MOST"):
+        monkeypatch.setattr(table_steps, name, 2)
+
+
+def test_a_process_that_is_killed_while_rows_come_loses_none(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "sqlite":
+        return
+    plain = store.tables().messages.to_arrow().to_pylist()
+    few_rows_a_page(monkeypatch)
+    found = []
+    for batch in store.tables().messages:
+        found += batch.to_pylist()
+        child, *_ = next(one for path, one in quick._children.items() if path in database.url)
+        child.kill()
+    assert found == plain
+
+
+def test_a_reader_that_is_given_up_leaves_no_process(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "sqlite":
+        return
+    few_rows_a_page(monkeypatch)
+    assert next(iter(store.tables().messages)).num_rows
+    store.close()
+    path = Path(database.url.removeprefix("sqlite:///"))
+    assert str(path) not in quick._children
+    assert not path.with_name("chat.db-wal").exists()
+
+
+def test_rows_ahead_failing_are_read_anew(store: convo.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = store.tables().messages.to_arrow().to_pylist()
+    few_rows_a_page(monkeypatch)
+    monkeypatch.setattr(quick.Coming, "rows", lambda _: None)
+    assert store.tables().messages.to_arrow().to_pylist() == plain
+
+
+def test_rows_that_come_in_any_order_are_put_in_theirs() -> None:
+    places = [(1, 1), (1, 2), (2, 1), (2, 3), (10, 2)]
+    for shuffled in (places, places[::-1], [places[at] for at in (1, 0, 2, 4, 3)]):
+        numbers, positions = zip(*shuffled, strict=True)
+        rows = pa.table({"position": positions, "of": numbers, "number": numbers})
+        found = quick._in_order(rows)
+        assert found.column_names == ["position", "of"]
+        assert [(row["of"], row["position"]) for row in found.to_pylist()] == places
+    assert quick._in_order(rows.slice(0, 0)).column_names == ["position", "of"]
 
 
 def test_nothing_is_left_running_when_the_program_ends(database: Database, store: convo.Store) -> None:

@@ -1,0 +1,24 @@
+"""What is done in a thread of its own while the caller does something else."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def in_thread(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Call a function in a thread, which a program that ends waits for; what it raises is raised by `result()`."""
+    found: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(function(*arguments))
+        except BaseException as error:  # noqa: BLE001 - handed to who waits
+            found.set_exception(error)
+
+    threading.Thread(target=run, name="convo-beside").start()
+    return found
