@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from convo.errors import CorruptStore, MissingDependency
@@ -27,12 +26,6 @@ def arrow() -> Any:
     except ImportError as error:
         raise MissingDependency("pyarrow", "analysis", "a conversation as a table") from error
     return pa
-
-
-def needed() -> None:
-    """Raise `MissingDependency` where there is no `pyarrow`, without importing it: others may come first."""
-    if find_spec("pyarrow") is None:
-        arrow()
 
 
 def type_of(kind: Kind) -> Any:

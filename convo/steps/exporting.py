@@ -10,7 +10,7 @@ from uuid import UUID
 
 import attrs
 
-from convo.analysis import arrow, overlap
+from convo.analysis import overlap
 from convo.analysis.exported import FORMATS, Anonymous, Exported, rule_of
 from convo.analysis.lines import CONTINUED, START, Place
 from convo.analysis.overlap import OVERLAP
@@ -53,7 +53,7 @@ def export(
     now = tools.now() + 1
     end = now if wanted.until is None else min(wanted.until, now)  # what comes until then is for the next export
     folder = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - no link is resolved, nothing is read
-    arrow.needed()
+    table_steps.check_arrow()
     what = {"format": format, "tables": names, **_choices(wanted, anonymous)}
     begin = "last" if last else wanted.since
     total = yield from read(spans.counted, wanted)

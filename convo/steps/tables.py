@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -53,6 +54,12 @@ def described(name: str) -> Description:
     return next(one for one in TABLES if one.name == name)
 
 
+def check_arrow() -> None:
+    """Raise `MissingDependency` where there is no `pyarrow`, without importing it: that may wait until rows are asked for."""
+    if find_spec("pyarrow") is None:
+        arrow.arrow()
+
+
 @attrs.frozen
 class Cursor:
     """Where a reader of a table is: conversations that come next, the position in the first, and how many rows a page has."""
@@ -75,7 +82,7 @@ class Cursor:
 
 def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple[Any, Cursor] | None]:
     """Give the next record batch of a table, perhaps an empty one, and where to go on; None at the end."""
-    arrow.needed()
+    check_arrow()
     source = SOURCES[table]
     cursor = yield from _planned(source, asked, cursor)
     if not cursor.lines:
