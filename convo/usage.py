@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from convo.models import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from convo.models import Prices
 
-KINDS = (
-    "text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write",
-    "minutes_in", "minutes_out", "characters_in", "cached_image_in",
-)  # fmt: skip
-"""Parts of a cost, by the names of `Prices`."""
 LENGTHS = {"minutes_in": "input_milliseconds", "minutes_out": "output_milliseconds", "characters_in": "input_characters"}
 """Prices of what is billed by its length, and the counts that they are for."""
 _PER = -6
