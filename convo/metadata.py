@@ -13,6 +13,8 @@ from convo.errors import InvalidMetadata
 MAX_KEYS = 100
 MAX_CHARACTERS = 100_000
 MAX_TITLE = 1_000
+UNSET: Any = object()
+"""The default of an argument for which None means something."""
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from convo.canonical import encode
 from convo.errors import ConflictError, InvalidMetadata
 from convo.metadata import MAX_KEYS, check_pair, check_reason
@@ -73,7 +71,7 @@ def _held(place: Place, reason: str | None) -> Steps[None]:
 
     place.tools.check_writable()
     yield from write(holds.put, place.owner, place.found.id, reason)
-    place.now_found(attrs.evolve(place.found, hold=reason))
+    place.now_found(place.found._replace(hold=reason))
 
 
 def move_to(place: Place, owner: str) -> Steps[None]:
