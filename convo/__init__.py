@@ -8,22 +8,27 @@ import typing
 
 if typing.TYPE_CHECKING:
     from convo.analysis.exported import Anonymous, Exported
+    from convo.arriving import Event
     from convo.assembly import Estimate, Rendering, Request, Seeds
     from convo.assembly.preview import Preview
-    from convo.async_api import AsyncConversation, AsyncExchange, AsyncStore, AsyncStream
+    from convo.async_api.conversation import AsyncConversation
+    from convo.async_api.exchange import AsyncExchange
     from convo.async_api.listening import AsyncListener
+    from convo.async_api.store import AsyncStore
+    from convo.async_api.stream import AsyncStream
     from convo.async_api.tables import AsyncTable, AsyncTables
-    from convo.audio import Audio
     from convo.audio.fetch import Fetch
     from convo.audio.formats import FORMATS as AUDIO_FORMATS
     from convo.audio.formats import AudioFormat, recommend_format
     from convo.audio.growing import GrowingWav
     from convo.audio.levels import Levels
+    from convo.audio.value import Audio
     from convo.backups import Backup
-    from convo.blobs import BlobStore, BucketBlobs, FolderBlobs
+    from convo.blobs.bucket import BucketBlobs
+    from convo.blobs.folder import FolderBlobs
+    from convo.blobs.protocol import BlobStore
     from convo.budget import Budget, BudgetWarning
     from convo.calls import Call
-    from convo.edges import Event, Pending
     from convo.erasure import Erasure
     from convo.errors import (
         AnswerError,
@@ -135,12 +140,12 @@ if typing.TYPE_CHECKING:
     from convo.importers.results import Imported, NotCarried
     from convo.intake import ChatFold
     from convo.intake.response_stream import ResponseFold
-    from convo.keeping import BlobTotals, MovedBlobs, Pruned
     from convo.limits import Limits
     from convo.media import File, Image
     from convo.memory import Memory
     from convo.messages import Media, Message, ToolCall
     from convo.models import Catalogue
+    from convo.pending import Pending
     from convo.policy import Policy
     from convo.presets import Preset
     from convo.recovery import Recovery
@@ -150,10 +155,14 @@ if typing.TYPE_CHECKING:
     from convo.sealing.cipher import Cipher
     from convo.steps.transcribing import Transcribed, TranscriptionFailure
     from convo.steps.translating import Translated
+    from convo.storage import BlobTotals, MovedBlobs, Pruned
     from convo.store.branches import Branch
     from convo.store.totals import Totals
-    from convo.sync_api import Conversation, Exchange, Store, Stream
+    from convo.sync_api.conversation import Conversation
+    from convo.sync_api.exchange import Exchange
     from convo.sync_api.listening import Listener
+    from convo.sync_api.store import Store
+    from convo.sync_api.stream import Stream
     from convo.sync_api.tables import Table, Tables
     from convo.telemetry import Telemetry
     from convo.usage import Cost, Usage
@@ -372,14 +381,15 @@ _HOMES = {
     "Request": "assembly",
     "Seeds": "assembly",
     "Preview": "assembly.preview",
-    "AsyncConversation": "async_api",
-    "AsyncExchange": "async_api",
-    "AsyncStore": "async_api",
-    "AsyncStream": "async_api",
+    "Event": "arriving",
+    "AsyncConversation": "async_api.conversation",
+    "AsyncExchange": "async_api.exchange",
+    "AsyncStore": "async_api.store",
+    "AsyncStream": "async_api.stream",
     "AsyncListener": "async_api.listening",
     "AsyncTable": "async_api.tables",
     "AsyncTables": "async_api.tables",
-    "Audio": "audio",
+    "Audio": "audio.value",
     "Fetch": "audio.fetch",
     "AUDIO_FORMATS": "audio.formats:FORMATS",
     "AudioFormat": "audio.formats",
@@ -387,14 +397,12 @@ _HOMES = {
     "GrowingWav": "audio.growing",
     "Levels": "audio.levels",
     "Backup": "backups",
-    "BlobStore": "blobs",
-    "BucketBlobs": "blobs",
-    "FolderBlobs": "blobs",
+    "BlobStore": "blobs.protocol",
+    "BucketBlobs": "blobs.bucket",
+    "FolderBlobs": "blobs.folder",
     "Budget": "budget",
     "BudgetWarning": "budget",
     "Call": "calls",
-    "Event": "edges",
-    "Pending": "edges",
     "Erasure": "erasure",
     "AudioDelta": "events",
     "ReasoningDelta": "events",
@@ -413,9 +421,9 @@ _HOMES = {
     "NotCarried": "importers.results",
     "ChatFold": "intake",
     "ResponseFold": "intake.response_stream",
-    "BlobTotals": "keeping",
-    "MovedBlobs": "keeping",
-    "Pruned": "keeping",
+    "BlobTotals": "storage",
+    "MovedBlobs": "storage",
+    "Pruned": "storage",
     "Limits": "limits",
     "File": "media",
     "Image": "media",
@@ -424,6 +432,7 @@ _HOMES = {
     "Message": "messages",
     "ToolCall": "messages",
     "Catalogue": "models",
+    "Pending": "pending",
     "Policy": "policy",
     "Preset": "presets",
     "Recovery": "recovery",
@@ -437,10 +446,10 @@ _HOMES = {
     "Translated": "steps.translating",
     "Branch": "store.branches",
     "Totals": "store.totals",
-    "Conversation": "sync_api",
-    "Exchange": "sync_api",
-    "Store": "sync_api",
-    "Stream": "sync_api",
+    "Conversation": "sync_api.conversation",
+    "Exchange": "sync_api.exchange",
+    "Store": "sync_api.store",
+    "Stream": "sync_api.stream",
     "Listener": "sync_api.listening",
     "Table": "sync_api.tables",
     "Tables": "sync_api.tables",

@@ -8,7 +8,7 @@ import attrs
 
 if TYPE_CHECKING:
     from convo.findings import Finding
-    from convo.keeping import BlobTotals
+    from convo.storage import BlobTotals
 
 
 @attrs.frozen

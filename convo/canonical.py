@@ -31,7 +31,7 @@ _SURROGATE_ESCAPE = re.compile(r"\\ud[89a-f]")
 _LONG_NUMBER = re.compile(r"[:,\[]-?\d{19}")
 
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = "[\ud800-\udfff]"
 
 
 def encode(value: object) -> str:
@@ -65,7 +65,7 @@ def digest(text: str) -> bytes:
 
 def check_text(text: str, what: str) -> str:
     """Give `text` back, or raise `InvalidText` at its first lone surrogate."""
-    if not text.isascii() and (found := _SURROGATE.search(text)):
+    if not text.isascii() and (found := re.search(_SURROGATE, text)):
         raise InvalidText(what, found.start())
     return text
 
@@ -112,13 +112,13 @@ def _children(item: object, what: str) -> list[object]:
 
 def printable(text: str, limit: int) -> str:
     """Give `text` as every database takes it, for columns to query: NUL and surrogates replaced, capped at `limit`."""
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text[:limit].replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    return re.sub(_SURROGATE, "\N{REPLACEMENT CHARACTER}", text[:limit].replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 def well_formed(value: Any) -> Any:
     """Give a JSON value whose texts every encoding carries: lone surrogates replaced."""
     if isinstance(value, str):
-        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+        return re.sub(_SURROGATE, "\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
         return {well_formed(key): well_formed(child) for key, child in value.items()}
     return [well_formed(child) for child in value] if isinstance(value, list) else value

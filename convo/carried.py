@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pybase64
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.canonical import MAX_DEPTH, decode, encode, well_formed
 from convo.content import message_draft
 from convo.errors import EmptyContent, InputError, TooDeep

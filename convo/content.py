@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.audio import Audio
 from convo.audio.checks import check_long_enough
+from convo.audio.value import Audio
 from convo.canonical import check_value, encode, printable
 from convo.errors import EmptyContent, InvalidContent, TooLarge
 from convo.extract import bytes_of, check_own_bytes, placeholder, recording, take_bytes_out

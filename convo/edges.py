@@ -1,47 +1,34 @@
-"""What the sync and the async edge share: defaults of what they inject, checks of what they are given, small values."""
+"""What the sync and the async edge share: defaults of what they inject, checks of what they are given, what a chat shows."""
 
 from __future__ import annotations
 
 import inspect
 import secrets
 import warnings
-from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from convo.audio.wave import wav_header
 from convo.checks import check_type
-from convo.errors import ConflictingArguments, InputError, NoReply
-from convo.events import Delta
+from convo.errors import ConflictingArguments, InputError
 from convo.ids import cursor_of, uuid7
-from convo.reply import Reply
 from convo.sealing.keyring import PLAIN
-from convo.steps.exchange import goes_on, key_of_round
 from convo.times import from_micros, to_micros
 from convo.tokens import Loading, Remembering
 from convo.watching import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from convo.messages import Draft
     from convo.sealing.cipher import Cipher
     from convo.sealing.keyring import Plain
-    from convo.steps.exchange import Turn
     from convo.steps.place import Place
-    from convo.steps.streaming import Incoming
     from convo.telemetry import Telemetry
     from convo.tokens import Counter
 
 MAX_OWNER = 255
 MOST_WARNINGS = 10_000
 """Warnings that are remembered as given: past that the oldest may be given once more."""
-
-Event = Delta | Reply
-"""What a stream yields: what is new as it comes, then the recorded reply."""
 
 
 def system_clock() -> datetime:
@@ -94,7 +81,8 @@ def keyring_for(cipher: Cipher | None, clock: Callable[[], datetime]) -> Plain:
     """Give what seals and opens the values of a store. Raises `InputError` for something that is no cipher."""
     if cipher is None:
         return PLAIN
-    from convo.sealing import Cipher, Keyring
+    from convo.sealing.cipher import Cipher
+    from convo.sealing.keyring import Keyring
 
     check_type(cipher, Cipher, "cipher", "a convo.Cipher, such as Cipher.from_file(path)")
     return Keyring(cipher, lambda: to_micros(clock(), "what clock() gives"))
@@ -154,29 +142,6 @@ def check_whole(arguments: Mapping[str, Any]) -> None:
     if arguments.get("stream"):
         reason = "stream=True gives pieces, and send() records a whole answer: use stream()"
         raise ConflictingArguments(reason)
-
-
-@attrs.frozen
-class Pending:
-    """An exchange that waits for its answer.
-
-    When `alive_until` has passed its worker is taken to be dead: sending with the same key takes over, `abandon`
-    gives it up. `positions` are those of the messages that it answers, None where it added none.
-    """
-
-    id: UUID
-    key: str | None
-    model: str
-    attempt: int
-    started_at: datetime
-    alive_until: datetime
-    positions: tuple[int, int] | None
-
-
-def pending_of(row: tuple[Any, ...]) -> Pending:
-    """Give the value of a row of `convo.store.exchanges.waiting`."""
-    id_, key, model, attempt, started, lease, first, last = row
-    return Pending(id_, key, model, attempt, from_micros(started), from_micros(lease), (first, last) if first <= last else None)
 
 
 class Seen:
@@ -243,61 +208,3 @@ class Seen:
 def place_of(after: Seen | UUID | str | None) -> UUID | str | None:
     """Give the cursor of a conversation; anything else as it is."""
     return after.cursor if isinstance(after, Seen) else after
-
-
-class Arriving:
-    """What the streams of both edges share: what has come and was not asked for yet, the replies, and how it ends."""
-
-    def __init__(self, turn: Turn, drafts: Sequence[Draft], key: str | None, expected_head: int | None) -> None:
-        self._turn = turn
-        self._drafts = drafts
-        self._key = key
-        self._expected_head = expected_head
-        self._ready: deque[Event] = deque()
-        self._replies: list[Reply] = []
-        self._incoming: Incoming | None = None
-        self._over = False
-
-    def __repr__(self) -> str:
-        """Say whether it goes on; what was said is not shown."""
-        return f"<{type(self).__name__} {'ended' if self._over else 'open'}>"
-
-    def __del__(self) -> None:
-        """Leave the end to whoever saves it next: nothing may wait here, in whatever thread this runs."""
-        incoming = getattr(self, "_incoming", None)
-        if incoming is not None:
-            incoming.forsaken = True
-
-    @property
-    def reply(self) -> Reply:
-        """The recorded reply, once the stream has ended. Raises `NoReply` before that, and when nothing was received."""
-        if not self._over or not self._replies:
-            raise NoReply("this stream" if self._over else "a stream that has not ended")
-        *earlier, last = self._replies
-        return attrs.evolve(last, earlier=tuple(earlier)) if earlier else last
-
-    @property
-    def wav_header(self) -> bytes:
-        """The header that makes the audio of the deltas, written after it as they come, a wav that players know."""
-        return wav_header()
-
-    def _round(self) -> tuple[Sequence[Draft], str | None, int | None, Reply | None]:
-        """Give what the next round says, its key, the head that the caller has seen, and the reply before it."""
-        if not self._replies:
-            return self._drafts, self._key, self._expected_head, None
-        return (), key_of_round(self._key, len(self._replies)), None, self._replies[-1]
-
-    def _recorded(self, recorded: Reply, reply: Reply) -> None:
-        """Give a reply that is in the log; the stream goes on when functions answer what it asks for.
-
-        `recorded` is the reply as it was noted before it was spoken for, unless it was cut meanwhile.
-        """
-        if self._replies[-1] is recorded:
-            self._replies[-1] = reply
-        self._over = self._over or not goes_on(self._turn, reply, len(self._replies) - 1)
-        self._ready.append(reply)
-
-    def _taken(self) -> Incoming | None:
-        """Take the reply on its way, so that it is ended once."""
-        incoming, self._incoming = self._incoming, None
-        return incoming

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_FORMULA = re.compile("[\t\r\n\0]|[\\s\"']*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = "[\t\r\n\0]|[\\s\"']*[=+\\-@\uff1d\uff0b\uff0d\uff20]"
 """How a cell begins that a spreadsheet may take for a formula (OWASP ASVS 1.2.10), in full width too and behind quotes."""
 _LAYOUT = "\n\t"
 _DIRECTIONS = frozenset("\N{ARABIC LETTER MARK}\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -25,7 +25,7 @@ def safe(text: str) -> str:
 
 def cell(text: str) -> str:
     """Give text that a spreadsheet only shows, too: what it may take for a formula begins with an apostrophe."""
-    return f"'{safe(text)}" if _FORMULA.match(text) else safe(text)
+    return f"'{safe(text)}" if re.match(_FORMULA, text) else safe(text)
 
 
 def _is_obeyed(character: str) -> bool:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pybase64
 
-from convo.audio import Audio
 from convo.audio.formats import FORMATS
+from convo.audio.value import Audio
 from convo.canonical import check_text
 from convo.errors import BadAudio, EmptyContent, InvalidContent, TooLarge
-from convo.messages import Media
+from convo.messages import REPLY, Media
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,8 +21,6 @@ MAX_MEDIA = 25_000_000
 """Bytes in one image or file, and in the audio of a reply: the largest that any endpoint of the API takes."""
 MAX_RECORDING = 250_000_000
 """Bytes in one recording: an hour and a half of wav at 24 kHz. It is in memory as a whole; what is sent of it is smaller."""
-REPLY = -1
-"""The `part` of a reply's audio, which is in no content part."""
 
 DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*);base64,(.*)", re.DOTALL)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convo.canonical import printable
 from convo.errors import ConflictingArguments, InputError
@@ -24,8 +22,7 @@ MAX_ERROR = 2_000
 """Characters of an exception's text that the model is told."""
 
 
-@attrs.frozen
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a call: the output to store, and whether it is an error."""
 
     output: object

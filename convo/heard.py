@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 
 from convo.assembly.estimate import SPEECH_RATE
-from convo.audio.formats import PCM16_RATE, format_named
+from convo.audio.formats import format_named
 from convo.audio.measure import measure
+from convo.audio.rates import PCM16_RATE
 from convo.audio.wave import cut_pcm16, cut_wav
 from convo.checks import check_seconds
 from convo.errors import ConvoError

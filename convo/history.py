@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from convo.audio import Audio
+    from convo.audio.value import Audio
     from convo.messages import Message
 
 

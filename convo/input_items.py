@@ -19,7 +19,7 @@ import pybase64
 
 from convo.assembly.chat import short_id
 from convo.assembly.responses import in_words, plain_of, replayable
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.canonical import check_value, encode, printable
 from convo.content import TEXT_COLUMN
 from convo.errors import AnswerError, BadAudio, ConvoError, InvalidContent

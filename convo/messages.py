@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from convo.audio import Audio
 from convo.canonical import decode
 from convo.errors import IntegrityError
 from convo.forms import as_chat
@@ -21,8 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from convo.audio.value import Audio
+
 Kind = Literal["message", "instructions", "summary"]
 Status = Literal["complete", "interrupted", "redacted"]
+REPLY = -1
+"""The `part` of a reply's audio, which is in no content part."""
 COVERS = "covers"
 """The key under which the body of a summary says up to which position it reaches."""
 
@@ -188,6 +191,8 @@ class Message:
 
 def audio_of(piece: Media, message: Message | Draft) -> Audio:
     """Give the audio of a message as the public value."""
+    from convo.audio.value import Audio
+
     reply = piece.part < 0 and piece.made_by is None
     expires = message.audio_expires
     return Audio.stored(

@@ -10,15 +10,13 @@ import datetime as dt
 import functools
 import re
 from decimal import Decimal
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.entries import SAME_AS, base_of, document, made, merged, over, table, without
+from convo.entries import SAME_AS, Later, base_of, document, made, merged, over, packaged, table, without
 from convo.errors import InvalidContent
-from convo.usage import KINDS
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +25,11 @@ if TYPE_CHECKING:
     from convo.entries import Shape
     from convo.servers import Server
 
+KINDS = (
+    "text_in", "text_out", "audio_in", "audio_out", "image_in", "cached_in", "cached_audio_in", "cache_write",
+    "minutes_in", "minutes_out", "characters_in", "cached_image_in",
+)  # fmt: skip
+"""Parts of a cost, by the names of `Prices`."""
 _DATED = re.compile(r"(.+)-\d{4}-\d{2}-\d{2}")
 _CURRENCY = re.compile(r"[A-Za-z][\w-]{0,15}", re.ASCII)
 """ISO 4217 has three letters; a gateway's own credits may have more. It is stored beside every cost."""
@@ -292,12 +295,13 @@ _OWN = ("shutdown", "successor")
 @functools.cache
 def _default() -> Catalogue:
     found = _packaged()
-    return _catalogue(found["models"], _title(found, _PACKAGED), _PACKAGED)
+    models = Later(found["models"], functools.partial(_of, found["models"], _PACKAGED))
+    return Catalogue(models, _title(found, _PACKAGED))
 
 
 @functools.cache
 def _packaged() -> dict[str, Any]:
-    return document(resources.files("convo").joinpath("models.toml").read_bytes(), _DOCUMENT, _PACKAGED)
+    return packaged("models.toml", "models", _DOCUMENT)
 
 
 def _title(found: Mapping[str, Any], name: str) -> str:
@@ -315,8 +319,11 @@ def _catalogue(
     entries: Mapping[str, Any], title: str, where: str, servers: Mapping[str, Server] | None = None
 ) -> Catalogue:  # fmt: skip
     """Make models of entries."""
-    models = {name: _model(name, _facts(name, entries, where), where) for name in entries}
-    return Catalogue(models, title, servers)
+    return Catalogue({name: _of(entries, where, name) for name in entries}, title, servers)
+
+
+def _of(entries: Mapping[str, Any], where: str, name: str) -> Model:
+    return _model(name, _facts(name, entries, where), where)
 
 
 def _facts(name: str, entries: Mapping[str, Any], where: str) -> object:

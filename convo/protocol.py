@@ -29,9 +29,7 @@ An answer that comes for an attempt that no longer counts is kept beside the log
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
-
-import attrs
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from convo.canonical import digest, encode
 from convo.checks import check_type
@@ -65,8 +63,7 @@ class Step(Enum):
     TAKE_OVER = "take over"
 
 
-@attrs.frozen
-class Known:
+class Known(NamedTuple):
     """What is known of an exchange that was begun before. `lease_until` is in microseconds, None when not pending.
 
     `position` is that of its reply, in the line of `branch`.

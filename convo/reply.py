@@ -8,15 +8,16 @@ import attrs
 
 from convo.canonical import decode
 from convo.forms import as_chat, whole_answer
+from convo.models import KINDS
 from convo.recovery import Recovery
-from convo.usage import KINDS, Cost, Usage
+from convo.usage import Cost, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
     from convo.assembly.estimate import Estimate
-    from convo.audio import Audio
+    from convo.audio.value import Audio
     from convo.messages import Message, ToolCall
 
 

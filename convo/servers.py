@@ -15,13 +15,13 @@ from __future__ import annotations
 import functools
 import re
 from fnmatch import fnmatchcase
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from convo import entries as files
 from convo.checks import check_type
-from convo.entries import SAME_AS, base_of, document, made, merged, over, table, without
+from convo.entries import SAME_AS, Later, base_of, made, merged, over, table, without
 from convo.errors import InvalidContent
 from convo.origin import place_of
 
@@ -93,6 +93,8 @@ def server_of(client_or_origin: Any, servers: Mapping[str, Server] | None = None
 
     `servers` are looked through in their order, those of convo by default. Nothing is asked over the network.
     """
+    if servers is None and client_or_origin == "":  # nobody has said where: none of ours is found by that
+        return _UNKNOWN
     among = (packaged() if servers is None else servers).values()
     url = _address(str(getattr(client_or_origin, "base_url", client_or_origin)).partition(" ")[0])
     place = place_of(url)
@@ -152,7 +154,7 @@ _OWN = ("hosts", "clients")
 @functools.cache
 def packaged() -> Mapping[str, Server]:
     """Give the servers that come with convo."""
-    return _servers(_entries(), _PACKAGED)
+    return Later(_entries(), functools.partial(_of, _entries(), _PACKAGED))
 
 
 def described(entries: Mapping[str, Any], where: str, *, extend: bool) -> Mapping[str, Server]:
@@ -168,12 +170,16 @@ def described(entries: Mapping[str, Any], where: str, *, extend: bool) -> Mappin
 
 @functools.cache
 def _entries() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = document(resources.files("convo").joinpath("servers.toml").read_bytes(), _DOCUMENT, _PACKAGED)
-    return found["servers"]  # type: ignore[no-any-return]  # the shape says so
+    found: Mapping[str, Any] = files.packaged("servers.toml", "servers", _DOCUMENT)["servers"]
+    return found
 
 
 def _servers(entries: Mapping[str, Any], where: str) -> Mapping[str, Server]:
-    return {name: _server(name, _facts(name, entries, where), where) for name in entries}
+    return {name: _of(entries, where, name) for name in entries}
+
+
+def _of(entries: Mapping[str, Any], where: str, name: str) -> Server:
+    return _server(name, _facts(name, entries, where), where)
 
 
 def _facts(name: str, entries: Mapping[str, Any], where: str) -> object:

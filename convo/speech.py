@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.assembly.shape import speech_wanted
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.audio.wave import wav_of_pcm16
 from convo.errors import AudioFormatMismatch
 

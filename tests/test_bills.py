@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convo
-from convo.models import Catalogue, Prices
+from convo.models import KINDS, Catalogue, Prices
 from convo.store import tables
-from convo.usage import KINDS, Cost, Usage, price
+from convo.usage import Cost, Usage, price
 
 CATALOGUE = Catalogue.default()
 ROOT = Path(convo.__file__).parent

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletionMessage
 
 from convo import content as content_module
 from convo import extract
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.content import message_draft, message_drafts, tool_draft
 from convo.errors import (
     AudioFormatMismatch,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from convo import Store
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -99,6 +101,23 @@ def test_making_a_sqlite_store_loads_no_driver_of_a_server(make: str) -> None:
         "asyncpg",
     }
     assert not (ROOT / "never-opened.db").exists()
+
+
+UNASKED = (
+    "convo.audio.value", "convo.content", "convo.events", "convo.intake", "convo.reply", "convo.steps.blobs",
+    "convo.steps.exchange", "convo.steps.log", "convo.store.append", "convo.store.exchanges", "convo.store.tables_beside",
+    "convo.usage",
+)  # fmt: skip
+"""What a process does not need that goes on with a conversation of text: what writes, calls a model, or knows audio."""
+
+
+def test_a_new_process_that_assembles_a_request_loads_what_that_takes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/chat.db"
+    with Store(url) as store:
+        chat = store.create(messages=[{"role": "user", "content": "Is a golden retriever a good family dog?"}])
+    found = loaded_after(f"import convo; convo.Store({url!r}).get({str(chat.id)!r}).request('gpt-5.5')")
+    assert {"convo.store.log", "convo.assembly.plan"} <= found
+    assert found & set(UNASKED) == set()
 
 
 def imports_at_once(tree: ast.Module) -> Iterator[str]:
@@ -195,12 +214,11 @@ ALLOWED = {
     ("media", "import pathlib"): "Image.open and File.open: files that a caller names",
     ("media", ".read_bytes()"): "Image.open and File.open",
     ("models", "import pathlib"): "Catalogue.open: a file that a caller names",
-    ("models", "import importlib"): "importlib.resources: the catalogue that is part of the package",
-    ("models", ".read_bytes()"): "the catalogue, once",
+    ("entries", "import importlib"): "importlib.resources: the descriptions that are part of the package",
+    ("entries", ".read_bytes()"): "the descriptions, once",
+    ("models", ".read_bytes()"): "a catalogue that its caller names",
     ("voices", "import importlib"): "importlib.resources: the descriptions that are part of the package",
     ("voices", ".read_bytes()"): "the descriptions, once",
-    ("servers", "import importlib"): "importlib.resources: the descriptions that are part of the package",
-    ("servers", ".read_bytes()"): "the descriptions, once",
 }
 """What pure modules do all the same, and why."""
 
@@ -296,6 +314,7 @@ def test_nothing_that_is_stored_or_sent_is_ever_run() -> None:
     found = {name for name, tree in parsed().items() for _ in dangers(tree)}
     assert found == {
         "__init__",  # the modules of the public names, out of a table in it
+        "steps",  # the modules of that package, out of the list in it
         "cli.faults",  # those of the commands, out of the table in convo.cli
         "cli.exports",  # `convo export --redact MODULE:FUNCTION`: who types the command names it
     }

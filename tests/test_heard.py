@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.audio.wave import wav_header, wav_of_pcm16
 from convo.errors import InputError
 from convo.heard import cut, heard

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.canonical import decode
-from convo.extract import REPLY, spoken
+from convo.extract import spoken
 from convo.forms import as_chat
 from convo.heard import heard, shortened
 from convo.intake.responses import read_response
+from convo.messages import REPLY
 from convo.steps.truncating import cut_to
 from tests.intake.test_response_stream import RESPONSES
 from tests.support.responses import function_call, image, message, reasoning, refusal, response, text

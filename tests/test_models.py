@@ -7,7 +7,9 @@ import importlib
 import inspect
 import pickle
 import re
+import tomllib
 from decimal import Decimal
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import attrs
 import openai.types
 import pytest
 
+from convo.entries import Later, packaged
 from convo.errors import InvalidContent
 from convo.models import Catalogue, Model, Prices, undated
 from convo.usage import Usage, price
@@ -134,6 +137,21 @@ def test_ends_within_sixty_days(day: str, soon: bool) -> None:
 # --- the file that comes with convo ----------------------------------------------------------------
 
 APIS = {"chat", "responses", "realtime", "live", "transcription", "translation", "speech"}
+
+
+@pytest.mark.parametrize("kind", ["models", "servers"])
+def test_entries_that_are_read_one_by_one_are_those_of_the_whole_file(kind: str) -> None:
+    text = resources.files("convo").joinpath(f"{kind}.toml").read_text(encoding="utf-8")
+    shape: dict[str, tuple[type, ...]] = {"name": (str,), "date": (dt.date,), kind: (dict,)}
+    found = packaged(f"{kind}.toml", kind, shape)
+    assert {**found, kind: dict(found[kind])} == tomllib.loads(text, parse_float=Decimal)
+
+
+def test_a_model_is_made_when_it_is_asked_for_and_nobody_sees_that() -> None:
+    models = Later(["one"], str.upper)
+    assert models == {"one": "ONE"}
+    assert models.get("two") is None
+    assert "two" not in models
 
 
 @pytest.mark.parametrize("model", CATALOGUE.models.values(), ids=lambda model: model.name)

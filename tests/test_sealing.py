@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convo
-from convo.sealing import PLAIN, Keyring, KeysWanted
 from convo.sealing.form import MAGIC, MARK, OVERHEAD
+from convo.sealing.keyring import PLAIN, Keyring, KeysWanted
 from tests.support.sealing import KeyService
 
 if TYPE_CHECKING:

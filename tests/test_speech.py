@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.errors import AudioFormatMismatch, BadAudio, UnknownAudioFormat
 from convo.speech import MAX_PIECE, Wish, pieces_of
 from tests.audio.builders import FRAME

@@ -16,7 +16,6 @@ import attrs
 
 from convo.audio.rates import REPLY_AUDIO_RATE, audio_tokens
 from convo.tokens import rough_tokens
-from convo.usage import Cost, Usage, price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from convo.assembly.render import How
     from convo.messages import Media, Message
     from convo.tokens import Counter
+    from convo.usage import Cost
 
 SPEECH_RATE = 2.5
 """Words a second of speech, to guess how long a transcript took to say."""
@@ -151,6 +151,8 @@ def reminder_tokens(plan: Plan) -> int:
 
 def estimate(plan: Plan) -> Estimate:
     """Give the estimated input of a plan: its messages, and what else the model reads, by its text."""
+    from convo.usage import Usage, price
+
     text = sum(text for text, _ in plan.tokens) + declared_tokens(plan.arguments, plan.count) + reminder_tokens(plan)
     audio = sum(audio for _, audio in plan.tokens)
     usage = Usage(input_tokens=text + audio, input_text=text, input_audio=audio, output_tokens=0, output_text=0, output_audio=0)

@@ -9,7 +9,7 @@ import pybase64
 from convo.assembly.request import Request, Seeds
 from convo.assembly.sound import key_of
 from convo.errors import BlobNotFound
-from convo.extract import REPLY
+from convo.messages import REPLY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convo.audio.formats import INPUT_FORMATS, PCM16_RATE
-from convo.audio.rates import BYTES_A_SECOND, USER_AUDIO_RATE
+from convo.audio.rates import BYTES_A_SECOND, INPUT_FORMATS, PCM16_RATE, USER_AUDIO_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

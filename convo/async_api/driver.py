@@ -8,18 +8,13 @@ import logging
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import convo.steps
 from convo.async_heartbeat import AsyncHeartbeat
 from convo.errors import ConvoError, StoreError, StoreNotFound, StoreReplaced
 from convo.logs import Swallowed, note
 from convo.protocol import CHECKPOINT_EVERY, LEASE
-from convo.steps import stores as store_steps
-from convo.steps import streaming
-from convo.steps.calling import called, misplaced
 from convo.steps.effects import Call, Doubt, Finish, Invoke, Pause, Together, Told, Upgrade, Work
-from convo.steps.upgrading import upgraded
-from convo.steps.watched import recorded
 from convo.store import async_engine as engines
-from convo.store import exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -55,7 +50,7 @@ class AsyncDriver:
                     if not self.tools.writable:
                         self.runner.check_there()
                     creates = self.runner.creates and self.tools.writable
-                    await self._perform_all(store_steps.ready(self.runner.place, creates=creates))
+                    await self._perform_all(convo.steps.stores.ready(self.runner.place, creates=creates))
                     self.checked = True
         if forsaken := [incoming for incoming in self.streams.held() if incoming.forsaken]:
             await self._end_streams(forsaken)
@@ -72,7 +67,7 @@ class AsyncDriver:
 
     async def upgrade(self, partitions: int | None = None) -> str | None:
         """Make or upgrade the tables; give the revision that was found."""
-        found = await self._perform_all(upgraded(partitions))
+        found = await self._perform_all(convo.steps.upgrading.upgraded(partitions))
         self.checked = True
         return found
 
@@ -120,6 +115,8 @@ class AsyncDriver:
         return Told.of(raw, self.tools.now())
 
     async def _renew(self, lease: Lease) -> object:
+        from convo.store import exchanges
+
         until = self.tools.now() + LEASE
         return await self.runner.run(
             exchanges.renew, lease.owner, lease.branch, lease.exchange, lease.attempt, until, mode="write"
@@ -128,7 +125,7 @@ class AsyncDriver:
     async def _look_after(self, incoming: Incoming) -> object:
         """Save what a stream has received; end one that nobody can ask for any more."""
         if not incoming.forsaken:
-            return await self.do(streaming.saved(incoming))
+            return await self.do(convo.steps.streaming.saved(incoming))
         return await self._end_forsaken(incoming)
 
     async def _end_forsaken(self, incoming: Incoming) -> object:
@@ -136,7 +133,7 @@ class AsyncDriver:
         if not self.streams.drop(incoming):
             return None
         try:
-            return await self.end(incoming, streaming.interrupted(incoming))
+            return await self.end(incoming, convo.steps.streaming.interrupted(incoming))
         finally:
             self.heartbeat.drop(incoming.lease)
 
@@ -172,7 +169,7 @@ class AsyncDriver:
             with Swallowed(LOGGER, "a stream of the API did not close", level=logging.DEBUG):
                 await incoming.told.answer.close()
             with incoming.whole.around():
-                steps = recorded(incoming.place, incoming.current, steps)
+                steps = convo.steps.watched.recorded(incoming.place, incoming.current, steps)
                 incoming.reply = await self._perform_all(steps)
         except ConvoError:
             self.release(incoming)
@@ -198,13 +195,13 @@ async def _called(effect: Call) -> Any:
     try:
         if inspect.iscoroutinefunction(effect.function):
             return await effect.function(*effect.arguments, **effect.named)
-        value = await asyncio.to_thread(called, effect.function, effect.arguments, effect.named)
+        value = await asyncio.to_thread(convo.steps.calling.called, effect.function, effect.arguments, effect.named)
         return await value if inspect.isawaitable(value) else value
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise misplaced(error) from error  # nobody cancels us: it is the function's own
+        raise convo.steps.calling.misplaced(error) from error  # nobody cancels us: it is the function's own
 
 
 async def _together(works: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

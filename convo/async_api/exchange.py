@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from convo import steps
 from convo.errors import CallClosed
 from convo.gathering import gathered_async
-from convo.steps import ending as ending_steps
-from convo.steps import exchange as exchange_steps
-from convo.steps import requests as request_steps
 from convo.steps.effects import finish
-from convo.steps.watched import recorded
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,11 +29,11 @@ class AsyncExchange:
         self._driver = driver
         self._place = place
         self._request = request
-        self._open: ending_steps.Open | None = None
+        self._open: steps.ending.Open | None = None
         self._lease: Lease | None = None
 
     async def __aenter__(self) -> Self:
-        self._open = await self._driver.do(exchange_steps.begin(self._place, self._request))
+        self._open = await self._driver.do(steps.exchange.begin(self._place, self._request))
         self._lease = self._open.lease(self._place)
         self._driver.heartbeat.hold(self._lease)
         return self
@@ -47,9 +44,9 @@ class AsyncExchange:
             return
         if error is None:
             self._place.tools.watch.ended(self._place, current, None)
-            await self._driver.do(ending_steps.abandon(self._place, current.begun.id))
+            await self._driver.do(steps.ending.abandon(self._place, current.begun.id))
         else:
-            await self._driver.do(ending_steps.failed(self._place, current, error))
+            await self._driver.do(steps.ending.failed(self._place, current, error))
 
     async def record(self, answer: object) -> Reply:
         """Store the answer and end the exchange. Raises `AnswerError`, and `ExchangeLost` when it came too late.
@@ -59,8 +56,8 @@ class AsyncExchange:
         """
         current = self._current()
         whole, broken = await gathered_async(answer)
-        steps = recorded(self._place, current, ending_steps.completed(self._place, current, whole))
-        reply = await self._driver.do(finish(steps, current.lease(self._place)))
+        sequence = steps.watched.recorded(self._place, current, steps.ending.completed(self._place, current, whole))
+        reply = await self._driver.do(finish(sequence, current.lease(self._place)))
         self._close()
         if broken is not None:
             raise broken
@@ -69,16 +66,16 @@ class AsyncExchange:
     async def recover(self, error: BaseException) -> Request | None:
         """Give the request to try next after an error of the API, None when there is nothing to recover from."""
         current = self._current()
-        if not exchange_steps.try_again(current, error):
+        if not steps.exchange.try_again(current, error):
             return None
-        return await self._driver.do(request_steps.filled(self._place, current.plan))
+        return await self._driver.do(steps.requests.filled(self._place, current.plan))
 
-    def _current(self) -> ending_steps.Open:
+    def _current(self) -> steps.ending.Open:
         if self._open is None:
             raise CallClosed(self._request)
         return self._open
 
-    def _close(self) -> ending_steps.Open | None:
+    def _close(self) -> steps.ending.Open | None:
         current, self._open = self._open, None
         if self._lease is not None:
             self._driver.heartbeat.drop(self._lease)

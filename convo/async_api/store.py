@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
+from convo import steps
 from convo.async_api.conversation import AsyncConversation
 from convo.async_api.driver import AsyncDriver
 from convo.blobs.places import Places
@@ -15,7 +16,6 @@ from convo.keeping import check_keep
 from convo.limits import Limits, limits_of
 from convo.models import Catalogue
 from convo.policy import budgets_of
-from convo.steps import stores as store_steps
 from convo.steps.place import Place, Tools
 from convo.store import async_engine as engines
 
@@ -32,19 +32,20 @@ if TYPE_CHECKING:
     from convo.analysis.exported import Anonymous, Exported, Format
     from convo.async_api.tables import AsyncTables
     from convo.backups import Backup
-    from convo.blobs import BlobStore
+    from convo.blobs.protocol import BlobStore
     from convo.budget import Budget
     from convo.erasure import Erasure
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.importers.results import Imported
     from convo.importers.sources import Source
-    from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
+    from convo.keeping import Keep
     from convo.presets import Preset
     from convo.report import By, Report
     from convo.repriced import Repriced
     from convo.sealing.cipher import Cipher
     from convo.steps.transcribing import Transcribed
+    from convo.storage import BlobTotals, MovedBlobs, Pruned
     from convo.store.conversations import Found
     from convo.store.engine import Durability
     from convo.store.totals import Totals
@@ -177,7 +178,7 @@ class AsyncStore:
 
         `messages` are Chat Completions messages to start from, as dicts or values of the SDK.
         """
-        steps = store_steps.create(
+        sequence = steps.creating.create(
             self._driver.tools,
             self._owner or "",
             instructions=instructions,
@@ -186,14 +187,14 @@ class AsyncStore:
             key=key,
             messages=messages,
         )
-        return self._conversation(await self._driver.do(steps))
+        return self._conversation(await self._driver.do(sequence))
 
     async def get(self, id: UUID | str | None = None, *, key: str | None = None) -> AsyncConversation:  # noqa: A002 - the natural word
         """Find a conversation by its id or its key. Raises `ConversationNotFound`, also for another owner's.
 
         A reply that a worker was receiving when it died is in the log then, as interrupted, once its lease is over.
         """
-        return self._conversation(await self._driver.do(store_steps.get(self._driver.tools, self._owner, id, key)))
+        return self._conversation(await self._driver.do(steps.stores.get(self._driver.tools, self._owner, id, key)))
 
     async def conversations(
         self,
@@ -215,10 +216,10 @@ class AsyncStore:
         Raises `KeyUnavailable` where another store has encrypted some that may be among them, and `SearchUnavailable` for
         `metadata` and `title` in a store with a cipher: no database looks into what is encrypted.
         """
-        steps = store_steps.listed(
+        sequence = steps.stores.listed(
             self._owner, metadata=metadata, title=title, since=since, until=until, limit=limit, after=place_of(after)
         )
-        return [self._conversation(found) for found in await self._driver.do(steps)]
+        return [self._conversation(found) for found in await self._driver.do(sequence)]
 
     async def search(self, text: str, *, limit: int = 20) -> list[Hit]:
         """Find turns in which one message holds all these words, the best first; among equals the newest.
@@ -230,18 +231,14 @@ class AsyncStore:
 
         Raises `TooLarge` for more than 1,000 characters, `SearchUnavailable` where SQLite has no FTS5.
         """
-        from convo.steps import searching as search_steps
-
-        return await self._driver.do(search_steps.search(self._driver.tools, self._owner, text, limit))
+        return await self._driver.do(steps.searching.search(self._driver.tools, self._owner, text, limit))
 
     async def reindex(self) -> None:
         """Drop what `search` finds by and make it anew from the messages; nothing else depends on it.
 
         On SQLite the index of the whole file is dropped: that of other owners is made with their next search.
         """
-        from convo.steps import searching as search_steps
-
-        await self._driver.do(search_steps.reindex(self._driver.tools, self._owner))
+        await self._driver.do(steps.searching.reindex(self._driver.tools, self._owner))
 
     async def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
         """Delete a conversation with its messages and exchanges. Forks keep what they share with it.
@@ -250,7 +247,7 @@ class AsyncStore:
         `doctor`, and its words stay in the full-text index until the next search, `prune` or `erase`. Raises
         `ConversationNotFound`, and `OnHold` for one that must not be deleted.
         """
-        await self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
+        await self._driver.do(steps.stores.delete(self._driver.tools, self._owner or "", id))
 
     async def transcribe(
         self,
@@ -268,10 +265,8 @@ class AsyncStore:
         Those of messages made in [since, until), at most `limit`, in branches that conversations show. What is done stays
         done: after a crash or an error the same call goes on, and at most the recording in flight is paid for again.
         """
-        from convo.steps import transcribing as transcribing_steps
-
         check_client(client, asynchronous=True)
-        steps = transcribing_steps.transcribe_store(
+        sequence = steps.transcribing.transcribe_store(
             self._driver.tools,
             self._owner or "",
             client,
@@ -282,35 +277,27 @@ class AsyncStore:
             progress=progress,
             arguments=arguments,
         )
-        return await self._driver.do(steps)
+        return await self._driver.do(sequence)
 
     async def save_preset(self, preset: Preset) -> None:
         """Keep a voice with its format and speed under a name; one of the same name is replaced. It is the owner's own."""
-        from convo.steps import presets as preset_steps
-
-        await self._driver.do(preset_steps.save(self._driver.tools, self._owner or "", preset))
+        await self._driver.do(steps.presets.save(self._driver.tools, self._owner or "", preset))
 
     async def presets(self) -> list[Preset]:
         """List the owner's presets, by name."""
-        from convo.steps import presets as preset_steps
-
-        return await self._driver.do(preset_steps.listed(self._owner))
+        return await self._driver.do(steps.presets.listed(self._owner))
 
     async def preset(self, name: str) -> Preset:
         """Give the owner's preset of this name. Raises `PresetNotFound`."""
-        from convo.steps import presets as preset_steps
-
-        return await self._driver.do(preset_steps.one(self._owner, name))
+        return await self._driver.do(steps.presets.one(self._owner, name))
 
     async def delete_preset(self, name: str) -> None:
         """Forget a preset; what was said by it stays as it is. Raises `PresetNotFound`."""
-        from convo.steps import presets as preset_steps
-
-        await self._driver.do(preset_steps.delete(self._driver.tools, self._owner or "", name))
+        await self._driver.do(steps.presets.delete(self._driver.tools, self._owner or "", name))
 
     async def usage(self) -> Totals:
         """Sum calls, tokens and cost of the owner's conversations, or of everyone's."""
-        return await self._driver.do(store_steps.usage(self._owner))
+        return await self._driver.do(steps.stores.usage(self._owner))
 
     async def report(
         self,
@@ -333,7 +320,7 @@ class AsyncStore:
         Raises `InputError` and `NaiveTime`.
         """
         return await self._driver.do(
-            store_steps.report(self._owner, by, since=since, until=until, model=model, api=api, conversation=conversation)
+            steps.stores.report(self._owner, by, since=since, until=until, model=model, api=api, conversation=conversation)
         )
 
     def tables(
@@ -354,9 +341,8 @@ class AsyncStore:
         Raises `InvalidMetadata`, `InputError` and `NaiveTime`. What is read needs the extra `analysis`.
         """
         from convo.async_api.tables import AsyncTables
-        from convo.steps.tables import wanted
 
-        return AsyncTables(self._driver, wanted(self._owner, metadata=metadata, since=since, until=until))
+        return AsyncTables(self._driver, steps.tables.wanted(self._owner, metadata=metadata, since=since, until=until))
 
     async def export(
         self,
@@ -390,9 +376,7 @@ class AsyncStore:
         Raises `ExportConflict` where the folder holds something else, which says what differs; `ExportFailed`, `StorageFull`,
         `HeldTransaction`, `InputError`, `InvalidMetadata`, `NaiveTime`, `MissingDependency` without the extra `analysis`.
         """
-        from convo.steps import exporting as exporting_steps
-
-        steps = exporting_steps.export(
+        sequence = steps.exporting.export(
             self._driver.tools,
             self._owner,
             path,
@@ -404,7 +388,7 @@ class AsyncStore:
             anonymous=anonymous,
             progress=progress,
         )
-        return await self._driver.do(steps)
+        return await self._driver.do(sequence)
 
     async def import_session(self, session: str | bytes) -> AsyncConversation:
         """Make the conversation again that `chat.session()` gave as text: its ids, positions, times, branches, calls and notes.
@@ -417,9 +401,7 @@ class AsyncStore:
         conversation is there with other messages, `KeyTaken`, `TooLarge`, `ReadOnlyView`. Nothing is stored then but bytes,
         which `prune` deletes.
         """
-        from convo.steps import sessions as session_steps
-
-        return self._conversation(await self._driver.do(session_steps.imported(self._driver.tools, self._owner or "", session)))
+        return self._conversation(await self._driver.do(steps.sessions.imported(self._driver.tools, self._owner or "", session)))
 
     async def import_from(
         self,
@@ -449,12 +431,12 @@ class AsyncStore:
         Raises `NotImportable` for a source that is not of the format, or breaks off; its `report` says what is imported. And
         `InputError`, `MissingDependency`, `HeldTransaction`, `ReadOnlyView`, and what the client raises.
         """
-        from convo.steps import importing as importing_steps
-
         if format == "openai":
             check_client(source, asynchronous=True)
-        steps = importing_steps.import_from(self._driver.tools, self._owner or "", format, source, table=table, progress=progress)
-        return await self._driver.do(steps)
+        sequence = steps.importing.import_from(
+            self._driver.tools, self._owner or "", format, source, table=table, progress=progress
+        )
+        return await self._driver.do(sequence)
 
     async def doctor(
         self,
@@ -473,10 +455,10 @@ class AsyncStore:
         Raises `InputError`, `ReadOnlyView` for a repair on `everyone()`, `StoreNotFound` and `NotAConvoStore`. Tables
         that are missing, too old or too new are a finding.
         """
-        from convo.steps.doctor import examined
-
-        steps = examined(self._driver.tools, self._owner, self.place, repair=repair, verify=verify, progress=progress)
-        return await self._driver.look(steps)
+        sequence = steps.doctor.examined(
+            self._driver.tools, self._owner, self.place, repair=repair, verify=verify, progress=progress
+        )
+        return await self._driver.look(sequence)
 
     async def prune(
         self,
@@ -505,9 +487,7 @@ class AsyncStore:
 
         Raises `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore` where bytes are that could not be deleted.
         """
-        from convo.steps import letting as letting_steps
-
-        steps = letting_steps.pruned(
+        sequence = steps.letting.pruned(
             self._driver.tools,
             self._owner,
             progress=progress,
@@ -516,7 +496,7 @@ class AsyncStore:
             messages=messages,
             conversations=conversations,
         )
-        return await self._driver.do(steps)
+        return await self._driver.do(sequence)
 
     async def erase(
         self,
@@ -547,12 +527,10 @@ class AsyncStore:
         conversations are on hold, `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob
         stores raise.
         """
-        from convo.steps import erasing as erasing_steps
-
-        steps = erasing_steps.erased(
+        sequence = steps.erasing.erased(
             self._driver.tools, self._owner, check_owner(owner), progress=progress, dry_run=dry_run, vacuum=vacuum
         )
-        return await self._driver.do(steps)
+        return await self._driver.do(sequence)
 
     async def backup(
         self,
@@ -580,9 +558,7 @@ class AsyncStore:
         Raises `BackupUnsupported` on PostgreSQL, with the commands that do it there; `BackupFailed`, `StorageFull`;
         `CorruptStore` when the database is damaged; `HeldTransaction`, `InputError`.
         """
-        from convo.steps.backups import backed_up
-
-        return await self._driver.do(backed_up(self._driver.tools, path, progress=progress, verify=verify))
+        return await self._driver.do(steps.backups.backed_up(self._driver.tools, path, progress=progress, verify=verify))
 
     async def reprice(
         self,
@@ -604,12 +580,10 @@ class AsyncStore:
         call that was interrupted is made again. Budgets count the new costs from then on; what they assume of calls whose
         usage never came stays. Raises `InputError`, also on `everyone()`, `NaiveTime`, and `ReadOnlyView`.
         """
-        from convo.steps import repricing as repricing_steps
-
-        steps = repricing_steps.repriced(
+        sequence = steps.repricing.repriced(
             self._driver.tools, self._owner, catalogue, since=since, until=until, dry_run=dry_run, progress=progress
         )
-        return await self._driver.do(steps)
+        return await self._driver.do(sequence)
 
     async def move_blobs(
         self,
@@ -626,16 +600,12 @@ class AsyncStore:
 
         Raises `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob stores raise.
         """
-        from convo.steps import relocating as relocating_steps
-
-        steps = relocating_steps.moved(self._driver.tools, self._owner, to, progress=progress, limit=limit)
-        return await self._driver.do(steps)
+        sequence = steps.relocating.moved(self._driver.tools, self._owner, to, progress=progress, limit=limit)
+        return await self._driver.do(sequence)
 
     async def blobs(self) -> list[BlobTotals]:
         """Sum the owner's bytes, or everyone's, by where they are."""
-        from convo.steps import relocating as relocating_steps
-
-        return await self._driver.do(relocating_steps.totals(self._owner))
+        return await self._driver.do(steps.relocating.totals(self._owner))
 
     async def rotate_keys(self, *, all_owners: bool = False, data_keys: bool = False) -> int:
         """Wrap the owner's data keys anew by the key that wraps now, those of all owners where it is wished.
@@ -645,10 +615,8 @@ class AsyncStore:
         which this store object seals what it writes from then on, and others once they are opened: what is there stays sealed
         by the older ones. Raises `KeyUnavailable`, `InputError` without `cipher=`, `ReadOnlyView`, `HeldTransaction`.
         """
-        from convo.steps import keys as key_steps
-
-        steps = key_steps.rotated(self._driver.tools, self._owner, all_owners=all_owners, data_keys=data_keys)
-        return await self._driver.do(steps)
+        sequence = steps.keys.rotated(self._driver.tools, self._owner, all_owners=all_owners, data_keys=data_keys)
+        return await self._driver.do(sequence)
 
     async def seal(self) -> int:
         """Encrypt what was written of the owner before there was a cipher, in short transactions; drop the index of its words.
@@ -657,16 +625,11 @@ class AsyncStore:
         as they are until `move_blobs` moves them. Backups, and what the database has not written over yet, hold what was there.
         Raises `KeyUnavailable`, `InputError` without `cipher=`, `ReadOnlyView`, `HeldTransaction`.
         """
-        from convo.steps import keys as key_steps
-
-        steps = key_steps.sealed(self._driver.tools, self._owner)
-        return await self._driver.do(steps)
+        return await self._driver.do(steps.keys.sealed(self._driver.tools, self._owner))
 
     async def owners(self) -> list[str]:
         """List the owners who have a conversation or bytes: `store.everyone().owners()`. One owner's store sees that one."""
-        from convo.steps import relocating as relocating_steps
-
-        return await self._driver.do(relocating_steps.owners(self._owner))
+        return await self._driver.do(steps.relocating.owners(self._owner))
 
     def owned_by(self, owner: str) -> Self:
         """Give the same store as another owner sees it."""

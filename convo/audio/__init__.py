@@ -2,7 +2,3 @@
 
 Bytes are measured (duration, sample rate, channels) and saved, never decoded or converted.
 """
-
-from convo.audio.value import Audio
-
-__all__ = ["Audio"]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.audio.form import FORMS, Form
-from convo.audio.formats import PCM16_RATE
 from convo.audio.isolated import LIMITS, Limits, ask
 from convo.audio.levels import SILENT, Levels
 from convo.audio.ogg import ends_within_page
 from convo.audio.probe import Probe
+from convo.audio.rates import PCM16_RATE
 from convo.audio.wave import claimed_wav, wav_of_samples
 from convo.errors import BadAudio, UnknownAudioFormat
 

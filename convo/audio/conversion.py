@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from convo.audio.formats import FORMATS, PCM16_RATE, is_made_as
+from convo.audio.formats import FORMATS, is_made_as
+from convo.audio.rates import PCM16_RATE
 from convo.audio.wave import samples_of, wav_of_pcm16
 from convo.errors import BadAudio
 

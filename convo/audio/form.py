@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from convo.audio.formats import PCM16_RATE, format_named
+from convo.audio.formats import format_named
+from convo.audio.rates import PCM16_RATE
 from convo.errors import BadAudio
 
 _RATES = {

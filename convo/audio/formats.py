@@ -1,6 +1,6 @@
 """The audio formats that convo can name: MIME types, file extensions, what each is for, and what the API does with it.
 
-By the API's schema: `INPUT_FORMATS`, `OUTPUT_FORMATS`, `STREAM_FORMAT`, `SPEECH_FORMATS`, and `AudioFormat.upload`.
+By the API's schema: `OUTPUT_FORMATS`, `STREAM_FORMAT`, `SPEECH_FORMATS`, and `AudioFormat.upload`; `INPUT_FORMATS` is in `rates`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,19 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import attrs
 
+from convo.audio.rates import INPUT_FORMATS, PCM16_RATE
 from convo.checks import check_choice
 from convo.errors import BadAudio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-INPUT_FORMATS = ("wav", "mp3")
-"""What the API takes as `input_audio`, by its schema."""
 OUTPUT_FORMATS = ("wav", "aac", "mp3", "flac", "opus", "pcm16")
 """What the API gives as `audio.format`, by its schema."""
 STREAM_FORMAT = "pcm16"
 """The only format that the API gives with `stream=true`."""
 SPEECH_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm16")
 """What the speech endpoint gives as `response_format`, by its schema, which calls pcm16 `pcm`."""
-PCM16_RATE = 24_000
-"""Samples a second of the API's pcm16: mono, signed 16 bit, little endian, without a header."""
 
 FormatUse = Literal["streaming", "storage", "quality", "realtime", "general"]
 """What a format is chosen for, see `recommend_format`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from convo.audio.formats import PCM16_RATE
+from convo.audio.rates import PCM16_RATE
 from convo.audio.wave import LARGEST, MAX_RATE, wav_header
 from convo.errors import BadAudio, TooLarge
 

@@ -5,9 +5,10 @@ Only `pcm16`, which has no header, is taken at its word.
 
 from __future__ import annotations
 
-from convo.audio.formats import PCM16_RATE, agrees, format_named, known_format
+from convo.audio.formats import agrees, format_named, known_format
 from convo.audio.mpeg import probe_mp3
 from convo.audio.probe import Probe
+from convo.audio.rates import PCM16_RATE
 from convo.audio.sniff import describe, sniff
 from convo.audio.wave import MAX_CHANNELS, MAX_RATE, probe_pcm16, probe_wav, wav_of_samples
 from convo.checks import check_type

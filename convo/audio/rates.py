@@ -1,7 +1,11 @@
-"""Audio tokens before the bill: how many a second of sound costs, by the API's documentation."""
+"""Constants of the API's audio, and audio tokens before the bill: how many a second of sound costs, by its documentation."""
 
 from __future__ import annotations
 
+INPUT_FORMATS = ("wav", "mp3")
+"""What the API takes as `input_audio`, by its schema."""
+PCM16_RATE = 24_000
+"""Samples a second of the API's pcm16: mono, signed 16 bit, little endian, without a header."""
 USER_AUDIO_RATE = 10
 """Tokens a second of a user's recording: one per 100 ms, by the API's documentation of audio tokens."""
 REPLY_AUDIO_RATE = 20

@@ -9,8 +9,8 @@ import struct
 
 import attrs
 
-from convo.audio.formats import PCM16_RATE
 from convo.audio.probe import Probe
+from convo.audio.rates import PCM16_RATE
 from convo.errors import BadAudio
 
 _HEADER = 12

@@ -25,9 +25,3 @@ objects are copied first.
 What no row names is a leftover, once it is a day old: `prune` and `doctor` find it. They list what begins with the database's own
 part, so databases may share a folder or a bucket. A copy of a database has the same part: give it a copy of the objects, too.
 """
-
-from convo.blobs.bucket import BucketBlobs
-from convo.blobs.folder import FolderBlobs
-from convo.blobs.protocol import BlobStore, Stored
-
-__all__ = ["BlobStore", "BucketBlobs", "FolderBlobs", "Stored"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.audio import Audio
 from convo.audio.checks import check_long_enough
+from convo.audio.value import Audio
 from convo.errors import ConvoError
 from convo.extract import MAX_MEDIA
 from convo.importers.foreign import Beside, Lost

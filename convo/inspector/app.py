@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from convo.async_api import AsyncStore
+    from convo.async_api.store import AsyncStore
     from convo.sync_api.store import Store
 
     Owner = Callable[[MutableMapping[str, Any]], Awaitable[str | None] | str | None]

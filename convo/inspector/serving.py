@@ -14,7 +14,7 @@ from convo.inspector.app import application
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from convo.async_api import AsyncStore
+    from convo.async_api.store import AsyncStore
     from convo.sync_api.store import Store
 
 HOST = "127.0.0.1"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.canonical import printable
 from convo.content import TEXT_COLUMN
 from convo.errors import AnswerError, ConvoError
-from convo.extract import REPLY, decode_base64, spoken
+from convo.extract import decode_base64, spoken
 from convo.intake.answer import NAME_COLUMN, Answer, as_dict, canonical, held, mapping, mapping_or_none, text_or_none
-from convo.messages import Draft, Media, text_of
+from convo.messages import REPLY, Draft, Media, text_of
 from convo.times import expiry_micros
 from convo.usage import Usage
 

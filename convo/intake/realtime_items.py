@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pybase64
 
-from convo.audio import Audio
 from convo.audio.telephony import wav_of_g711
+from convo.audio.value import Audio
 from convo.audio.wave import wav_of_pcm16
 from convo.canonical import encode, printable
 from convo.content import MAX_STRING, TEXT_COLUMN

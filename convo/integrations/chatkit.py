@@ -38,7 +38,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from convo.async_api import AsyncStore
+from convo.async_api.store import AsyncStore
 from convo.checks import check_choice, check_type
 from convo.errors import ConversationNotFound, InputError, KeyMismatch, MessageNotFound, MissingDependency
 from convo.protocol import is_key
@@ -58,7 +58,7 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from convo.async_api import AsyncConversation
+    from convo.async_api.conversation import AsyncConversation
 
 ATTACHMENT = "chatkit_attachment"
 """Where the metadata of a conversation has the record of an attachment."""

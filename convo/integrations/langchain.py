@@ -41,9 +41,9 @@ from convo.carried import BESIDE, carried, piece_of, said
 from convo.checks import check_type
 from convo.content import ROLES, is_name
 from convo.errors import ConflictingArguments, InputError, InvalidContent, MissingDependency, ReadOnlyView
-from convo.extract import REPLY
 from convo.forms import as_chat
 from convo.media import File, Image
+from convo.messages import REPLY
 from convo.policy import MARGIN
 from convo.protocol import check_key
 from convo.steps import carrying

@@ -35,7 +35,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from convo.async_api import AsyncConversation, AsyncStore
+from convo.async_api.conversation import AsyncConversation
+from convo.async_api.store import AsyncStore
 from convo.checks import check_type
 from convo.errors import ConversationNotFound, InputError, MissingDependency
 from convo.protocol import check_key

@@ -27,9 +27,9 @@ from pydantic_ai.messages import (
 from convo.canonical import encode
 from convo.carried import BESIDE, carried, piece_of, said
 from convo.errors import InputError, InvalidContent
-from convo.extract import REPLY
 from convo.forms import as_chat
 from convo.media import File, Image
+from convo.messages import REPLY
 from convo.times import to_micros
 
 if TYPE_CHECKING:

@@ -10,8 +10,3 @@ A key may seal 2**32 values with random nonces (NIST SP 800-38D, 8.3): an owner 
 What stays in the clear: ids, keys of the application, owners, roles and kinds, times, models, token counts, costs, sizes and
 lengths of audio, names of annotations and presets, and the SHA-256 of media, by which their bytes are found.
 """
-
-from convo.sealing.cipher import Cipher
-from convo.sealing.keyring import PLAIN, Keyring, KeysWanted, Plain
-
-__all__ = ["PLAIN", "Cipher", "Keyring", "KeysWanted", "Plain"]

@@ -6,12 +6,12 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from convo.errors import StoreError
-from convo.keeping import Pruned
 from convo.logs import Swallowed
 from convo.steps.blobs import objects_deleted, within_reach
 from convo.steps.effects import read, write
 from convo.steps.erasing import log_emptied
 from convo.steps.searching import rewritten
+from convo.storage import Pruned
 from convo.store import ageing, words
 
 if TYPE_CHECKING:

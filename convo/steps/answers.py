@@ -1,4 +1,4 @@
-"""What each API that is asked answers: where it is asked, how its answer is read, whole or in pieces."""
+"""How the answer of each API is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.canonical import decode, encode
-from convo.errors import ConflictingArguments, UnsupportedApi
 from convo.intake import read_answer
 
 if TYPE_CHECKING:
@@ -16,33 +15,6 @@ if TYPE_CHECKING:
     from convo.assembly import Plan
     from convo.intake import Answer
     from convo.origin import Origin
-
-USAGE: Mapping[str, Any] = {"include_usage": True}
-"""What a stream of Chat Completions is asked for unless the caller says otherwise: without it nobody knows what it cost."""
-ENDPOINTS = {"chat": "chat.completions", "responses": "responses"}
-"""By API, the client's resource whose `create` asks it."""
-SESSIONS = ("realtime", "live")
-APIS = (*ENDPOINTS, *SESSIONS)
-
-
-def check_api(api: str) -> None:
-    """Raise `UnsupportedApi` for an API that convo does not know."""
-    if api not in APIS:
-        raise UnsupportedApi(api, APIS)
-
-
-def check_called(api: str) -> None:
-    """Raise `ConflictingArguments` for an API that is no call but a session."""
-    check_api(api)
-    if api in SESSIONS:
-        raise ConflictingArguments(
-            f"api={api!r} is a session and no call: begin one with the items of request(model, api={api!r})"
-        )
-
-
-def streamed(api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the arguments of a call whose answer comes in pieces."""
-    return {**({"stream_options": USAGE} if api == "chat" else {}), **arguments, "stream": True}
 
 
 def read_reply(answer: object, *, asked: Mapping[str, Any], origin: Origin | None, plan: Plan | None) -> Answer:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convo.findings import Finding
-    from convo.keeping import BlobTotals
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
+    from convo.storage import BlobTotals
     from convo.store.engine import Runner
 
 T = TypeVar("T")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.blobs import BlobStore
     from convo.blobs.places import Places
+    from convo.blobs.protocol import BlobStore
     from convo.sealing.keyring import Plain
     from convo.steps.effects import Steps
     from convo.steps.place import Tools

@@ -12,11 +12,12 @@ from convo.errors import ConversationNotFound, TooLarge
 from convo.keeping import as_kept
 from convo.protocol import check_key, is_key
 from convo.steps import blobs
+from convo.steps.creating import create
 from convo.steps.effects import read, write
 from convo.steps.log import add_drafts
 from convo.steps.measuring import measured
 from convo.steps.place import Place
-from convo.steps.stores import create, get
+from convo.steps.stores import get
 from convo.store import branches, carrying
 from convo.store.carrying import Change, Spot
 from convo.store.log import END

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.blobs import BlobStore
+    from convo.blobs.protocol import BlobStore
     from convo.errors import StoreError
     from convo.steps.effects import Steps
     from convo.steps.place import Tools

@@ -1,11 +1,12 @@
-"""The effects that a sequence of steps may ask for, and how they are written so that types hold."""
+"""The effects that a sequence of steps may ask for, and how they are written so that types hold.
+
+They are named tuples: attrs would take 2 ms to make these classes, in every process that opens a store.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from convo.errors import KeyUnavailable, StoreError, StoreFailed, StoreUnavailable
 from convo.sealing.keyring import KeysWanted
@@ -24,8 +25,7 @@ TRIES = 8
 """How often a unit of work may ask for keys: of one owner, or of two, or of those of a page."""
 
 
-@attrs.frozen
-class Work:
+class Work(NamedTuple):
     """Run a unit of work in a transaction of its own; one that takes long goes `beside` the others of the same store."""
 
     function: Callable[..., Any]
@@ -35,8 +35,7 @@ class Work:
     beside: bool = False
 
 
-@attrs.frozen
-class Lease:
+class Lease(NamedTuple):
     """Which attempt of which exchange has to be kept alive while its answer is awaited."""
 
     owner: str
@@ -45,8 +44,7 @@ class Lease:
     attempt: int
 
 
-@attrs.frozen
-class Ask:
+class Ask(NamedTuple):
     """Send a request to the API, with no connection held, and keep the lease alive meanwhile.
 
     `endpoint` is its resource by the client's names.
@@ -58,8 +56,7 @@ class Ask:
     lease: Lease
 
 
-@attrs.frozen
-class Invoke:
+class Invoke(NamedTuple):
     """Call an endpoint of the API for what is no turn, with no connection held.
 
     `endpoint` is its resource by the client's names; `arguments` are those of its `create`.
@@ -70,8 +67,7 @@ class Invoke:
     arguments: Mapping[str, Any]
 
 
-@attrs.frozen
-class Told:
+class Told(NamedTuple):
     """What came back: the answer, its headers in lower case, and when it came (microseconds).
 
     `at` is when an answer was there, of a stream its headers; `first` when the first piece of a stream came. `retries` says
@@ -97,23 +93,20 @@ class Told:
         return self.at if self.first is None else self.first
 
 
-@attrs.frozen
-class Upgrade:
+class Upgrade(NamedTuple):
     """Make the tables, or bring them up to date; they may have so many partitions then."""
 
     partitions: int | None = None
 
 
-@attrs.frozen
-class Finish:
+class Finish(NamedTuple):
     """Perform steps to their end even when the caller is cancelled, and keep the lease alive meanwhile."""
 
     steps: Steps[Any]
     lease: Lease
 
 
-@attrs.frozen
-class Call:
+class Call(NamedTuple):
     """Call a function of the application."""
 
     function: Callable[..., Any]
@@ -121,16 +114,14 @@ class Call:
     named: Mapping[str, Any]
 
 
-@attrs.frozen
-class Together:
+class Together(NamedTuple):
     """Perform several steps, at once where the edge can, and keep the lease alive meanwhile."""
 
     steps: Sequence[Steps[Any]]
     lease: Lease
 
 
-@attrs.frozen
-class Pause:
+class Pause(NamedTuple):
     """Wait before another try."""
 
     seconds: float
@@ -266,4 +257,4 @@ def complete(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
 def speak(client: Any, arguments: Mapping[str, Any]) -> Steps[Told]:
     """Have a text spoken, the answer being bytes; the API's errors are raised as the client raises them."""
     told: Told = yield Invoke(client, "audio.speech", arguments)
-    return attrs.evolve(told, answer=told.answer.content)
+    return told._replace(answer=told.answer.content)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from convo.blobs import BlobStore, Stored
+    from convo.blobs.protocol import BlobStore, Stored
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 

@@ -21,7 +21,7 @@ from convo.models import name_of
 from convo.policy import Policy
 from convo.protocol import ENDED, LEASE, Known, Step, check_key, hash_of, step_for
 from convo.recovery import CONTEXT_LENGTH_EXCEEDED, recovered, refused
-from convo.steps.answers import ENDPOINTS, check_called
+from convo.steps.apis import ENDPOINTS, check_called
 from convo.steps.calling import answered_calls
 from convo.steps.columns import retries_of
 from convo.steps.converting import converted_first, remembered

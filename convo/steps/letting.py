@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from convo.errors import ConvoError, HeldTransaction, InputError
-from convo.keeping import Pruned, check_age, check_keep
+from convo.keeping import check_age, check_keep
 from convo.logs import Swallowed
 from convo.steps.blobs import objects_deleted, within_reach
 from convo.steps.effects import read, write
+from convo.storage import Pruned
 from convo.store import blobs, relocating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from uuid import UUID
 
-    from convo.blobs import BlobStore, Stored
+    from convo.blobs.protocol import BlobStore, Stored
     from convo.keeping import Keep
     from convo.messages import Draft
     from convo.steps.effects import Steps

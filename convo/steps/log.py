@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.checks import check_type
 from convo.content import message_draft, message_drafts, tool_draft
 from convo.errors import (
@@ -22,12 +22,12 @@ from convo.errors import (
 from convo.ids import as_uuid
 from convo.keeping import as_kept
 from convo.messages import Media
-from convo.metadata import check_title, encode_metadata
+from convo.metadata import UNSET, check_title, encode_metadata
 from convo.protocol import check_key, hash_of
 from convo.steps import blobs
 from convo.steps.effects import read, unless_taken, write, write_one
 from convo.steps.measuring import measured
-from convo.store import branches, conversations, exchanges, log
+from convo.store import branches, conversations, exchanges, log, making
 from convo.store.append import Entry, Guard, append, append_in_steps
 from convo.times import to_micros
 
@@ -48,8 +48,6 @@ RECENT = 50
 AT_ONCE = 16
 """Messages that enter in one statement on PostgreSQL: each of them makes it longer, and one of its own."""
 AGAIN = "the log was changed by others again and again; try once more"
-UNSET: Any = object()
-"""The default of an argument for which None means something."""
 
 
 def add(
@@ -239,7 +237,7 @@ def update(place: Place, title: str | None, metadata: Mapping[str, Any] | None, 
         changes["metadata"] = encode_metadata(metadata)
     drafts = () if instructions is UNSET else place.tools.limits.checked((instructions_draft(instructions or ""),))
     event = Entry(place.owner, place.found.branch, place.tools.now(), drafts) if drafts else None
-    place.now_found((yield from write(conversations.update, place.owner, place.found.id, changes, event)))
+    place.now_found((yield from write(making.update, place.owner, place.found.id, changes, event)))
 
 
 def instructions_draft(text: str) -> Draft:

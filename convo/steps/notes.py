@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from convo.canonical import encode
 from convo.errors import ConflictError, InvalidMetadata
 from convo.metadata import MAX_KEYS, check_pair, check_reason
@@ -33,7 +31,7 @@ def annotate(place: Place, position: int, notes: Mapping[str, Any]) -> Steps[dic
     for name, value in notes.items():
         check_pair(name, value)
     if len(notes) > MAX_KEYS:
-        raise InvalidMetadata(f"of {len(notes)} keys", f"at most {MAX_KEYS} are kept")
+        raise InvalidMetadata(None, f"there are {len(notes):,} notes; at most {MAX_KEYS} are kept")
     texts = {name: None if value is None else encode(value) for name, value in notes.items()}
     return (yield from write(notes_beside.put, place.owner, place.found.id, position, texts, place.tools.now()))
 
@@ -73,7 +71,7 @@ def _held(place: Place, reason: str | None) -> Steps[None]:
 
     place.tools.check_writable()
     yield from write(holds.put, place.owner, place.found.id, reason)
-    place.now_found(attrs.evolve(place.found, hold=reason))
+    place.now_found(place.found._replace(hold=reason))
 
 
 def move_to(place: Place, owner: str) -> Steps[None]:

@@ -19,7 +19,7 @@ from convo.store.doctor import blobs as checks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from convo.blobs import BlobStore, Stored
+    from convo.blobs.protocol import BlobStore, Stored
     from convo.sealing.keyring import Plain
     from convo.steps.effects import Steps
     from convo.steps.place import Tools

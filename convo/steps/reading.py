@@ -1,4 +1,4 @@
-"""Steps that only look at a conversation: its calls, what it shares with others, and what would be sent as time passes."""
+"""Steps that only look at a conversation: its calls, what waits, what it shares, and what would be sent as time passes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from convo.assembly.preview import previews
 from convo.checks import check_type
 from convo.errors import InputError
+from convo.pending import Pending, pending_of
 from convo.steps.effects import call, read
 from convo.steps.requests import planned_now
-from convo.store import branches, calls
+from convo.store import branches, calls, exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,11 @@ def made(place: Place, last: int | None, before: int | None) -> Steps[list[Call]
     """Give the calls of a conversation, or the last ones, or those before a position, oldest first."""
     limits = _count(last, "last"), _count(before, "before")
     return (yield from read(calls.of, place.owner, place.found.id, *limits))
+
+
+def pending(place: Place) -> Steps[list[Pending]]:
+    """Give the exchanges of a conversation that wait for their answer."""
+    return [pending_of(row) for row in (yield from read(exchanges.waiting, place.owner, place.found.id))]
 
 
 def forks(place: Place, limit: int) -> Steps[list[Branch]]:

@@ -10,17 +10,17 @@ import attrs
 from convo.blobs.protocol import DATABASE, object_name
 from convo.checks import check_type
 from convo.errors import BlobDamaged, BlobNotFound, HeldTransaction, InputError, StoreError
-from convo.keeping import BlobTotals, MovedBlobs
 from convo.logs import note
 from convo.steps.blobs import fetched, home_of, objects_deleted, sealed_put
 from convo.steps.effects import read, write
+from convo.storage import BlobTotals, MovedBlobs
 from convo.store import blobs, relocating
 from convo.store.blobs import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convo.blobs import BlobStore
+    from convo.blobs.protocol import BlobStore
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
 

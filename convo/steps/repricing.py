@@ -8,14 +8,14 @@ import attrs
 
 from convo.checks import check_type
 from convo.errors import InputError
-from convo.models import Catalogue
+from convo.models import KINDS, Catalogue
 from convo.repriced import Repriced
 from convo.steps.columns import cost_of
 from convo.steps.effects import read, write
 from convo.store import repricing
 from convo.store.totals import cost_columns
 from convo.times import to_micros
-from convo.usage import KINDS, Cost
+from convo.usage import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
+from convo import steps
 from convo.assembly import Plan, Request, Seeds, Target, as_base64, fill, fill_seeds, plan, sound, whole
 from convo.assembly.fill import in_words
 from convo.assembly.window import budget_of
-from convo.audio import Audio
 from convo.audio.extra import can_convert
-from convo.audio.formats import INPUT_FORMATS
+from convo.audio.rates import INPUT_FORMATS
 from convo.checks import check_type
 from convo.errors import BadAudio, ConflictingArguments, InputError, MissingDependency
-from convo.extract import REPLY
 from convo.forms import as_chat
+from convo.messages import REPLY
 from convo.origin import Origin
 from convo.policy import Policy
-from convo.steps.answers import ENDPOINTS, check_api
-from convo.steps.converting import fetched, found_or_made, remembered
+from convo.steps.apis import ENDPOINTS, check_api
 from convo.steps.effects import read
-from convo.steps.log import followed, history
 from convo.steps.successors import check_alive, moved_on
 from convo.steps.watched import part
-from convo.store import exchanges, opening
+from convo.store import opening
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +48,7 @@ CACHE_KEY = "prompt_cache_key"
 """The argument by which requests that begin alike find the same cache."""
 
 
-@attrs.frozen
-class Opened:
+class Opened(NamedTuple):
     """What a turn starts from: the log of the branch that is shown, what assembly remembers, and who has the key already."""
 
     history: History
@@ -64,9 +61,17 @@ def open_turn(
     branch: UUID | None = None,
 ) -> Opened:  # fmt: skip
     """Read what a request of a number of tokens is made of: from the branch that is shown, or from another one."""
-    known = exchanges.by_key(connection, owner, conversation, key)  # first: who takes over must see its messages
+    known = _known(connection, owner, conversation, key)  # first: who takes over must see its messages
     line = opening.line_of(connection, owner, conversation, target, branch)
     return Opened(opening.tail(connection, owner, line, budget), line.memory, known)
+
+
+def _known(connection: Connection, owner: str, conversation: UUID, key: str | None) -> Known | None:
+    if key is None:
+        return None
+    from convo.store import exchanges
+
+    return exchanges.by_key(connection, owner, conversation, key)
 
 
 def target_of(place: Place, model: str, api: str, client: Any, origin: str | None, arguments: Mapping[str, Any]) -> Target:
@@ -116,7 +121,7 @@ def opened(
     """Read what a turn starts from, on the branch that is shown, or on the one where an exchange has begun."""
     start = yield from read(open_turn, place.owner, place.found.id, target, budget_of(policy, target), key, branch)
     if branch is None and start.history.branch != place.found.branch:
-        yield from followed(place)
+        yield from steps.log.followed(place)
     return start
 
 
@@ -130,9 +135,18 @@ def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target
 
 def filled(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Request]:
     """Fetch the bytes that a plan needs, beside those that the drafts carry, and put them in; what is converted is remembered."""
-    found = yield from fetched(place, ready, drafts)
-    yield from remembered(place, found.made)
-    return fill(ready, as_base64(found.data))
+    data, made = yield from _fetched(place, ready, drafts)
+    if made:
+        yield from steps.converting.remembered(place, made)
+    return fill(ready, as_base64(data))
+
+
+def _fetched(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[tuple[dict[str, bytes], dict[str, bytes]]]:
+    """Give the bytes that a plan needs, and those of them that were converted just now."""
+    if not ready.blobs:
+        return {}, {}
+    found = yield from steps.converting.fetched(place, ready, drafts)
+    return found.data, found.made
 
 
 def request(
@@ -140,8 +154,7 @@ def request(
     preset: Preset | str | None = None,
 ) -> Steps[Request | Seeds]:  # fmt: skip
     """Assemble a request, or what a session begins with, and write nothing."""
-    steps = _assembled(place, model, api, client, origin, policy, arguments, preset)
-    return (yield from part(place, "assemble", steps))
+    return (yield from part(place, "assemble", _assembled(place, model, api, client, origin, policy, arguments, preset)))
 
 
 def _assembled(
@@ -149,9 +162,9 @@ def _assembled(
     preset: Preset | str | None,
 ) -> Steps[Request | Seeds]:  # fmt: skip
     ready = yield from planned_now(place, model, api, client, origin, policy, arguments, preset)
-    found = yield from fetched(place, ready)
-    written = as_base64(found.data)
-    return fill(ready, written, found.made) if api in ENDPOINTS else fill_seeds(ready, written)
+    data, made = yield from _fetched(place, ready)
+    written = as_base64(data)
+    return fill(ready, written, made) if api in ENDPOINTS else fill_seeds(ready, written)
 
 
 def planned_now(
@@ -163,9 +176,7 @@ def planned_now(
     policy = policy or Policy()
     check_no_speed(arguments)
     if preset is not None:
-        from convo.steps.presets import preset_of, with_preset
-
-        arguments = with_preset(arguments, (yield from preset_of(place.owner, preset)))
+        arguments = steps.presets.with_preset(arguments, (yield from steps.presets.preset_of(place.owner, preset)))
     target = moved_on(place.tools, target_of(place, model, api, client, origin, arguments), policy)
     check_alive(place.tools, target.model, policy)
     start = yield from opened(place, target, policy)
@@ -177,17 +188,19 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
 
     Of audio whose bytes were let go, or that cannot be converted, it is what was said in it.
     """
-    found = [message for message in (yield from history(place, last)) if message.kind != "summary"]
+    found = [message for message in (yield from steps.log.history(place, last)) if message.kind != "summary"]
     held = [piece for message in found for piece in message.media if piece.made_by is None]
     pieces = {piece.digest: piece for piece in held if piece.dropped is None}
     recorded = [piece for piece in pieces.values() if piece.kind == "audio" and piece.part != REPLY]
     forms = {piece.digest: sound.WAV for piece in recorded if piece.format not in _WRITTEN}
-    stored = (yield from found_or_made(place, [digest for digest in pieces if digest not in forms], found, {})).data
+    stored = (
+        yield from steps.converting.found_or_made(place, [digest for digest in pieces if digest not in forms], found, {})
+    ).data
     known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
     mute: set[str] = set()
     for digest, form in forms.items():
         try:
-            known |= (yield from found_or_made(place, [f"{digest}/{form}"], found, {})).data
+            known |= (yield from steps.converting.found_or_made(place, [f"{digest}/{form}"], found, {})).data
         except (BadAudio, MissingDependency):
             if pieces[digest].transcript is None:
                 raise
@@ -204,4 +217,8 @@ def _as_chat(message: Message) -> dict[str, Any]:
 
 def _told_by_its_bytes(piece: Media, data: bytes) -> bytes:
     """Raw samples name no format: give them as a wav."""
-    return Audio.from_bytes(data, "pcm16").wav() if piece.format == "pcm16" else data
+    if piece.format != "pcm16":
+        return data
+    from convo.audio.value import Audio
+
+    return Audio.from_bytes(data, "pcm16").wav()

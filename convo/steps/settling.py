@@ -61,14 +61,11 @@ def settled(place: Place, branch: UUID) -> Steps[bool]:
     return True
 
 
-def settled_if_left(place: Place) -> Steps[bool]:
-    """Look whether a dead worker has left anything on the branch that is shown, and end its exchange; False for nothing."""
-    found = place.found
-    if found.waits_for is None or found.lease_until is None or found.lease_until > place.tools.now():
+def settled_if_left(place: Place, branch: UUID, exchange: UUID) -> Steps[bool]:
+    """Look whether the worker of an exchange, which is dead, has left anything, and end the exchange; False for nothing."""
+    if not (yield from read(exchanges.has_left, place.owner, exchange)):
         return False
-    if not (yield from read(exchanges.has_left, place.owner, found.waits_for)):
-        return False
-    return (yield from settled(place, found.branch))
+    return (yield from settled(place, branch))
 
 
 def _received(tools: Tools, left: Left, now: int) -> tuple[Answer, dict[str, Any]]:

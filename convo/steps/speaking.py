@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.canonical import printable, well_formed
 from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, ConvoError
-from convo.extract import REPLY, spoken
+from convo.extract import spoken
 from convo.forms import as_chat
 from convo.logs import note
+from convo.messages import REPLY
 from convo.origin import Origin
 from convo.speech import pieces_of
 from convo.steps import beside, blobs

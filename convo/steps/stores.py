@@ -1,31 +1,24 @@
-"""Steps on a store: the schema, and conversations made, found, listed and deleted."""
+"""Steps on a store: the schema, and conversations found, listed and deleted."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
 
+from convo import steps
 from convo.canonical import printable
 from convo.checks import check_type
-from convo.content import message_drafts
-from convo.errors import ConflictError, ConversationNotFound, InputError, StoreError
+from convo.errors import ConversationNotFound, InputError, StoreError
 from convo.ids import as_uuid, place_after
-from convo.keeping import as_kept
 from convo.logs import Swallowed
-from convo.metadata import check_title, encode_metadata
-from convo.protocol import check_key, is_key
-from convo.steps.blobs import TRIES, put_to_stay
+from convo.protocol import is_key
 from convo.steps.effects import call, read, write
-from convo.steps.log import AGAIN, instructions_draft
 from convo.steps.place import Place
-from convo.steps.settling import settled_if_left
-from convo.steps.upgrading import upgraded
-from convo.store import conversations, schema, totals
-from convo.store.wiping import checkpoint
+from convo.store import conversations, schema
 from convo.times import to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -45,31 +38,7 @@ def ready(place: str, *, creates: bool) -> Steps[None]:
     if found is not None:
         if not creates:
             raise found
-        yield from upgraded()
-
-
-def create(
-    tools: Tools, owner: str, *, instructions: str | None, title: str | None, metadata: Mapping[str, Any] | None, key: str | None,
-    messages: Iterable[object],
-) -> Steps[Found]:  # fmt: skip
-    """Make a conversation; where the key is taken, give the one that has it."""
-    tools.check_writable()
-    check_key(key)
-    given = [*([] if instructions is None else [instructions_draft(instructions)]), *message_drafts(messages)]
-    labels, name, now = encode_metadata(metadata), check_title(title), tools.now()
-    drafts = [as_kept(draft, tools.keep, now) for draft in tools.limits.checked(given)]
-    pieces = {piece.digest: piece.data or b"" for draft in drafts for piece in draft.media if piece.dropped is None}
-    lacking: Iterable[str] = pieces
-    for _ in range(TRIES):
-        for digest in lacking:
-            yield from put_to_stay(tools, owner, digest, pieces[digest], tools.now())
-        found, lacking = yield from write(
-            conversations.create_with, owner, tools.new_id(), tools.new_id(), tools.now(), sorted(pieces),
-            key=key, title=name, metadata=labels, drafts=drafts,
-        )  # fmt: skip
-        if found is not None:
-            return found
-    raise ConflictError(AGAIN)
+        yield from steps.upgrading.upgraded()
 
 
 def get(tools: Tools, owner: str | None, identifier: UUID | str | None, key: str | None) -> Steps[Found]:
@@ -89,9 +58,17 @@ def get(tools: Tools, owner: str | None, identifier: UUID | str | None, key: str
     if tools.writable and not tools.held:
         # What cannot be written now, whoever comes next writes; reading goes on.
         with Swallowed(LOGGER, "what a dead worker left was not recorded", StoreError, conversation=found.id):
-            if (yield from settled_if_left(Place(tools, found))):
+            if (yield from _settled_if_left(Place(tools, found))):
                 found = yield from read(conversations.get, owner, id_=found.id)
     return found
+
+
+def _settled_if_left(place: Place) -> Steps[bool]:
+    """Look whether a dead worker has left anything on the branch that is shown, and end its exchange; False for nothing."""
+    found = place.found
+    if found.waits_for is None or found.lease_until is None or found.lease_until > place.tools.now():
+        return False
+    return (yield from steps.settling.settled_if_left(place, found.branch, found.waits_for))
 
 
 def listed(
@@ -119,6 +96,7 @@ def listed(
 def delete(tools: Tools, owner: str, identifier: UUID | str) -> Steps[None]:
     """Delete a conversation and all that belongs to it alone."""
     from convo.store import deletion
+    from convo.store.wiping import checkpoint
 
     tools.check_writable()
     yield from write(deletion.delete, owner, as_uuid(identifier))
@@ -129,6 +107,8 @@ def delete(tools: Tools, owner: str, identifier: UUID | str) -> Steps[None]:
 
 def usage(owner: str | None, conversation: UUID | None = None) -> Steps[Totals]:
     """Sum what was used and what it cost."""
+    from convo.store import totals
+
     return (yield from read(totals.totals, owner, conversation))
 
 

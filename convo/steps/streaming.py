@@ -7,8 +7,6 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
-
 from convo.assembly.shape import STREAM_FORMAT
 from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
@@ -75,7 +73,7 @@ class Incoming:
         with self._lock:
             self._fed += 1
             if self.told.first is None:
-                self.told = attrs.evolve(self.told, first=self.place.tools.now())
+                self.told = self.told._replace(first=self.place.tools.now())
             return self.fold.feed(chunk)
 
     def received(self) -> tuple[dict[str, Any], bool]:

@@ -251,7 +251,7 @@ def transcribed_first(
         texts[piece.digest] = text
     history = attrs.evolve(start.history, messages=tuple(_with_texts(m, texts) for m in start.history.messages))
     return Heard(
-        attrs.evolve(start, history=history),
+        start._replace(history=history),
         [_draft_with_texts(draft, texts) for draft in drafts],
         attrs.evolve(policy, missing_transcript="placeholder"),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pybase64
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.canonical import printable
 from convo.checks import check_seconds
 from convo.content import TEXT_COLUMN

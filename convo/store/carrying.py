@@ -8,7 +8,7 @@ import attrs
 import sqlalchemy as sa
 
 from convo.errors import BranchNotFound, ConversationNotFound
-from convo.store import branches, conversations, deletion, log, tables
+from convo.store import branches, conversations, deletion, log, making, tables
 from convo.store.append import Entry, Guard, append_in_steps
 from convo.store.branches import Locked, Segment
 from convo.store.statements import Statement
@@ -121,7 +121,7 @@ def _noted(connection: Connection, wanted: Change) -> Found:
     """Store the metadata that go with what is shown now."""
     found = conversations.get(connection, wanted.owner, id_=wanted.conversation)
     changes = {"metadata": wanted.metadata(found)}
-    return conversations.update(connection, wanted.owner, wanted.conversation, changes, None)
+    return making.update(connection, wanted.owner, wanted.conversation, changes, None)
 
 
 def make(connection: Connection, wanted: Change, key: str) -> Found | None:
@@ -130,7 +130,7 @@ def make(connection: Connection, wanted: Change, key: str) -> Found | None:
     Raises `BranchNotFound` where the base is gone; of the conversation that it shares with nothing is deleted meanwhile.
     """
     owner, conversation, now = wanted.owner, wanted.conversation, wanted.now
-    if not conversations.inserted(connection, owner, conversation, wanted.branch, now, key=key, title=None, metadata=None):
+    if not making.inserted(connection, owner, conversation, wanted.branch, now, key=key, title=None, metadata=None):
         return None
     if wanted.base is None:
         branches.start(connection, owner, wanted.branch, conversation, now)

@@ -1,18 +1,15 @@
-"""Conversations: made, found, listed, changed and deleted."""
+"""Conversations, found and listed; `making` makes and changes them."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import attrs
 import sqlalchemy as sa
 
-from convo.canonical import decode, encode
+from convo.canonical import decode
 from convo.errors import ConversationNotFound, SearchUnavailable
 from convo.messages import text_of
-from convo.store import blobs, branches, keys, tables
-from convo.store.append import Entry, Guard, append_in_steps
+from convo.store import tables
 from convo.store.sealed import keyring_of, run
 from convo.store.statements import Statement, micros
 
@@ -23,13 +20,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from convo.filters import Filter
-    from convo.messages import Draft
 
 _C, _B, _S, _M = tables.conversation.c, tables.branch.c, tables.segment.c, tables.message.c
 
 
-@attrs.frozen
-class Found:
+class Found(NamedTuple):
     """A conversation as the database has it. `created` and `lease_until` are in microseconds since 1970.
 
     `waits_for` is the exchange that the branch which is shown waits for, `lease_until` when its worker is taken to be dead.
@@ -91,82 +86,6 @@ _by_key = Statement("the conversation of an application's key", lambda: _select(
 _anyones = Statement("one conversation of anyone", lambda: _select().where(_C.id == sa.bindparam("id")))
 
 
-def _insert() -> Any:
-    from sqlalchemy.dialects import postgresql
-
-    columns = {
-        column.name: sa.bindparam(column.name, type_=column.type) for column in tables.conversation.c if column.name != "hold"
-    }
-    return (
-        postgresql.insert(tables.conversation)
-        .values(columns)
-        .on_conflict_do_nothing(index_elements=["owner", "key"])
-        .returning(_C.id)
-    )
-
-
-_insert_conversation = Statement("make a conversation, unless its key is taken", _insert)
-
-
-def create(
-    connection: Connection, owner: str, id_: UUID, branch: UUID, now: int, *,
-    key: str | None, title: str | None, metadata: str | None, drafts: Sequence[Draft],
-) -> Found:  # fmt: skip
-    """Make a conversation with its first messages; where the key is taken, give the one that has it, unchanged."""
-    if not inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata):
-        assert key is not None  # noqa: S101 - only a key can be taken
-        return get(connection, owner, key=key)
-    branches.start(connection, owner, branch, id_, now)
-    if drafts:
-        append_in_steps(connection, Guard.ADD, Entry(owner, branch, now, drafts))
-    return get(connection, owner, id_=id_)
-
-
-def create_with(
-    connection: Connection, owner: str, id_: UUID, branch: UUID, now: int, digests: Sequence[str], *,
-    key: str | None, title: str | None, metadata: str | None, drafts: Sequence[Draft],
-) -> tuple[Found | None, list[str]]:  # fmt: skip
-    """`create`, once all bytes are here; else None, and those that a collector has taken since they were put.
-
-    The bytes count as put now, so that none goes before this transaction ends. `digests` are in order.
-    """
-    if lacking := [digest for digest in digests if not blobs.refresh(connection, owner, digest, now)]:
-        return None, lacking
-    return create(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata, drafts=drafts), []
-
-
-def insert_like(
-    connection: Connection, owner: str, other: UUID, id_: UUID, branch: UUID, now: int, *,
-    key: str | None, title: str | None, metadata: str | None,
-) -> bool:  # fmt: skip
-    """Insert the row of a conversation with title and metadata of another where none are given; False: its key is taken."""
-    found = get(connection, owner, id_=other)
-    metadata = metadata if metadata is not None else encode(found.metadata) if found.metadata else None
-    title = found.title if title is None else title
-    return inserted(connection, owner, id_, branch, now, key=key, title=title, metadata=metadata)
-
-
-def inserted(
-    connection: Connection, owner: str, id_: UUID, branch: UUID, now: int, *,
-    key: str | None, title: str | None, metadata: str | None,
-) -> bool:  # fmt: skip
-    """Insert the row of a conversation; False: its key is taken."""
-    keys.hold(connection, owner)
-    found = _insert_conversation.one(
-        connection, owner=owner, id=id_, key=key, branch=branch, title=title, created_at=now,
-        metadata=_always(connection, metadata),
-    )  # fmt: skip
-    return found is not None
-
-
-def _always(connection: Connection, metadata: str | None) -> str | None:
-    """Give metadata that are there even when they say nothing, where content is sealed.
-
-    So whoever finds the conversation opens something of it, and thereby notices when its owner has other keys by now.
-    """
-    return encode({}) if metadata is None and keyring_of(connection).seals else metadata
-
-
 def get(connection: Connection, owner: str | None, *, id_: UUID | None = None, key: str | None = None) -> Found:
     """Give a conversation by its id or key; an owner of None is anyone. Raises `ConversationNotFound`."""
     if id_ is None:
@@ -221,29 +140,3 @@ def find(
 
 def _place_of(connection: Connection, owner: str | None, id_: UUID) -> tuple[int, UUID]:
     return get(connection, owner, id_=id_).created, id_
-
-
-def update(connection: Connection, owner: str, id_: UUID, changes: Mapping[str, Any], event: Entry | None) -> Found:
-    """Change columns of a conversation, and put an event at the end of the line that it shows, both or neither.
-
-    Gives the conversation as it is then. Raises `ConversationNotFound`.
-    """
-    if event is not None:
-        branch = branches.lock(connection, owner, id_).id
-        append_in_steps(connection, Guard.ADD, attrs.evolve(event, branch=branch))
-    if "metadata" in changes:
-        changes = {**changes, "metadata": _always(connection, changes["metadata"])}
-    columns = tuple(sorted(changes))
-    if columns and _update(columns).one(connection, key_owner=owner, key_id=id_, **changes) is None:
-        raise ConversationNotFound(id_)
-    return get(connection, owner, id_=id_)
-
-
-@cache
-def _update(columns: tuple[str, ...]) -> Statement:
-    def build() -> Any:
-        keys = (_C.owner == sa.bindparam("key_owner"), _C.id == sa.bindparam("key_id"))
-        values = {name: sa.bindparam(name, type_=_C[name].type) for name in columns}
-        return sa.update(tables.conversation).where(*keys).values(values).returning(_C.id)
-
-    return Statement("change a conversation", build)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from convo.canonical import digest
 from convo.errors import ConflictError
-from convo.store import blobs, branches, conversations, log, tables
+from convo.store import blobs, branches, log, making, tables
 from convo.store.append import Entry, Guard, append_in_steps, insert_exchange
 from convo.store.branches import Locked
 from convo.store.statements import Statement
@@ -87,7 +87,7 @@ def arrive(connection: Connection, arrival: Arrival) -> Arrived:
     if lacking := [one for one in arrival.digests if not blobs.refresh(connection, owner, one, now)]:
         return Arrived(lacking=lacking)
     id_ = arrival.new_id()
-    found = conversations.create(
+    found = making.create(
         connection, owner, id_, arrival.new_id(), arrival.created, key=arrival.key, title=arrival.title,
         metadata=arrival.metadata, drafts=(),
     )  # fmt: skip

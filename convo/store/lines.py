@@ -15,7 +15,7 @@ from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, KeyMismatch, MessageNotFound, StaleHead
 from convo.messages import Draft
 from convo.protocol import in_progress, is_alive
-from convo.store import branches, conversations, exchanges, log, tables
+from convo.store import branches, conversations, exchanges, log, making, tables
 from convo.store.append import Entry, Guard, append_in_steps, insert_exchange
 from convo.store.statements import Statement
 
@@ -255,7 +255,7 @@ def fork(
     """
     locked = branches.lock(connection, owner, source)
     end = locked.head if at is None else at
-    made = conversations.insert_like(connection, owner, source, id_, branch, now, key=key, title=title, metadata=metadata)
+    made = making.insert_like(connection, owner, source, id_, branch, now, key=key, title=title, metadata=metadata)
     if not made:
         return conversations.get(connection, owner, key=key)
     if end > locked.head:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 END = (1 << 63) - 1
 """The last position of a segment whose line still grows: the largest bigint."""
+SUMMARY = "convo_message.kind = 'summary' AND convo_message.status = 'complete'"
+"""A summary that counts, written as the partial index has it, so that both databases see that it serves."""
 
 _M, _S, _A, _B = tables.message.c, tables.segment.c, tables.attachment.c, tables.branch.c
 _HELD = tables.segment.alias("held").c

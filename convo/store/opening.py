@@ -18,7 +18,7 @@ from convo.errors import ConversationNotFound
 from convo.history import History
 from convo.memory import Memory
 from convo.messages import Message
-from convo.store import log, summaries, tables
+from convo.store import log, tables
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _select_page() -> Any:
     messages = sa.select(*log.message_columns()).where(log.line(tables.message))
     instructions = _older(_M.position == sa.bindparam("instructions", type_=sa.BigInteger))
     pinned = _older(sa.text("convo_message.pinned"))
-    summary = _older(sa.text(summaries.WHOLE)).order_by(_M.position.desc()).limit(1).subquery()
+    summary = _older(sa.text(log.SUMMARY)).order_by(_M.position.desc()).limit(1).subquery()
     return sa.union_all(messages, instructions, pinned, sa.select(*summary.c))
 
 

@@ -24,8 +24,10 @@ def paramstyle(url: URL) -> dict[str, Any]:
     """Give the settings with which psycopg is given statements in the server's own words, `$1` (see `mind_the_server`).
 
     Any other style it translates; and for a statement with more than 50 parameters, such as the end of an exchange, each time.
+    Nor does it ask the server for a type that no table of ours has.
     """
-    return {"paramstyle": "numeric_dollar"} if url.get_driver_name() in ("psycopg", "psycopg_async") else {}
+    own = {"paramstyle": "numeric_dollar", "use_native_hstore": False}
+    return own if url.get_driver_name() in ("psycopg", "psycopg_async") else {}
 
 
 ALONE: dict[str, Any] = {

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from convo.models import KINDS
 from convo.store import tables
 from convo.store.statements import Statement
 from convo.store.totals import USAGE_COLUMNS
 from convo.times import to_micros
-from convo.usage import KINDS, Usage
+from convo.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

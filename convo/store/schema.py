@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from convo.errors import NotAConvoStore, SchemaMissing, SchemaTooNew, SchemaTooOld
-from convo.store.tables import metadata
+from convo.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,10 +34,18 @@ Then it lets them pass, with nothing changed (`StoreBusy`), and comes again."""
 def revision(connection: Connection) -> str | None:
     """Give the revision of the tables, None when there are none."""
     schema = connection.get_execution_options().get("convo_schema")
-    if not sa.inspect(connection).has_table(VERSION_TABLE, schema=schema):
-        return None
     table = sa.table(VERSION_TABLE, sa.column("version_num"), schema=schema)
+    if not _is_there(connection, table):
+        return None
     return connection.execute(sa.select(table.c.version_num)).scalar_one_or_none()
+
+
+def _is_there(connection: Connection, table: sa.TableClause) -> bool:
+    """Say whether there is a table. On PostgreSQL SQLAlchemy would join catalogs, which takes 6 ms in a new process."""
+    if connection.dialect.name != "postgresql":
+        return sa.inspect(connection).has_table(table.name, schema=table.schema)
+    name = connection.dialect.identifier_preparer.format_table(table)
+    return bool(connection.scalar(sa.select(sa.func.to_regclass(name).is_not(None))))
 
 
 def state(connection: Connection, place: str) -> SchemaMissing | SchemaTooOld | None:
@@ -186,10 +194,10 @@ def _lock(connection: Connection, schema: str | None) -> None:
     """
     if connection.dialect.name != "postgresql":
         return
-    names = [table.name for table in metadata.sorted_tables]
+    names = [table.name for table in tables.metadata.sorted_tables]
     columns = sa.inspect(connection).get_multi_columns(schema=schema, filter_names=names)
     there = {name: found for (_, name), found in columns.items()}
-    known = [table for table in metadata.sorted_tables if table.name in there]
+    known = [table for table in tables.metadata.sorted_tables if table.name in there]
     altered = [table for table in known if set(table.columns.keys()) - {column["name"] for column in there[table.name]}]
     quoted = connection.dialect.identifier_preparer
     deadline = time.monotonic() + LOCK_WAIT

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from convo.store.append import Entry
 
 _M, _S = tables.message.c, tables.segment.c
-WHOLE = "convo_message.kind = 'summary' AND convo_message.status = 'complete'"
-"""Written as the partial index has it, so that both databases see that it serves."""
 
 
 @attrs.frozen
@@ -40,7 +38,7 @@ _newest = Statement(
     "the newest summary of a line before a position",
     lambda: (
         sa.select(*log.message_columns())
-        .where(log.in_line(tables.message), _M.position < sa.bindparam("until", type_=sa.BigInteger), sa.text(WHOLE))
+        .where(log.in_line(tables.message), _M.position < sa.bindparam("until", type_=sa.BigInteger), sa.text(log.SUMMARY))
         .order_by(_M.position.desc())
         .limit(1)
     ),
@@ -108,7 +106,7 @@ def _select_covering() -> Any:
         _M.owner == sa.bindparam("owner"),
         _M.branch.in_(sources),
         _M.position > sa.bindparam("position", type_=sa.BigInteger),
-        sa.text(WHOLE),
+        sa.text(log.SUMMARY),
     )
 
 

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from convo.edges import Seen, check_client, check_owner, check_whole, pending_of
+from convo import steps
+from convo.edges import Seen, check_client, check_owner, check_whole
 from convo.functions import check_functions
-from convo.gathering import gathered
-from convo.steps import branches as branch_steps
-from convo.steps import ending as ending_steps
-from convo.steps import exchange as exchange_steps
-from convo.steps import log as log_steps
-from convo.steps import requests as request_steps
-from convo.steps import stores as store_steps
-from convo.steps import truncating
-from convo.steps.answers import streamed
-from convo.steps.effects import read
-from convo.steps.log import UNSET
+from convo.metadata import UNSET
 from convo.steps.place import Place
-from convo.store import exchanges
-from convo.sync_api.exchange import Exchange
-from convo.sync_api.stream import Stream
-from convo.transcript import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,13 +17,13 @@ if TYPE_CHECKING:
 
     from convo.assembly import Request, Seeds
     from convo.assembly.preview import Preview
-    from convo.audio import Audio
+    from convo.audio.value import Audio
     from convo.calls import Call
     from convo.documents import Document
-    from convo.edges import Pending
     from convo.functions import Functions
     from convo.history import History
     from convo.messages import Media, Message
+    from convo.pending import Pending
     from convo.policy import Policy
     from convo.presets import Preset
     from convo.reply import Reply
@@ -46,7 +33,9 @@ if TYPE_CHECKING:
     from convo.store.branches import Branch
     from convo.store.totals import Totals
     from convo.sync_api.driver import Driver
+    from convo.sync_api.exchange import Exchange
     from convo.sync_api.listening import Listener
+    from convo.sync_api.stream import Stream
 
 
 class Conversation(Seen):
@@ -72,11 +61,11 @@ class Conversation(Seen):
         With `key`, once: the same again gives the stored message. Raises `StaleHead` when the log has moved past
         `expected_head`.
         """
-        steps = log_steps.add(
+        sequence = steps.log.add(
             self._place, content, role=role, name=name, key=key, created_at=created_at, metadata=metadata, pinned=pinned,
             expected_head=expected_head,
         )  # fmt: skip
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def extend(
         self, messages: Iterable[object], *, key: str | None = None, expected_head: int | None = None
@@ -86,11 +75,11 @@ class Conversation(Seen):
         With `key`, once: the same again gives the stored messages. Raises `StaleHead` when the log has moved past
         `expected_head`, and `InvalidContent` for what is no message; nothing is stored then.
         """
-        return self._driver.do(log_steps.extend(self._place, messages, key=key, expected_head=expected_head))
+        return self._driver.do(steps.log.extend(self._place, messages, key=key, expected_head=expected_head))
 
     def tool_output(self, call_id: str, output: object, *, error: bool = False, key: str | None = None) -> Message:
         """Store the result of a tool call: text, text parts, or any JSON value. Raises `ToolCallNotFound`."""
-        return self._driver.do(log_steps.tool_output(self._place, call_id, output, error=error, key=key))
+        return self._driver.do(steps.log.tool_output(self._place, call_id, output, error=error, key=key))
 
     def history(
         self,
@@ -109,11 +98,11 @@ class Conversation(Seen):
         position of the first that a disk, or somebody, has changed. It costs about a microsecond a message; `doctor` does it for
         all that an owner has.
         """
-        return self._driver.do(log_steps.history(self._place, last, verify=verify, before=before, branch=branch))
+        return self._driver.do(steps.log.history(self._place, last, verify=verify, before=before, branch=branch))
 
     def message(self, position: int) -> Message:
         """Read one message of the log, by its position. Raises `MessageNotFound`."""
-        return self._driver.do(branch_steps.message(self._place, position))
+        return self._driver.do(steps.branches.message(self._place, position))
 
     @overload
     def load(self, audio: Audio) -> Audio: ...
@@ -126,7 +115,7 @@ class Conversation(Seen):
 
         Raises `AudioDropped` where the store let them go, `BlobNotFound`.
         """
-        return self._driver.do(log_steps.load(self._place, audio))
+        return self._driver.do(steps.log.load(self._place, audio))
 
     def transcribe(
         self,
@@ -151,13 +140,11 @@ class Conversation(Seen):
         cut where it is quiet, and its texts are joined by a space; unless you pass a `prompt`, each piece is told how the text
         before it ends, as the API recommends. That, and formats which the endpoint does not take, need the extra `audio`.
         """
-        from convo.steps import transcribing as transcribing_steps
-
         check_client(client, asynchronous=False)
-        steps = transcribing_steps.transcribe_chat(
+        sequence = steps.transcribing.transcribe_chat(
             self._place, client, model=model, positions=positions, progress=progress, arguments=arguments
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def translate(
         self,
@@ -175,13 +162,11 @@ class Conversation(Seen):
         this endpoint down with its only model on 2027-02-26, and its client warns of that (`DeprecationWarning`).
         Raises what `transcribe` raises.
         """
-        from convo.steps import translating as translating_steps
-
         check_client(client, asynchronous=False)
-        steps = translating_steps.translate(
+        sequence = steps.translating.translate(
             self._place, client, model=model, positions=positions, progress=progress, arguments=arguments
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def speak(
         self,
@@ -218,15 +203,14 @@ class Conversation(Seen):
         `ConflictError` when the reply was changed meanwhile.
         """
         from convo.policy import Policy
-        from convo.steps import saying as saying_steps
 
         check_client(client, asynchronous=False)
-        said = saying_steps.Said(
+        said = steps.saying.Said(
             model=model, voice=voice, format=format, speed=speed, instructions=instructions, preset=preset,
             policy=Policy() if policy is None else policy, more=arguments,
         )  # fmt: skip
-        steps = saying_steps.speak(self._place, client, text, said, position=position, key=key, expected_head=expected_head)
-        return self._driver.do(steps)
+        sequence = steps.saying.speak(self._place, client, text, said, position=position, key=key, expected_head=expected_head)
+        return self._driver.do(sequence)
 
     def set_transcript(self, position: int, text: str | None, *, part: int | None = None) -> None:
         """Set what is said in a user's recording, "" for silence; None takes the transcript away.
@@ -234,9 +218,7 @@ class Conversation(Seen):
         `part` is the index of the content part, needed only where a message holds several recordings. What was there is
         replaced, and other recordings of the same bytes stay as they are. Raises `RecordingNotFound`.
         """
-        from convo.steps import transcribing as transcribing_steps
-
-        self._driver.do(transcribing_steps.set_transcript(self._place, position, text, part))
+        self._driver.do(steps.transcribing.set_transcript(self._place, position, text, part))
 
     def compact(
         self,
@@ -258,12 +240,11 @@ class Conversation(Seen):
         same time.
         """
         from convo.policy import Policy
-        from convo.steps import compacting
 
         if client is not None:
             check_client(client, asynchronous=False)
-        writer = compacting.writer_of(self._place, client, model, summarize, prompt, Policy(), arguments)
-        return self._driver.do(compacting.compact(self._place, writer, keep))
+        writer = steps.compacting.writer_of(self._place, client, model, summarize, prompt, Policy(), arguments)
+        return self._driver.do(steps.compacting.compact(self._place, writer, keep))
 
     @overload
     def request(
@@ -310,10 +291,10 @@ class Conversation(Seen):
         which a session begins.
         Raises `RequestError` where no request can be made, `ModelShutDown` among them; warns by `ModelEndsSoon`.
         """
-        steps = request_steps.request(
+        sequence = steps.requests.request(
             self._place, model, api=api, client=client, origin=origin, policy=policy, preset=preset, arguments=arguments
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def preview(
         self,
@@ -333,12 +314,10 @@ class Conversation(Seen):
         no end; where no request could be made any more, the list ends before that. The log is read once, and no bytes are.
         Arguments are those of `request`, and so is what it raises.
         """
-        from convo.steps import reading
-
-        steps = reading.preview(
+        sequence = steps.reading.preview(
             self._place, model, api=api, client=client, origin=origin, policy=policy, preset=preset, arguments=arguments
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def seed(self, connection: Any, model: str, *, policy: Policy | None = None, **arguments: Any) -> Seeds:
         """Give a new Realtime session what was said before: `connection` is what `client.realtime.connect()` gave.
@@ -353,6 +332,8 @@ class Conversation(Seen):
 
     def exchange(self, request: Request) -> Exchange:
         """Begin an exchange for a call of your own: `with chat.exchange(request) as call: ...`."""
+        from convo.sync_api.exchange import Exchange
+
         return Exchange(self._driver, self._place, request)
 
     def record(self, answer: object, request: Request | None = None) -> Reply:
@@ -360,8 +341,10 @@ class Conversation(Seen):
 
         A stream is read to its end; one that breaks is recorded as interrupted, and its error raised.
         """
+        from convo.gathering import gathered
+
         whole, broken = gathered(answer)
-        reply = self._driver.do(ending_steps.record(self._place, whole, request))
+        reply = self._driver.do(steps.ending.record(self._place, whole, request))
         if broken is not None:
             raise broken
         return reply
@@ -399,9 +382,8 @@ class Conversation(Seen):
         check_client(client, asynchronous=False)
         check_whole(arguments)
         check_functions(tool_functions, arguments.get("tools"), asynchronous=False)
-        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, arguments, preset)
-        steps = exchange_steps.send(self._place, turn, content, key=key, expected_head=expected_head)
-        return self._driver.do(steps)
+        turn = steps.exchange.turn_of(self._place, client, model, api, policy, tool_functions, arguments, preset)
+        return self._driver.do(steps.exchange.send(self._place, turn, content, key=key, expected_head=expected_head))
 
     def stream(
         self,
@@ -422,10 +404,14 @@ class Conversation(Seen):
         recorded. Speech is pcm16 then, the only format that the API streams. A reply that is interrupted is recorded with what
         was received, and its key has its answer: `regenerate` takes it back.
         """
+        from convo.sync_api.stream import Stream
+
         check_client(client, asynchronous=False)
         check_functions(tool_functions, arguments.get("tools"), asynchronous=False)
-        turn = exchange_steps.turn_of(self._place, client, model, api, policy, tool_functions, streamed(api, arguments), preset)
-        drafts = exchange_steps.checked(self._place, content, key, expected_head, "stream()")
+        turn = steps.exchange.turn_of(
+            self._place, client, model, api, policy, tool_functions, steps.apis.streamed(api, arguments), preset
+        )
+        drafts = steps.exchange.checked(self._place, content, key, expected_head, "stream()")
         return Stream(self._driver, self._place, turn, drafts, key, expected_head)
 
     def listen(
@@ -443,12 +429,11 @@ class Conversation(Seen):
         session are not recorded again. `client` or `origin` says where the session is; `session` is its id for somebody who
         joins it after it has begun.
         """
-        from convo.steps.listening import Listening
         from convo.sync_api.listening import Listener
 
         if client is not None:
             check_client(client, asynchronous=False)
-        return Listener(self._driver, Listening(self._place, model, client, origin, session))
+        return Listener(self._driver, steps.listening.Listening(self._place, model, client, origin, session))
 
     def truncate(self, position: int, *, heard_until: float) -> Message:
         """Cut a recorded reply to what was heard of it, in seconds of its audio, and give it as it is now.
@@ -456,11 +441,11 @@ class Conversation(Seen):
         For somebody who speaks while a reply is played that has arrived as a whole; it is sent as its words from then
         on. Raises `MessageNotFound`, and `NotAReply`.
         """
-        return self._driver.do(truncating.truncated(self._place, position, heard_until))
+        return self._driver.do(steps.truncating.truncated(self._place, position, heard_until))
 
     def update(self, *, title: str | None = UNSET, metadata: Mapping[str, Any] | None = UNSET, instructions: str = UNSET) -> None:
         """Change title or metadata; new instructions are an event of the log, older ones stay where they were."""
-        self._driver.do(log_steps.update(self._place, title, metadata, instructions))
+        self._driver.do(steps.log.update(self._place, title, metadata, instructions))
 
     def regenerate(self, *, key: str | None = None, expected_head: int | None = None) -> Branch:
         """Take the last reply back: show a new branch that ends before it; then `send` without content answers again.
@@ -470,7 +455,7 @@ class Conversation(Seen):
         have the same one. Raises `TurnInProgress` while a reply is awaited, `StaleHead`, and `ConflictError` for an
         empty log.
         """
-        return self._driver.do(branch_steps.regenerate(self._place, key=key, expected_head=expected_head))
+        return self._driver.do(steps.branches.regenerate(self._place, key=key, expected_head=expected_head))
 
     def edit(self, position: int, *content: object, key: str | None = None, expected_head: int | None = None) -> Message:
         """Write a message anew: show a new branch that shares all before `position` and has the new content there.
@@ -479,11 +464,11 @@ class Conversation(Seen):
         later stay in force. A reply that is awaited ends on the branch that was left. With `key`, once; `send` may have
         the same one. Raises `MessageNotFound`, `NotEditable` for replies and results of tools, and `StaleHead`.
         """
-        return self._driver.do(branch_steps.edit(self._place, position, content, key=key, expected_head=expected_head))
+        return self._driver.do(steps.branches.edit(self._place, position, content, key=key, expected_head=expected_head))
 
     def branches(self) -> list[Branch]:
         """List the branches of this conversation, oldest first."""
-        return self._driver.do(branch_steps.listed(self._place))
+        return self._driver.do(steps.branches.listed(self._place))
 
     def forks(self, *, limit: int = 100) -> list[Branch]:
         """List the branches of other conversations that share messages with this one, oldest first: see their `conversation`.
@@ -491,13 +476,11 @@ class Conversation(Seen):
         Those that were forked from it, those that it was forked from, and other forks of the same messages. A fork that shares
         nothing, `fork(at=0)`, is not among them.
         """
-        from convo.steps import reading
-
-        return self._driver.do(reading.forks(self._place, limit))
+        return self._driver.do(steps.reading.forks(self._place, limit))
 
     def switch(self, branch: Branch | UUID | str) -> None:
         """Show another branch. A reply that is awaited ends on the one where it was asked. Raises `BranchNotFound`."""
-        self._driver.do(branch_steps.switch(self._place, branch))
+        self._driver.do(steps.branches.switch(self._place, branch))
 
     def fork(
         self,
@@ -513,7 +496,7 @@ class Conversation(Seen):
         new conversation's own, find or make. No message is copied, and audio is referred to as before. Redaction and
         notes of a shared message are seen by both. Raises `MessageNotFound`.
         """
-        found = self._driver.do(branch_steps.fork(self._place, at, key=key, title=title, metadata=metadata))
+        found = self._driver.do(steps.branches.fork(self._place, at, key=key, title=title, metadata=metadata))
         return Conversation(self._driver, Place(self._place.tools, found))
 
     def annotate(self, position: int, /, **notes: Any) -> dict[str, Any]:
@@ -522,15 +505,11 @@ class Conversation(Seen):
         A name is a plain word as in metadata, a value any JSON; both have the limits of metadata. Notes are never sent,
         and belong to the message: each line that shares it has them. Raises `MessageNotFound`.
         """
-        from convo.steps import notes as note_steps
-
-        return self._driver.do(note_steps.annotate(self._place, position, notes))
+        return self._driver.do(steps.notes.annotate(self._place, position, notes))
 
     def annotations(self) -> dict[int, dict[str, Any]]:
         """Give the notes of the messages of this line, by position; messages without notes are left out."""
-        from convo.steps import notes as note_steps
-
-        return self._driver.do(note_steps.listed(self._place))
+        return self._driver.do(steps.notes.listed(self._place))
 
     def redact(self, position: int) -> None:
         """Take out of a message what it said: content, calls, bytes, transcripts, audio id, name, metadata and notes.
@@ -542,9 +521,7 @@ class Conversation(Seen):
         it may be rolled back. A second time does nothing. Raises `MessageNotFound`, `OnHold` where a conversation on hold
         shows the message, and `UnknownBlobStore`, with nothing done, where bytes are that could not be deleted.
         """
-        from convo.steps import notes as note_steps
-
-        self._driver.do(note_steps.redact(self._place, position))
+        self._driver.do(steps.notes.redact(self._place, position))
 
     def hold(self, reason: str) -> None:
         """Put the conversation on hold, and say why: until `release()` nothing that it shows is deleted.
@@ -552,15 +529,11 @@ class Conversation(Seen):
         `delete`, `redact` and `erase` raise `OnHold` then, here and in forks that share its messages, and `prune` passes it
         over. It may go on, and move to another owner. On hold already, it gets the new reason. Raises `InputError`.
         """
-        from convo.steps import notes as note_steps
-
-        self._driver.do(note_steps.hold(self._place, reason))
+        self._driver.do(steps.notes.hold(self._place, reason))
 
     def release(self) -> None:
         """End the hold; without one nothing happens."""
-        from convo.steps import notes as note_steps
-
-        self._driver.do(note_steps.release(self._place))
+        self._driver.do(steps.notes.release(self._place))
 
     def move_to(self, owner: str) -> None:
         """Give the conversation to another owner, such as a visitor who has logged in; this object goes on with it there.
@@ -569,9 +542,7 @@ class Conversation(Seen):
         may give it away: check that before. Raises `TurnInProgress` while a reply is awaited, `KeyTaken` when the
         new owner has a conversation with the same key, and `UnknownBlobStore` where bytes are that could not be copied.
         """
-        from convo.steps import notes as note_steps
-
-        self._driver.do(note_steps.move_to(self._place, check_owner(owner)))
+        self._driver.do(steps.notes.move_to(self._place, check_owner(owner)))
 
     def to_chat(self, last: int | None = None) -> list[dict[str, Any]]:
         """Give the messages, or the last ones, as Chat Completions writes them, with the bytes of media as base64.
@@ -579,19 +550,20 @@ class Conversation(Seen):
         `store.create(messages=...)` takes them, here or in another store. What that shape has no place for is not in it:
         metadata, times, transcripts of users' recordings. Raises `BlobNotFound`.
         """
-        return self._driver.do(request_steps.to_chat(self._place, last))
+        return self._driver.do(steps.requests.to_chat(self._place, last))
 
     def pending(self) -> list[Pending]:
         """List the exchanges that wait for their answers, oldest first."""
-        rows = self._driver.do(read(exchanges.waiting, self._place.owner, self.id))
-        return [pending_of(row) for row in rows]
+        return self._driver.do(steps.reading.pending(self._place))
 
     def abandon(self, exchange: UUID | Pending) -> None:
         """Give up an exchange that waits; its answer no longer counts. Raises `ExchangeNotFound`."""
-        self._driver.do(ending_steps.abandon(self._place, exchange))
+        self._driver.do(steps.ending.abandon(self._place, exchange))
 
     def transcript(self) -> str:
         """Give the conversation as plain text, one paragraph a message."""
+        from convo.transcript import written
+
         return written(self.history())
 
     def session(self, *, audio: bool = False) -> str:
@@ -600,9 +572,7 @@ class Conversation(Seen):
         All of its branches are in it, calls with their usage and cost, notes, images and files; with `audio` recordings and
         replies, too, where they are kept, else only what was said in them. What was encrypted is in the clear.
         """
-        from convo.steps import sessions as session_steps
-
-        return self._driver.do(session_steps.session(self._place, audio=audio))
+        return self._driver.do(steps.sessions.session(self._place, audio=audio))
 
     def document(self, format: Document, *, audio: bool = False, redact: Callable[[str], str] | None = None) -> str:  # noqa: A002 - the natural word
         """Give the conversation as the text of a document, of what is shown; what was said is never obeyed in it.
@@ -612,9 +582,7 @@ class Conversation(Seen):
         as its audio; "finetune" is a line of OpenAI's JSONL for tuning, "" where there is nothing to learn. `redact` sees each
         text and gives what is to stand there. See `session()` for one that comes back.
         """
-        from convo.steps.documents import documented
-
-        return self._driver.do(documented(self._place, format, audio=audio, redact=redact))
+        return self._driver.do(steps.documents.documented(self._place, format, audio=audio, redact=redact))
 
     def calls(self, last: int | None = None, *, before: int | None = None) -> list[Call]:
         """List the calls of this conversation, or the last ones, oldest first: what each used and cost, and how it went.
@@ -622,10 +590,8 @@ class Conversation(Seen):
         Those of all its branches; a fork begins without. With `before`, those whose reply stands before that position, or that
         failed before it; calls that are no turns too. `report()` and `usage()` sum them.
         """
-        from convo.steps import reading
-
-        return self._driver.do(reading.made(self._place, last, before))
+        return self._driver.do(steps.reading.made(self._place, last, before))
 
     def usage(self) -> Totals:
         """Sum calls, tokens and cost of this conversation."""
-        return self._driver.do(store_steps.usage(self.owner, self.id))
+        return self._driver.do(steps.stores.usage(self.owner, self.id))

@@ -8,24 +8,19 @@ import time
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import convo.steps
 from convo.errors import ConvoError, StoreError, StoreNotFound, StoreReplaced
 from convo.heartbeat import Heartbeat
 from convo.logs import Swallowed, note
 from convo.protocol import CHECKPOINT_EVERY, LEASE
-from convo.steps import stores as store_steps
-from convo.steps import streaming
-from convo.steps.calling import called
 from convo.steps.effects import Call, Doubt, Finish, Invoke, Pause, Together, Told, Upgrade, Work
-from convo.steps.upgrading import upgraded
-from convo.steps.watched import recorded
-from convo.store import engine as engines
-from convo.store import exchanges
 
 if TYPE_CHECKING:
     from convo.reply import Reply
     from convo.steps.effects import Ask, Effect, Lease, Steps
     from convo.steps.place import Tools
     from convo.steps.streaming import Incoming
+    from convo.store import engine as engines
 
 T = TypeVar("T")
 LOGGER = logging.getLogger("convo.stream")
@@ -50,7 +45,7 @@ class Driver:
                     if not self.tools.writable:
                         self.runner.check_there()
                     creates = self.runner.creates and self.tools.writable
-                    self._perform_all(store_steps.ready(self.runner.place, creates=creates))
+                    self._perform_all(convo.steps.stores.ready(self.runner.place, creates=creates))
                     self.checked = True
         if forsaken := [incoming for incoming in self.streams.held() if incoming.forsaken]:
             self._end_streams(forsaken)
@@ -67,7 +62,7 @@ class Driver:
 
     def upgrade(self, partitions: int | None = None) -> str | None:
         """Make or upgrade the tables; give the revision that was found."""
-        found = self._perform_all(upgraded(partitions))
+        found = self._perform_all(convo.steps.upgrading.upgraded(partitions))
         self.checked = True
         return found
 
@@ -97,7 +92,7 @@ class Driver:
         if isinstance(effect, Pause):
             return time.sleep(effect.seconds)
         if isinstance(effect, Call):
-            return called(effect.function, effect.arguments, effect.named)
+            return convo.steps.calling.called(effect.function, effect.arguments, effect.named)
         if isinstance(effect, Invoke):
             raw = attrgetter(effect.endpoint)(effect.client).with_raw_response.create(**effect.arguments)
             return Told.of(raw, self.tools.now())
@@ -114,13 +109,15 @@ class Driver:
         return Told.of(raw, self.tools.now())
 
     def _renew(self, lease: Lease) -> object:
+        from convo.store import exchanges
+
         until = self.tools.now() + LEASE
         return self.runner.run(exchanges.renew, lease.owner, lease.branch, lease.exchange, lease.attempt, until, mode="write")
 
     def _look_after(self, incoming: Incoming) -> object:
         """Save what a stream has received; end one that nobody can ask for any more."""
         if not incoming.forsaken:
-            return self.do(streaming.saved(incoming))
+            return self.do(convo.steps.streaming.saved(incoming))
         return self._end_forsaken(incoming)
 
     def _end_forsaken(self, incoming: Incoming) -> object:
@@ -128,7 +125,7 @@ class Driver:
         if not self.streams.drop(incoming):
             return None
         try:
-            return self.end(incoming, streaming.interrupted(incoming))
+            return self.end(incoming, convo.steps.streaming.interrupted(incoming))
         finally:
             self.heartbeat.drop(incoming.lease)
 
@@ -161,7 +158,7 @@ class Driver:
             with Swallowed(LOGGER, "a stream of the API did not close", level=logging.DEBUG):
                 incoming.told.answer.close()
             with incoming.whole.around():
-                steps = recorded(incoming.place, incoming.current, steps)
+                steps = convo.steps.watched.recorded(incoming.place, incoming.current, steps)
                 incoming.reply = self._perform_all(steps)
         except ConvoError:
             self.release(incoming)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING, Self
 
-from convo.steps import listening as steps
+from convo import steps
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,7 +22,7 @@ class Listener:
     to the same session then, from its beginning or from where they join it, records the rest; nothing is recorded twice.
     """
 
-    def __init__(self, driver: Driver, listening: steps.Listening) -> None:
+    def __init__(self, driver: Driver, listening: steps.listening.Listening) -> None:
         self._driver = driver
         self._listening = listening
         self._lock = RLock()
@@ -52,7 +52,7 @@ class Listener:
         `ListenerClosed`; and errors of the store, after which what was not stored is stored with the next event.
         """
         with self._lock:
-            return self._driver.do(steps.fed(self._listening, event))
+            return self._driver.do(steps.listening.fed(self._listening, event))
 
     def position_of(self, item_id: str) -> int | None:
         """Give the position of the message of an item, None for one that is not in the log (yet)."""
@@ -61,4 +61,4 @@ class Listener:
     def close(self) -> list[Message | Reply]:
         """Store what was still being said, as interrupted, and give it; a second time does nothing."""
         with self._lock:
-            return self._driver.do(steps.closed(self._listening))
+            return self._driver.do(steps.listening.closed(self._listening))

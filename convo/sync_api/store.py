@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
+from convo import steps
 from convo.blobs.places import Places
 from convo.checks import check_type
 from convo.edges import Warner, check_client, check_owner, counter_of, ids_of, keyring_for, place_of, system_clock, watch_for
@@ -13,7 +14,6 @@ from convo.keeping import check_keep
 from convo.limits import Limits, limits_of
 from convo.models import Catalogue
 from convo.policy import budgets_of
-from convo.steps import stores as store_steps
 from convo.steps.place import Place, Tools
 from convo.store import engine as engines
 from convo.sync_api.conversation import Conversation
@@ -30,19 +30,20 @@ if TYPE_CHECKING:
 
     from convo.analysis.exported import Anonymous, Exported, Format
     from convo.backups import Backup
-    from convo.blobs import BlobStore
+    from convo.blobs.protocol import BlobStore
     from convo.budget import Budget
     from convo.erasure import Erasure
     from convo.findings import Finding
     from convo.hits import Hit
     from convo.importers.results import Imported
     from convo.importers.sources import Source
-    from convo.keeping import BlobTotals, Keep, MovedBlobs, Pruned
+    from convo.keeping import Keep
     from convo.presets import Preset
     from convo.report import By, Report
     from convo.repriced import Repriced
     from convo.sealing.cipher import Cipher
     from convo.steps.transcribing import Transcribed
+    from convo.storage import BlobTotals, MovedBlobs, Pruned
     from convo.store.conversations import Found
     from convo.store.totals import Totals
     from convo.sync_api.tables import Tables
@@ -173,7 +174,7 @@ class Store:
 
         `messages` are Chat Completions messages to start from, as dicts or values of the SDK.
         """
-        steps = store_steps.create(
+        sequence = steps.creating.create(
             self._driver.tools,
             self._owner or "",
             instructions=instructions,
@@ -182,14 +183,14 @@ class Store:
             key=key,
             messages=messages,
         )
-        return self._conversation(self._driver.do(steps))
+        return self._conversation(self._driver.do(sequence))
 
     def get(self, id: UUID | str | None = None, *, key: str | None = None) -> Conversation:  # noqa: A002 - the natural word
         """Find a conversation by its id or its key. Raises `ConversationNotFound`, also for another owner's.
 
         A reply that a worker was receiving when it died is in the log then, as interrupted, once its lease is over.
         """
-        return self._conversation(self._driver.do(store_steps.get(self._driver.tools, self._owner, id, key)))
+        return self._conversation(self._driver.do(steps.stores.get(self._driver.tools, self._owner, id, key)))
 
     def conversations(
         self,
@@ -211,10 +212,10 @@ class Store:
         Raises `KeyUnavailable` where another store has encrypted some that may be among them, and `SearchUnavailable` for
         `metadata` and `title` in a store with a cipher: no database looks into what is encrypted.
         """
-        steps = store_steps.listed(
+        sequence = steps.stores.listed(
             self._owner, metadata=metadata, title=title, since=since, until=until, limit=limit, after=place_of(after)
         )
-        return [self._conversation(found) for found in self._driver.do(steps)]
+        return [self._conversation(found) for found in self._driver.do(sequence)]
 
     def search(self, text: str, *, limit: int = 20) -> list[Hit]:
         """Find turns in which one message holds all these words, the best first; among equals the newest.
@@ -226,18 +227,14 @@ class Store:
 
         Raises `TooLarge` for more than 1,000 characters, `SearchUnavailable` where SQLite has no FTS5.
         """
-        from convo.steps import searching as search_steps
-
-        return self._driver.do(search_steps.search(self._driver.tools, self._owner, text, limit))
+        return self._driver.do(steps.searching.search(self._driver.tools, self._owner, text, limit))
 
     def reindex(self) -> None:
         """Drop what `search` finds by and make it anew from the messages; nothing else depends on it.
 
         On SQLite the index of the whole file is dropped: that of other owners is made with their next search.
         """
-        from convo.steps import searching as search_steps
-
-        self._driver.do(search_steps.reindex(self._driver.tools, self._owner))
+        self._driver.do(steps.searching.reindex(self._driver.tools, self._owner))
 
     def delete(self, id: UUID | str) -> None:  # noqa: A002 - the natural word
         """Delete a conversation with its messages and exchanges. Forks keep what they share with it.
@@ -246,7 +243,7 @@ class Store:
         `doctor`, and its words stay in the full-text index until the next search, `prune` or `erase`. Raises
         `ConversationNotFound`, and `OnHold` for one that must not be deleted.
         """
-        self._driver.do(store_steps.delete(self._driver.tools, self._owner or "", id))
+        self._driver.do(steps.stores.delete(self._driver.tools, self._owner or "", id))
 
     def transcribe(
         self,
@@ -264,10 +261,8 @@ class Store:
         Those of messages made in [since, until), at most `limit`, in branches that conversations show. What is done stays
         done: after a crash or an error the same call goes on, and at most the recording in flight is paid for again.
         """
-        from convo.steps import transcribing as transcribing_steps
-
         check_client(client, asynchronous=False)
-        steps = transcribing_steps.transcribe_store(
+        sequence = steps.transcribing.transcribe_store(
             self._driver.tools,
             self._owner or "",
             client,
@@ -278,35 +273,27 @@ class Store:
             progress=progress,
             arguments=arguments,
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def save_preset(self, preset: Preset) -> None:
         """Keep a voice with its format and speed under a name; one of the same name is replaced. It is the owner's own."""
-        from convo.steps import presets as preset_steps
-
-        self._driver.do(preset_steps.save(self._driver.tools, self._owner or "", preset))
+        self._driver.do(steps.presets.save(self._driver.tools, self._owner or "", preset))
 
     def presets(self) -> list[Preset]:
         """List the owner's presets, by name."""
-        from convo.steps import presets as preset_steps
-
-        return self._driver.do(preset_steps.listed(self._owner))
+        return self._driver.do(steps.presets.listed(self._owner))
 
     def preset(self, name: str) -> Preset:
         """Give the owner's preset of this name. Raises `PresetNotFound`."""
-        from convo.steps import presets as preset_steps
-
-        return self._driver.do(preset_steps.one(self._owner, name))
+        return self._driver.do(steps.presets.one(self._owner, name))
 
     def delete_preset(self, name: str) -> None:
         """Forget a preset; what was said by it stays as it is. Raises `PresetNotFound`."""
-        from convo.steps import presets as preset_steps
-
-        self._driver.do(preset_steps.delete(self._driver.tools, self._owner or "", name))
+        self._driver.do(steps.presets.delete(self._driver.tools, self._owner or "", name))
 
     def usage(self) -> Totals:
         """Sum calls, tokens and cost of the owner's conversations, or of everyone's."""
-        return self._driver.do(store_steps.usage(self._owner))
+        return self._driver.do(steps.stores.usage(self._owner))
 
     def report(
         self,
@@ -329,7 +316,7 @@ class Store:
         Raises `InputError` and `NaiveTime`.
         """
         return self._driver.do(
-            store_steps.report(self._owner, by, since=since, until=until, model=model, api=api, conversation=conversation)
+            steps.stores.report(self._owner, by, since=since, until=until, model=model, api=api, conversation=conversation)
         )
 
     def tables(
@@ -349,10 +336,9 @@ class Store:
 
         Raises `InvalidMetadata`, `InputError` and `NaiveTime`. What is read needs the extra `analysis`.
         """
-        from convo.steps.tables import wanted
         from convo.sync_api.tables import Tables
 
-        return Tables(self._driver, wanted(self._owner, metadata=metadata, since=since, until=until))
+        return Tables(self._driver, steps.tables.wanted(self._owner, metadata=metadata, since=since, until=until))
 
     def export(
         self,
@@ -386,9 +372,7 @@ class Store:
         Raises `ExportConflict` where the folder holds something else, which says what differs; `ExportFailed`, `StorageFull`,
         `HeldTransaction`, `InputError`, `InvalidMetadata`, `NaiveTime`, `MissingDependency` without the extra `analysis`.
         """
-        from convo.steps import exporting as exporting_steps
-
-        steps = exporting_steps.export(
+        sequence = steps.exporting.export(
             self._driver.tools,
             self._owner,
             path,
@@ -400,7 +384,7 @@ class Store:
             anonymous=anonymous,
             progress=progress,
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def import_session(self, session: str | bytes) -> Conversation:
         """Make the conversation again that `chat.session()` gave as text: its ids, positions, times, branches, calls and notes.
@@ -413,9 +397,7 @@ class Store:
         conversation is there with other messages, `KeyTaken`, `TooLarge`, `ReadOnlyView`. Nothing is stored then but bytes,
         which `prune` deletes.
         """
-        from convo.steps import sessions as session_steps
-
-        return self._conversation(self._driver.do(session_steps.imported(self._driver.tools, self._owner or "", session)))
+        return self._conversation(self._driver.do(steps.sessions.imported(self._driver.tools, self._owner or "", session)))
 
     def import_from(
         self,
@@ -445,12 +427,12 @@ class Store:
         Raises `NotImportable` for a source that is not of the format, or breaks off; its `report` says what is imported. And
         `InputError`, `MissingDependency`, `HeldTransaction`, `ReadOnlyView`, and what the client raises.
         """
-        from convo.steps import importing as importing_steps
-
         if format == "openai":
             check_client(source, asynchronous=False)
-        steps = importing_steps.import_from(self._driver.tools, self._owner or "", format, source, table=table, progress=progress)
-        return self._driver.do(steps)
+        sequence = steps.importing.import_from(
+            self._driver.tools, self._owner or "", format, source, table=table, progress=progress
+        )
+        return self._driver.do(sequence)
 
     def doctor(
         self,
@@ -469,10 +451,10 @@ class Store:
         Raises `InputError`, `ReadOnlyView` for a repair on `everyone()`, `StoreNotFound` and `NotAConvoStore`. Tables
         that are missing, too old or too new are a finding.
         """
-        from convo.steps.doctor import examined
-
-        steps = examined(self._driver.tools, self._owner, self.place, repair=repair, verify=verify, progress=progress)
-        return self._driver.look(steps)
+        sequence = steps.doctor.examined(
+            self._driver.tools, self._owner, self.place, repair=repair, verify=verify, progress=progress
+        )
+        return self._driver.look(sequence)
 
     def prune(
         self,
@@ -501,9 +483,7 @@ class Store:
 
         Raises `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore` where bytes are that could not be deleted.
         """
-        from convo.steps import letting as letting_steps
-
-        steps = letting_steps.pruned(
+        sequence = steps.letting.pruned(
             self._driver.tools,
             self._owner,
             progress=progress,
@@ -512,7 +492,7 @@ class Store:
             messages=messages,
             conversations=conversations,
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def erase(
         self,
@@ -543,12 +523,10 @@ class Store:
         conversations are on hold, `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob
         stores raise.
         """
-        from convo.steps import erasing as erasing_steps
-
-        steps = erasing_steps.erased(
+        sequence = steps.erasing.erased(
             self._driver.tools, self._owner, check_owner(owner), progress=progress, dry_run=dry_run, vacuum=vacuum
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def backup(
         self,
@@ -576,9 +554,7 @@ class Store:
         Raises `BackupUnsupported` on PostgreSQL, with the commands that do it there; `BackupFailed`, `StorageFull`;
         `CorruptStore` when the database is damaged; `HeldTransaction`, `InputError`.
         """
-        from convo.steps.backups import backed_up
-
-        return self._driver.do(backed_up(self._driver.tools, path, progress=progress, verify=verify))
+        return self._driver.do(steps.backups.backed_up(self._driver.tools, path, progress=progress, verify=verify))
 
     def reprice(
         self,
@@ -600,12 +576,10 @@ class Store:
         call that was interrupted is made again. Budgets count the new costs from then on; what they assume of calls whose
         usage never came stays. Raises `InputError`, also on `everyone()`, `NaiveTime`, and `ReadOnlyView`.
         """
-        from convo.steps import repricing as repricing_steps
-
-        steps = repricing_steps.repriced(
+        sequence = steps.repricing.repriced(
             self._driver.tools, self._owner, catalogue, since=since, until=until, dry_run=dry_run, progress=progress
         )
-        return self._driver.do(steps)
+        return self._driver.do(sequence)
 
     def move_blobs(
         self,
@@ -622,16 +596,11 @@ class Store:
 
         Raises `InputError`, `ReadOnlyView`, `HeldTransaction`, `UnknownBlobStore`, and what the blob stores raise.
         """
-        from convo.steps import relocating as relocating_steps
-
-        steps = relocating_steps.moved(self._driver.tools, self._owner, to, progress=progress, limit=limit)
-        return self._driver.do(steps)
+        return self._driver.do(steps.relocating.moved(self._driver.tools, self._owner, to, progress=progress, limit=limit))
 
     def blobs(self) -> list[BlobTotals]:
         """Sum the owner's bytes, or everyone's, by where they are."""
-        from convo.steps import relocating as relocating_steps
-
-        return self._driver.do(relocating_steps.totals(self._owner))
+        return self._driver.do(steps.relocating.totals(self._owner))
 
     def rotate_keys(self, *, all_owners: bool = False, data_keys: bool = False) -> int:
         """Wrap the owner's data keys anew by the key that wraps now, those of all owners where it is wished.
@@ -641,10 +610,7 @@ class Store:
         which this store object seals what it writes from then on, and others once they are opened: what is there stays sealed
         by the older ones. Raises `KeyUnavailable`, `InputError` without `cipher=`, `ReadOnlyView`, `HeldTransaction`.
         """
-        from convo.steps import keys as key_steps
-
-        steps = key_steps.rotated(self._driver.tools, self._owner, all_owners=all_owners, data_keys=data_keys)
-        return self._driver.do(steps)
+        return self._driver.do(steps.keys.rotated(self._driver.tools, self._owner, all_owners=all_owners, data_keys=data_keys))
 
     def seal(self) -> int:
         """Encrypt what was written of the owner before there was a cipher, in short transactions; drop the index of its words.
@@ -653,16 +619,11 @@ class Store:
         as they are until `move_blobs` moves them. Backups, and what the database has not written over yet, hold what was there.
         Raises `KeyUnavailable`, `InputError` without `cipher=`, `ReadOnlyView`, `HeldTransaction`.
         """
-        from convo.steps import keys as key_steps
-
-        steps = key_steps.sealed(self._driver.tools, self._owner)
-        return self._driver.do(steps)
+        return self._driver.do(steps.keys.sealed(self._driver.tools, self._owner))
 
     def owners(self) -> list[str]:
         """List the owners who have a conversation or bytes: `store.everyone().owners()`. One owner's store sees that one."""
-        from convo.steps import relocating as relocating_steps
-
-        return self._driver.do(relocating_steps.owners(self._owner))
+        return self._driver.do(steps.relocating.owners(self._owner))
 
     def owned_by(self, owner: str) -> Self:
         """Give the same store as another owner sees it."""

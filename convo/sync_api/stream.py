@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from convo import steps
+from convo.arriving import Arriving
 from convo.checks import check_seconds
-from convo.edges import Arriving
-from convo.steps import exchange as exchange_steps
-from convo.steps import streaming, truncating
-from convo.steps.ending import Open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
-    from convo.edges import Event
+    from convo.arriving import Event
     from convo.messages import Draft
     from convo.steps.exchange import Turn
     from convo.steps.place import Place
@@ -73,8 +71,8 @@ class Stream(Arriving):
         if incoming is not None:
             self._interrupt(incoming, heard_until=heard_until)
         elif heard_until is not None and self._replies:
-            steps = truncating.truncated(self._place, self._replies[-1].message.position, heard_until)
-            self._replies[-1] = attrs.evolve(self._replies[-1], message=self._driver.do(steps))
+            sequence = steps.truncating.truncated(self._place, self._replies[-1].message.position, heard_until)
+            self._replies[-1] = attrs.evolve(self._replies[-1], message=self._driver.do(sequence))
 
     def _next_round(self) -> None:
         if self._over or self._incoming is not None:
@@ -101,17 +99,17 @@ class Stream(Arriving):
         """Begin a round; None where its key had its reply already, which is ready then."""
         drafts, key, expected_head, before = self._round()
         if self._turn.preset is not None:
-            self._turn = self._driver.do(exchange_steps.with_voice(self._place, self._turn, self._key))
-        steps = exchange_steps.started(self._place, self._turn, drafts, key, expected_head, before)
-        found = self._driver.do(steps)
-        if not isinstance(found, Open):
+            self._turn = self._driver.do(steps.exchange.with_voice(self._place, self._turn, self._key))
+        sequence = steps.exchange.started(self._place, self._turn, drafts, key, expected_head, before)
+        found = self._driver.do(sequence)
+        if not isinstance(found, steps.ending.Open):
             self._replies.append(found)
-            reply = self._driver.do(exchange_steps.voiced(self._place, self._turn, found))
-            self._ready.extend(streaming.events_of(reply))
+            reply = self._driver.do(steps.exchange.voiced(self._place, self._turn, found))
+            self._ready.extend(steps.streaming.events_of(reply))
             self._recorded(found, reply)
             return None
-        told = self._driver.do(exchange_steps.asked(self._place, self._turn, found, drafts))
-        return streaming.Incoming(self._place, found, told)
+        told = self._driver.do(steps.exchange.asked(self._place, self._turn, found, drafts))
+        return steps.streaming.Incoming(self._place, found, told)
 
     def _pull(self, incoming: Incoming) -> None:
         try:
@@ -134,20 +132,20 @@ class Stream(Arriving):
 
     def _finish(self, incoming: Incoming) -> None:
         try:
-            found = self._driver.end(incoming, streaming.ended(incoming))
+            found = self._driver.end(incoming, steps.streaming.ended(incoming))
             if found is None:
                 return
             self._replies.append(found)  # whoever closes the stream while speech is made of it finds it
             with incoming.whole.around():
-                reply = self._driver.do(exchange_steps.voiced(self._place, self._turn, found))
+                reply = self._driver.do(steps.exchange.voiced(self._place, self._turn, found))
         except BaseException:
             self._over = True
             raise
-        self._ready.extend(streaming.made_for(reply))
+        self._ready.extend(steps.streaming.made_for(reply))
         self._recorded(found, reply)
 
     def _interrupt(self, incoming: Incoming, error: BaseException | None = None, *, heard_until: float | None = None) -> None:
         if not incoming.over:  # the store may have been closed
-            self._driver.end(incoming, streaming.interrupted(incoming, error, heard_until=heard_until))
+            self._driver.end(incoming, steps.streaming.interrupted(incoming, error, heard_until=heard_until))
         if incoming.reply is not None:
             self._replies.append(incoming.reply)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convo.steps import measures as measure_steps
-from convo.steps import plots as plot_steps
-from convo.steps import tables as table_steps
+from convo import steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +30,8 @@ class Table:
         self._wanted = wanted
         self._name = name
 
-    def _page(self, cursor: table_steps.Cursor) -> Steps[tuple[Any, table_steps.Cursor] | None]:
-        return table_steps.page(self._driver.tools, self._name, self._wanted, cursor)
+    def _page(self, cursor: steps.tables.Cursor) -> Steps[tuple[Any, steps.tables.Cursor] | None]:
+        return steps.tables.page(self._driver.tools, self._name, self._wanted, cursor)
 
     @property
     def name(self) -> str:
@@ -43,19 +41,19 @@ class Table:
     @property
     def description(self) -> Description:
         """What a row is, and what the columns hold."""
-        return table_steps.described(self._name)
+        return steps.tables.described(self._name)
 
     @property
     def schema(self) -> Any:
         """Its `pyarrow.Schema`. Raises `MissingDependency` without the extra `analysis`."""
-        return table_steps.schema_of(self._name)
+        return steps.tables.schema_of(self._name)
 
     def __iter__(self) -> Iterator[Any]:
         """Give the `pyarrow.RecordBatch`es, in the order of owners, conversations, and their rows.
 
         Raises `MissingDependency`, `KeyUnavailable`, `SearchUnavailable` for a filter of encrypted metadata, `StoreError`.
         """
-        cursor = table_steps.Cursor()
+        cursor = steps.tables.Cursor()
         while (found := self._driver.do(self._page(cursor))) is not None:
             batch, cursor = found
             if batch.num_rows:
@@ -69,27 +67,26 @@ class Table:
 
     def to_arrow(self) -> Any:
         """Give a `pyarrow.Table`. Raises as iterating does."""
-        return self._driver.do(table_steps.whole(self._driver.tools, self._name, self._wanted))
+        return self._driver.do(steps.tables.whole(self._driver.tools, self._name, self._wanted))
 
     def to_polars(self) -> Any:
         """Give a `polars.DataFrame`. Raises as iterating does."""
         from convo.analysis.frames import POLARS
 
-        return self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, POLARS))
+        return self._driver.do(steps.tables.framed(self._driver.tools, self._name, self._wanted, POLARS))
 
     def to_pandas(self) -> Any:
         """Give a `pandas.DataFrame`, with Arrow's types: counts stay whole beside null. Raises as iterating does."""
         from convo.analysis.frames import PANDAS
 
-        return self._driver.do(table_steps.framed(self._driver.tools, self._name, self._wanted, PANDAS))
+        return self._driver.do(steps.tables.framed(self._driver.tools, self._name, self._wanted, PANDAS))
 
     def to_duckdb(self, connection: Any = None) -> Any:
         """Make a table of this name in DuckDB, in your connection or in memory, and give it as a relation.
 
         It is copied batch by batch. Raises as iterating does, and DuckDB's own error where there is a table of this name.
         """
-        steps = table_steps.copied(self._driver.tools, [self._name], self._wanted, connection)
-        return self._driver.do(steps).table(self._name)
+        return self._driver.do(steps.tables.copied(self._driver.tools, [self._name], self._wanted, connection)).table(self._name)
 
     def __repr__(self) -> str:
         """Show its name."""
@@ -151,8 +148,8 @@ class Tables:
 
         Raises as `Table.to_duckdb` does; tables that were made until then are taken back.
         """
-        names = table_steps.NAMES
-        return self._driver.do(table_steps.copied(self._driver.tools, names, self._wanted, connection))
+        names = steps.tables.NAMES
+        return self._driver.do(steps.tables.copied(self._driver.tools, names, self._wanted, connection))
 
     def measures(self, by: str | Sequence[str] = "conversation") -> Any:
         """Give turns, words, talk ratio, response times, silences, interruptions, fallbacks, tools, tokens and cost by group.
@@ -165,7 +162,7 @@ class Tables:
 
         Raises `InputError` for another `by`, and as iterating over a `Table` does.
         """
-        return self._driver.do(measure_steps.measured(self._driver.tools, self._wanted, by))
+        return self._driver.do(steps.measures.measured(self._driver.tools, self._wanted, by))
 
     def plot(self, name: PlotName, *, conversation: UUID | str | None = None, zone: str = "UTC") -> Plot:
         """Draw "cost", "tokens", "latency", "talk", "audio", "activity", or "expiry" of one conversation.
@@ -177,12 +174,12 @@ class Tables:
         `InputError` for another name or zone, `ConversationNotFound`, `MissingDependency` without the extra `plots`, and as
         iterating over a `Table` does.
         """
-        return self._driver.do(plot_steps.plotted(self._driver.tools, self._wanted, name, conversation, zone))
+        return self._driver.do(steps.plots.plotted(self._driver.tools, self._wanted, name, conversation, zone))
 
     def __repr__(self) -> str:
         """Show the names."""
-        return f"<Tables {', '.join(table_steps.NAMES)}>"
+        return f"<Tables {', '.join(steps.tables.NAMES)}>"
 
     def __str__(self) -> str:
         """Say what the rows and columns of all hold."""
-        return "\n\n".join(str(table_steps.described(name)) for name in table_steps.NAMES)
+        return "\n\n".join(str(steps.tables.described(name)) for name in steps.tables.NAMES)

@@ -20,7 +20,7 @@ from pydantic_core import SchemaValidator
 
 from convo.assembly import Plan, Request, Seeds, fill, fill_seeds, plan
 from convo.assembly.chat import short_id
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.errors import ConflictingArguments, MissingDependency, RequestError
 from convo.media import Image
 from convo.models import Catalogue

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from tests.assembly.builders import answered, asked, filled, instructions, log, planned
 from tests.support.replies import WAV
 from tests.support.validate import validate

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.errors import NothingToSend, TranscriptMissing, UnsupportedMedia
 from convo.media import File, Image
 from convo.memory import Memory

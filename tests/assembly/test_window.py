@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from convo.assembly import Target
 from convo.assembly.estimate import tokens_of
 from convo.assembly.window import budget_of, least_tokens
-from convo.audio import Audio
+from convo.audio.value import Audio
 from convo.errors import InputError
 from convo.models import Catalogue, Model
 from convo.policy import Policy

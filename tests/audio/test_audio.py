@@ -15,8 +15,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from convo.audio import Audio
-from convo.audio.formats import FORMATS, INPUT_FORMATS
+from convo.audio.formats import FORMATS
+from convo.audio.rates import INPUT_FORMATS
+from convo.audio.value import Audio
 from convo.errors import AudioFormatMismatch, AudioNotLoaded, BadAudio, ConvoError, UnknownAudioFormat
 from tests.audio.builders import FRAME, SAMPLES, id3, sample, wav
 

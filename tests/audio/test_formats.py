@@ -7,15 +7,8 @@ from typing import get_args
 import pytest
 
 import convo
-from convo.audio.formats import (
-    FORMATS,
-    INPUT_FORMATS,
-    OUTPUT_FORMATS,
-    FormatUse,
-    format_of_mime,
-    format_of_suffix,
-    mime_parameters,
-)
+from convo.audio.formats import FORMATS, OUTPUT_FORMATS, FormatUse, format_of_mime, format_of_suffix, mime_parameters
+from convo.audio.rates import INPUT_FORMATS
 
 
 def test_every_format_of_the_api_is_in_the_table() -> None:

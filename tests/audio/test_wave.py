@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convo.audio import Audio
 from convo.audio.measure import measure
+from convo.audio.value import Audio
 from convo.audio.wave import wav_header, wav_of_pcm16
 from convo.errors import BadAudio
 from tests.audio.builders import chunk, fmt, sample, wav

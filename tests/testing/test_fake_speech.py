@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
-from convo.audio import Audio
 from convo.audio.sniff import sniff
+from convo.audio.value import Audio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
