@@ -65,8 +65,8 @@ def message_draft(
         body = {"role": role, "content": _content(parts)}
         if name is not None:
             body["name"] = name
-    draft = _drafted(body, media)
-    return attrs.evolve(draft, kind=kind, pinned=pinned, metadata=encode_metadata(metadata), created=created)
+        check_value(body, "the message")
+    return _drafted(body, media, kind=kind, pinned=pinned, metadata=encode_metadata(metadata), created=created)
 
 
 def tool_draft(call_id: str, output: object, *, error: bool = False) -> Draft:
@@ -81,7 +81,9 @@ def tool_draft(call_id: str, output: object, *, error: bool = False) -> Draft:
             output = encode(output).lstrip()
     if error:
         output = f"Error: {output}" if isinstance(output, str) else [{"type": "text", "text": "Error:"}, *output]  # type: ignore[misc]
-    return _drafted({"role": "tool", "tool_call_id": call_id, "content": output}, ())
+    body = {"role": "tool", "tool_call_id": call_id, "content": output}
+    check_value(body, "the message")
+    return _drafted(body, ())
 
 
 def message_drafts(messages: Iterable[object]) -> list[Draft]:
@@ -173,17 +175,17 @@ def _content(parts: list[dict[str, Any]]) -> object:
 # --- from the API's JSON to a draft ----------------------------------------------------------------
 
 
-def _drafted(body: dict[str, Any], media: tuple[Media, ...]) -> Draft:
+def _drafted(body: dict[str, Any], media: tuple[Media, ...], **beside: Any) -> Draft:
+    """Give the draft of a message that is valid JSON, with what stands beside its body."""
     role = body.get("role")
     if role not in ROLES:
         raise InvalidContent(f"{role!r} is no role of a message", f"use one of {', '.join(ROLES)}")
     body, found = take_bytes_out(body, [piece.part for piece in media])
-    check_value(body, "the message")
     media = (*media, *found)
     _check_shape(role, body, {piece.part for piece in media})
     text = text_of(body, media)
     _check_strings(body)
-    draft = Draft(role=role, body=encode(body), media=media, text=printable(text, TEXT_COLUMN))
+    draft = Draft(role=role, body=encode(body), media=media, text=printable(text, TEXT_COLUMN), **beside)
     return _with_reference(draft, body)
 
 

@@ -136,8 +136,8 @@ def _is_keyed(guard: Guard, entry: Entry) -> bool:
 
 
 def _message_row(entry: Entry, draft: Draft) -> dict[str, Any]:
-    """The columns of a message but for its position; those that are null are left out."""
-    row = {
+    """The columns of a message but for its position."""
+    return {
         "owner": entry.owner, "branch": entry.branch, "kind": draft.kind, "role": draft.role, "body": draft.body,
         "hash": digest(draft.body), "status": draft.status, "api": draft.api, "model": draft.model, "text": draft.text,
         "created_at": entry.now if draft.created is None else draft.created, "exchange": entry.exchange_id,
@@ -145,6 +145,10 @@ def _message_row(entry: Entry, draft: Draft) -> dict[str, Any]:
         "audio_expires_at": draft.audio_expires, "audio_origin": draft.audio_origin,
         "text_tokens": draft.text_tokens, "audio_tokens": draft.audio_tokens, "metadata": draft.metadata,
     }  # fmt: skip
+
+
+def _not_null(row: dict[str, Any]) -> dict[str, Any]:
+    """Give a row without its null columns, for each column makes a statement longer."""
     return {name: value for name, value in row.items() if value is not None}
 
 
@@ -185,11 +189,10 @@ def append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int |
         return None
     head: int = moved[0]
     before = head - len(entry.drafts)
-    for place, draft in enumerate(entry.drafts, 1):
-        row = _message_row(entry, draft)
-        _insert_message(tuple(row))(connection, position=before + place, **row)
-    for place, draft in enumerate(entry.drafts, 1):
-        insert_attachments(connection, entry.owner, entry.branch, before + place, draft.media)
+    rows = ({**_message_row(entry, draft), "position": position} for position, draft in enumerate(entry.drafts, before + 1))
+    _insert_message.many(connection, rows)
+    for position, draft in enumerate(entry.drafts, before + 1):
+        insert_attachments(connection, entry.owner, entry.branch, position, draft.media)
     _step_exchange(connection, guard, entry, head)
     if entry.memory is not None:
         memories.put(connection, entry.memory)
@@ -198,8 +201,7 @@ def append_in_steps(connection: Connection, guard: Guard, entry: Entry) -> int |
 
 def insert_attachments(connection: Connection, owner: str, branch: UUID, position: int, media: Sequence[Media]) -> None:
     """Store what is known of the media of a message."""
-    rows = ({**_attachment_row(owner, branch, piece), "position": position} for piece in media)
-    _insert_attachment().many(connection, rows)
+    _insert_attachment.many(connection, ({**_attachment_row(owner, branch, piece), "position": position} for piece in media))
 
 
 def _step_exchange(connection: Connection, guard: Guard, entry: Entry, head: int) -> None:
@@ -221,15 +223,8 @@ def _step_move(guard: Guard, keyed: bool, expecting: bool, instructs: bool) -> S
     return Statement("move the head of a branch", lambda: _move(guard, keyed=keyed, expecting=expecting, instructs=instructs))
 
 
-@cache
-def _insert_message(columns: tuple[str, ...]) -> Statement:
-    values = {name: sa.bindparam(name, type_=_M[name].type) for name in (*columns, "position")}
-    return Statement("store a message", lambda: sa.insert(tables.message).values(values))
-
-
-@cache
-def _insert_attachment() -> Statement:
-    return Statement("store what is known of a piece of media", lambda: sa.insert(tables.attachment))
+_insert_message = Statement("store a message", lambda: sa.insert(tables.message))
+_insert_attachment = Statement("store what is known of a piece of media", lambda: sa.insert(tables.attachment))
 
 
 @cache
@@ -277,7 +272,7 @@ def _append_sealed(connection: Connection, guard: Guard, entry: Entry) -> int | 
 
 def _append_at_once(connection: Connection, guard: Guard, entry: Entry, head: int = 0) -> int | None:
     messages = [
-        seal_row(connection, tables.message, _message_row(entry, draft), position=head + place)
+        _not_null(seal_row(connection, tables.message, _message_row(entry, draft), position=head + place))
         for place, draft in enumerate(entry.drafts, 1)
     ]
     attachments = [(place, seal_row(connection, tables.attachment, row)) for place, row in _attachment_rows(entry)]

@@ -35,7 +35,7 @@ from convo.store.engine import (
     runner_for,
 )
 from convo.store.faults import may_retry, note_again, typed_errors
-from convo.store.postgres import ALONE, WHOLE, driver_needed, mind_the_server, paramstyle
+from convo.store.postgres import ALONE, WHOLE, driver_needed, mind_the_server, paramstyle, ping_without_asking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -308,6 +308,7 @@ def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:
 
     with driver_needed(url):
         engine = create_async_engine(url, execution_options=options, **ALONE, **paramstyle(url))
+    ping_without_asking(engine.sync_engine)
     mind_the_server(engine.sync_engine)
     return Engines(engine, engine.execution_options(isolation_level=WHOLE), alone=True)
 
@@ -339,6 +340,7 @@ def _engines_for_pooler(direct: AsyncEngine) -> Engines[AsyncEngine]:
         direct.url, execution_options=direct.get_execution_options(), hide_parameters=True, isolation_level=WHOLE,
         pool_pre_ping=True, connect_args=unnamed,
     )  # fmt: skip
+    ping_without_asking(engine.sync_engine)
     mind_the_server(engine.sync_engine)
     return Engines(engine, engine, alone=False)
 

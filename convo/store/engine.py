@@ -31,6 +31,7 @@ from convo.sealing.keyring import PLAIN
 from convo.store import schema
 from convo.store.faults import code_of, may_retry, note_again, typed_errors
 from convo.store.postgres import ALONE, WHOLE, driver_needed, mind_the_server, paramstyle, ping_without_asking
+from convo.store.sqlite import READS, WRITES, begin_with, transaction
 
 if TYPE_CHECKING:
     import sqlite3
@@ -133,14 +134,14 @@ class FileEngines(Engines[Engine]):
         Raises `StoreBusy`, `StoreReplaced` and `StoreNotFound`; the next one opens what is at the path then.
         """
         if mode == "read":
-            with self.reading.begin() as connection:
+            with transaction(self.reading, READS) as connection:
                 raw = self._check(connection)
                 yield connection
                 if raw.as_of is not None:
                     self._check(connection)
         else:
             _import_what_writes_take()
-            with self.file.gate.held(), self.writing.begin() as connection:
+            with self.file.gate.held(), transaction(self.writing, WRITES) as connection:
                 self._check(connection)
                 yield connection
 
@@ -289,10 +290,8 @@ def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]
         for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT}", f"synchronous={synchronous}", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
-    _begin_with(reading, "BEGIN")
-    _begin_with(writing, "BEGIN IMMEDIATE")
-    for engine in (reading, writing):
-        engine.dialect.do_commit = _commit_or_rollback  # type: ignore[method-assign, assignment]  # each engine has its own
+    begin_with(reading, READS)
+    begin_with(writing, WRITES)
     if file is not None:
         return FileEngines(reading, writing, alone=False, file=file)
     return MemoryEngines(reading, writing, alone=False) if is_memory(url) else Engines(reading, writing, alone=False)
@@ -301,24 +300,6 @@ def _sqlite_engines(url: URL, durability: Durability, options: Mapping[str, Any]
 def _is_path(url: URL) -> bool:
     """Say whether a SQLite URL names a file by its path, and not by a URI of SQLite."""
     return not is_memory(url) and "uri" not in url.query
-
-
-def _begin_with(engine: Engine, statement: str) -> None:
-    """Python's sqlite3 does not begin where SQLAlchemy does. A listener would do too, and cost every statement its look-up."""
-
-    def do_begin(connection: Any) -> None:
-        connection.execute(statement)
-
-    engine.dialect.do_begin = do_begin  # type: ignore[method-assign, assignment]  # each engine has its own
-
-
-def _commit_or_rollback(connection: Any) -> None:
-    """Commit. Where that fails the transaction is still open, and SQLAlchemy leaves its end to the pool, which does nothing."""
-    try:
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
 
 
 def _use_wal(engine: Engine) -> None:

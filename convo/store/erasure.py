@@ -262,7 +262,7 @@ def vacuum(connection: Connection) -> None:
         raw: Any = connection.connection.driver_connection
         if raw.in_transaction:
             raw.execute("COMMIT")
-        connection.exec_driver_sql("VACUUM")
+        raw.execute("VACUUM")
         return
     schema = connection.get_execution_options().get("convo_schema")
     quote = connection.dialect.identifier_preparer.quote

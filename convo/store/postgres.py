@@ -45,12 +45,21 @@ def ping_without_asking(engine: Engine) -> None:
     ask = engine.dialect.do_ping
 
     def do_ping(connection: Any) -> bool:
-        idle = select.poll()
-        idle.register(connection.fileno(), select.POLLIN)
-        return not idle.poll(0) or ask(connection)
+        return _is_silent(getattr(connection, "driver_connection", connection)) or ask(connection)
 
-    if engine.dialect.driver == "psycopg" and hasattr(select, "poll"):
+    if hasattr(select, "poll"):
         engine.dialect.do_ping = do_ping  # type: ignore[method-assign, assignment]  # each engine has its own
+
+
+def _is_silent(raw: Any) -> bool:
+    """Say whether there is nothing to read on the socket of a connection; False where there is none, or none is known of."""
+    if hasattr(raw, "fileno"):
+        socket = raw
+    elif raw.is_closed() or (socket := raw._transport.get_extra_info("socket")) is None:  # noqa: SLF001 - asyncpg tells it nowhere
+        return False
+    idle = select.poll()
+    idle.register(socket.fileno(), select.POLLIN)
+    return not idle.poll(0)
 
 
 def mind_the_server(engine: Engine) -> None:

@@ -7,6 +7,7 @@ them fails: nothing is written in the clear by mistake.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -62,8 +63,13 @@ def writes_of(statement: Any, names: Collection[str]) -> tuple[Write, ...]:
 
 def writes_to(table: str, names: Collection[str]) -> tuple[Write, ...]:
     """Give the columns of a table that are sealed, of those of these names."""
+    return tuple(write for write in _all_writes_to(table) if write.name in names)
+
+
+@cache
+def _all_writes_to(table: str) -> tuple[Write, ...]:
     columns = {**SEALED.get(table, {}), **dict.fromkeys(DERIVED.get(table, {}), ())}
-    return tuple(Write(name, table, keys) for name, keys in columns.items() if name in names)
+    return tuple(Write(name, table, keys) for name, keys in columns.items())
 
 
 def seal_values(keyring: Plain, writes: Sequence[Write], values: dict[str, Any]) -> None:
@@ -83,7 +89,7 @@ def seal_row(connection: Connection, table: sa.Table, row: Mapping[str, Any], **
     Raises `KeysWanted`.
     """
     values = {**row, **where}
-    seal_values(keyring_of(connection), writes_to(table.name, row), values)
+    seal_values(keyring_of(connection), _all_writes_to(table.name), values)
     return {name: values[name] for name in row}
 
 

@@ -12,15 +12,14 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from convo.errors import CorruptStore
 from convo.sealing.keyring import PLAIN
-from convo.store.faults import code_of
+from convo.store.direct import fetched, run
 from convo.store.sealed import open_rows, opening, seal_values, writes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sqlalchemy.engine import Connection, CursorResult, Dialect
+    from sqlalchemy.engine import Connection, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from convo.sealing.keyring import Plain
@@ -64,16 +63,16 @@ class Statement:
         self._build = build
         self._compiled: dict[tuple[str, str, str, str | None, bool], _Compiled] = {}
 
-    def __call__(self, connection: Connection, **values: Any) -> CursorResult[Any]:
+    def __call__(self, connection: Connection, **values: Any) -> None:
         """Run it once."""
         compiled, keyring = self._for(connection)
-        return connection.exec_driver_sql(compiled.sql, compiled.parameters(keyring, values))
+        run(connection, compiled.sql, compiled.parameters(keyring, values))
 
     def many(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         """Run it for each row of values; no rows, no call."""
         compiled, keyring = self._for(connection)
         if parameters := [compiled.parameters(keyring, row) for row in rows]:
-            connection.exec_driver_sql(compiled.sql, parameters)
+            run(connection, compiled.sql, parameters)
 
     def one(self, connection: Connection, **values: Any) -> Sequence[Any] | None:
         """Run it and give its first row, or None."""
@@ -83,15 +82,7 @@ class Statement:
     def rows(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
         """Run it and give all rows, with their values as Python has them. Raises `CorruptStore` for text that is none."""
         compiled, keyring = self._for(connection)
-        result = connection.exec_driver_sql(compiled.sql, compiled.parameters(keyring, values))
-        try:
-            found: Sequence[Sequence[Any]] = result.cursor.fetchall()  # the driver's tuples: a Row costs as much as a fetch
-        except connection.dialect.loaded_dbapi.Error as error:
-            if code_of(error):
-                raise
-            raise CorruptStore from None  # SQLite read what is no text any more; its error would tell the text
-        finally:
-            result.close()  # a SELECT that is left open keeps SQLite's connection in the past
+        found = fetched(connection, compiled.sql, compiled.parameters(keyring, values))
         found = [_converted(row, compiled.results) for row in found] if compiled.results else found
         return open_rows(keyring, compiled.how, found) if compiled.how.reads else found
 

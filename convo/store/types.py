@@ -10,7 +10,13 @@ import sqlalchemy as sa
 from convo.times import from_micros
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Dialect
+
+
+def _bytes(value: UUID | None) -> bytes | None:
+    return None if value is None else value.bytes
 
 
 class Id(sa.types.TypeDecorator[UUID]):
@@ -24,9 +30,9 @@ class Id(sa.types.TypeDecorator[UUID]):
         native: sa.types.TypeEngine[Any] = sa.Uuid() if dialect.name == "postgresql" else sa.LargeBinary(16)
         return dialect.type_descriptor(native)
 
-    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
         """Write the bytes where the database has no UUIDs."""
-        return value if value is None or dialect.name == "postgresql" else value.bytes
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else _bytes
 
     def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
         """Read the bytes where the database has no UUIDs."""
@@ -45,9 +51,14 @@ class Instant(sa.types.TypeDecorator[int]):
         native: sa.types.TypeEngine[Any] = sa.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else sa.BigInteger()
         return dialect.type_descriptor(native)
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """Write an aware datetime where the database has them, the number where it has not."""
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else None
+
     def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:
-        """Write an aware datetime where the database has them."""
-        return from_micros(value) if value is not None and dialect.name == "postgresql" else value
+        """Write an aware datetime."""
+        del dialect
+        return None if value is None else from_micros(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
         """Read an aware datetime where the database has them."""

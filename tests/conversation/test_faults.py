@@ -208,6 +208,41 @@ def test_a_connection_that_the_server_killed_while_idle_is_not_noticed(postgres_
         assert [message.text for message in chat.history()] == ["Hello"]
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_an_async_store_asks_a_pooled_connection_whether_it_lives_only_when_the_server_has_said_something(
+    postgres_url: str, postgres_schema: str, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sa.engine.make_url(postgres_url).set(drivername=f"postgresql+{driver}")
+    asked: list[object] = []
+    dialect: Any = url.get_dialect().get_async_dialect_cls(url)
+    ask = dialect.do_ping
+
+    def do_ping(self: object, connection: object) -> bool:
+        asked.append(connection)
+        return bool(ask(self, connection))
+
+    monkeypatch.setattr(dialect, "do_ping", do_ping)
+
+    async def scenario() -> list[str]:
+        async with convo.AsyncStore(url, schema=postgres_schema, owner=f"killed-{driver}-{os.getpid()}") as store:
+            chat = await store.create()
+            for _ in range(3):
+                await chat.history()
+            assert not asked
+            runner = store._driver.runner
+            pid = await runner.run(lambda connection: connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+            with convo.Store(postgres_url, schema=postgres_schema) as other:
+                other._driver.runner.run(
+                    lambda connection: connection.exec_driver_sql(f"SELECT pg_terminate_backend({pid})").scalar_one()
+                )
+                _until_gone(other, pid)
+            await chat.add("Hello")
+            assert asked
+            return [message.text for message in await chat.history()]
+
+    assert asyncio.run(scenario()) == ["Hello"]
+
+
 def _until_gone(store: convo.Store, pid: int) -> None:
     query = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"
     while store._driver.runner.run(lambda connection: connection.exec_driver_sql(query).scalar_one()):

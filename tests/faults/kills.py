@@ -25,6 +25,7 @@ import attrs
 import sqlalchemy as sa
 
 import convo
+from convo.store import direct, sqlite
 from tests.faults.checker import Acknowledged, Diary, acknowledged_in, check, entries
 from tests.faults.echo import MODEL, AsyncEcho, Echo, answer_to
 from tests.faults.edge import driver_url, opened
@@ -156,7 +157,8 @@ def _one_life(plan: _Plan, diary: Path, again: int, chance: random.Random | None
         os.close(ready)
         status = 1
         try:
-            _work(plan, diary, again, tell, _Death(at, plan.seed + again), last=chance is None)
+            death = _Death(at, plan.seed + again, heard=plan.driver == "asyncpg" or again % 4 < 2)  # noqa: PLR2004 - half of them
+            _work(plan, diary, again, tell, death, last=chance is None)
             status = 0
         except BaseException:  # noqa: BLE001 - a worker that ends by itself says why
             traceback.print_exc()
@@ -178,14 +180,31 @@ def _one_life(plan: _Plan, diary: Path, again: int, chance: random.Random | None
 
 
 class _Death:
-    """Kills this process before or after its n-th statement, or between a commit and its acknowledgement."""
+    """Kills this process before or after its n-th statement, or between a commit and its acknowledgement.
 
-    def __init__(self, at: int, seed: int) -> None:
+    `heard` says how it learns of statements: from SQLAlchemy, or where they go straight to the driver, as they do unheard.
+    """
+
+    def __init__(self, at: int, seed: int, *, heard: bool) -> None:
         self.left = abs(at)
-        if at > 0:
+        if at > 0 and heard:
             event = ("before_cursor_execute", "after_cursor_execute")[seed % 2]
             sa.event.listen(sa.Engine, event, self.count)
             sa.event.listen(sa.Engine, "commit", self.count)
+        elif at > 0:
+            direct._cursor = self._counting(direct._cursor, after=seed % 2 == 1)
+            sqlite._commit = self._counting(sqlite._commit, after=False)
+
+    def _counting(self, function: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
+            if not after:
+                self.count()
+            found = function(*arguments)
+            if after:
+                self.count()
+            return found
+
+        return counted
 
     def count(self, *details: object) -> None:
         """Count a moment."""

@@ -20,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 
 import convo
-from convo.store import files
+from convo.store import direct, files, sqlite
 from convo.testing import FakeAPI, FixedClock
 from tests.faults.edge import driver_url, opened
 from tests.support.builders import recording
@@ -226,8 +226,17 @@ def _fault(store: Any, kind: str, at: int) -> Iterator[list[int]]:
             counted(None)
         sqlite3.Connection.commit(connection)
 
+    run = direct._cursor
+
+    def cursor(connection: Any, sql: str, parameters: Any) -> Any:
+        counted(sql if connection.dialect.name == "postgresql" else None)  # SQLite's are raised as they are
+        return run(connection, sql, parameters)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files.FileConnection, "commit", commit, raising=False)
+        patch.setattr(direct, "_cursor", cursor)
+        for module in (direct, sqlite):  # listening makes no difference
+            patch.setattr(module, "is_heard", lambda engine: False)
         for engine in engines:
             sa.event.listen(engine, "before_cursor_execute", statement)
         try:
@@ -238,7 +247,7 @@ def _fault(store: Any, kind: str, at: int) -> Iterator[list[int]]:
 
 
 def made(kind: str, statement: str | None) -> Exception:
-    """Make an error as a driver and SQLAlchemy raise it; without a statement as SQLite raises it at a COMMIT."""
+    """Make an error as SQLAlchemy raises it; without a statement as SQLite does."""
     if kind == "memory":
         return MemoryError()
     cause: Any

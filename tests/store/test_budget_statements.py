@@ -115,7 +115,11 @@ def test_a_sum_goes_by_an_index(
             run("SET LOCAL enable_seqscan = off")
 
         class Explaining:
-            """The connection, but what runs on it is explained first."""
+            """The connection, but what runs on it is explained first, and goes by SQLAlchemy."""
+
+            def get_execution_options(self) -> dict[str, Any]:
+                options = connection.get_execution_options()
+                return {name: value for name, value in options.items() if name != "convo_own_file"}
 
             def exec_driver_sql(self, sql: str, values: Any) -> Any:
                 explain = "EXPLAIN " if postgresql else "EXPLAIN QUERY PLAN "

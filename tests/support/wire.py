@@ -87,7 +87,7 @@ class Wire:
         def cut() -> None:
             for writer in list(self._open):
                 _abort(writer)
-            done.set()
+            self._loop.call_soon(done.set)  # behind what closes the sockets
 
         self._loop.call_soon_threadsafe(cut)
         done.wait()

@@ -1,0 +1,142 @@
+"""Statements that go straight to the driver do what they do by SQLAlchemy, and whoever follows SQLAlchemy hears of them still."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+import convo
+from convo.store import conversations, direct, tables
+from convo.store.statements import Statement
+from tests.store.test_statements import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convo.store.engine import Runner
+    from tests.conftest import Database
+
+_titled = Statement(
+    "give a conversation a title",
+    lambda: (
+        sa.update(tables.conversation)
+        .where(tables.conversation.c.owner == sa.bindparam("key_owner"), tables.conversation.c.id == sa.bindparam("key_id"))
+        .values(title=sa.bindparam("title"))
+    ),
+)
+_put = Statement("store a conversation", lambda: sa.insert(tables.conversation))
+
+
+@pytest.fixture
+def store(database: Database) -> Iterator[convo.Store]:
+    with convo.Store(database.url, **database.options) as opened:
+        opened.upgrade()
+        yield opened
+
+
+@pytest.fixture
+def runner(store: convo.Store) -> Runner:
+    found: Any = store._driver.runner
+    return found  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def straight(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the statements that go straight to the driver."""
+    found: list[str] = []
+    run = direct._cursor
+
+    def cursor(connection: Any, sql: str, parameters: Any) -> Any:
+        found.append(sql)
+        return run(connection, sql, parameters)
+
+    monkeypatch.setattr(direct, "_cursor", cursor)
+    return found
+
+
+def test_what_is_said_goes_straight_to_the_driver(store: convo.Store, straight: list[str]) -> None:
+    chat = store.create()
+    straight.clear()
+    chat.add("Hello")
+    assert straight
+
+
+def test_who_listens_to_sqlalchemy_hears_all_of_it_and_as_long_as_it_listens(store: convo.Store, straight: list[str]) -> None:
+    chat = store.create()
+    straight.clear()
+    with statements(store) as heard:
+        chat.add("Hello")
+    assert any("convo_message" in statement for statement in heard)
+    assert not straight
+    chat.add("Hello again")
+    assert straight
+
+
+def test_the_log_of_sqlalchemy_tells_the_statements(
+    store: convo.Store, straight: list[str], caplog: pytest.LogCaptureFixture
+) -> None:  # fmt: skip
+    chat = store.create()
+    straight.clear()
+    with caplog.at_level(logging.INFO, "sqlalchemy.engine.Engine"):
+        chat.add("Hello")
+    assert not straight
+    assert any("convo_message" in record.getMessage() for record in caplog.records)
+
+
+def test_the_statements_of_a_callers_engine_go_by_sqlalchemy(database: Database, straight: list[str]) -> None:
+    engine = sa.create_engine(database.url)
+    with convo.Store(engine, **database.options) as store:
+        store.upgrade()
+        store.create().add("Hello")
+    engine.dispose()
+    assert not straight
+
+
+def test_a_unit_of_work_that_fails_leaves_nothing(store: convo.Store, runner: Runner) -> None:
+    chat = store.create(title="before")
+
+    def fails(connection: Any) -> None:
+        _titled(connection, key_owner=chat.owner, key_id=chat.id, title="within")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        runner.run(fails, mode="write")
+    assert store.get(chat.id).title == "before"
+
+
+def test_what_goes_straight_and_what_goes_by_sqlalchemy_is_one_transaction(store: convo.Store, runner: Runner) -> None:
+    first, second = store.create(title="before"), store.create(title="before")
+    change = sa.update(tables.conversation).where(
+        tables.conversation.c.owner == first.owner, tables.conversation.c.id == second.id
+    )
+
+    def both(connection: Any, *, fail: bool) -> None:
+        options = {"schema_translate_map": {None: connection.get_execution_options().get("convo_schema")}}
+        _titled(connection, key_owner=first.owner, key_id=first.id, title="within")
+        connection.execute(change.values(title="within"), execution_options=options)
+        assert conversations.get(connection, first.owner, id_=first.id).title == "within"
+        if fail:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        runner.run(both, mode="write", fail=True)
+    assert [store.get(chat.id).title for chat in (first, second)] == ["before", "before"]
+    runner.run(both, mode="write", fail=False)
+    assert [store.get(chat.id).title for chat in (first, second)] == ["within", "within"]
+
+
+def test_what_the_database_refuses_is_an_error_of_the_store(runner: Runner, straight: list[str]) -> None:
+    def refused(connection: Any) -> None:
+        row = dict.fromkeys(column.name for column in tables.conversation.c)
+        _put(connection, **{**row, "owner": "", "id": UUID(int=1), "branch": UUID(int=1), "created_at": None})
+
+    straight.clear()
+    with pytest.raises(convo.StoreFailed) as found:
+        runner.run(refused, mode="write")
+    assert found.value.committed == "no"
+    assert straight
+    assert runner.run(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
