@@ -157,7 +157,7 @@ class Message(_Fields):
         return made
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Literal["message", "instructions", "summary"]:
         """Whether it was said, or is an event: instructions, or a summary."""
         return self.facts.kind
 
@@ -167,7 +167,7 @@ class Message(_Fields):
         return self.facts.role
 
     @property
-    def status(self) -> Status:
+    def status(self) -> Literal["complete", "interrupted", "redacted"]:
         """Whether it is whole, was interrupted, or was redacted."""
         return self.facts.status
 
