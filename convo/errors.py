@@ -194,10 +194,10 @@ class InvalidText(InputError):
 
 
 class InvalidMetadata(InputError):
-    """Metadata that the store does not take."""
+    """Metadata, or a title, that the store does not take. `key` is None where it is not about the value of one key."""
 
     def __init__(self, key: object, reason: str) -> None:
-        super().__init__(f"metadata {key!r}: {reason}")
+        super().__init__(reason if key is None else f"metadata {key!r}: {reason}")
         self.key = key
 
 

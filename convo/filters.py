@@ -58,7 +58,7 @@ def checked_filters(metadata: Mapping[str, Any] | None) -> dict[str, Filter]:
         encode_metadata(metadata)
         return {}
     if len(metadata) > MAX_KEYS:
-        raise InvalidMetadata(f"of {len(metadata)} keys", f"at most {MAX_KEYS} are looked at")
+        raise InvalidMetadata(None, f"metadata has {len(metadata):,} keys; at most {MAX_KEYS} are looked at")
     encode_metadata({key: value for key, value in metadata.items() if not isinstance(value, Filter)})
     return {key: _checked(key, value) for key, value in metadata.items()}
 

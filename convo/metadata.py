@@ -19,16 +19,16 @@ _KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 def encode_metadata(metadata: Mapping[str, Any] | None) -> str | None:
     """Give metadata as canonical text, None for none. Raises `InvalidMetadata`, which names the key."""
     if metadata is not None and not isinstance(metadata, Mapping):
-        raise InvalidMetadata(f"of the type {type(metadata).__name__}", "pass a dict")
+        raise InvalidMetadata(None, f"metadata is of the type {type(metadata).__name__}; pass a dict")
     if not metadata:
         return None
     if len(metadata) > MAX_KEYS:
-        raise InvalidMetadata(f"of {len(metadata)} keys", f"at most {MAX_KEYS} are kept")
+        raise InvalidMetadata(None, f"metadata has {len(metadata):,} keys; at most {MAX_KEYS} are kept")
     for key, value in metadata.items():
         check_pair(key, value)
     text = encode(dict(metadata))
     if len(text) > MAX_CHARACTERS:
-        raise InvalidMetadata(f"of {len(text):,} characters", f"at most {MAX_CHARACTERS:,} are kept")
+        raise InvalidMetadata(None, f"metadata has {len(text):,} characters as JSON; at most {MAX_CHARACTERS:,} are kept")
     return text
 
 
@@ -48,7 +48,7 @@ def check_reason(reason: str) -> str:
     """Give the reason of a hold back, or raise `InvalidMetadata`."""
     check_type(reason, str, "hold()", "the reason as text")
     if not reason.strip() or "\0" in reason or len(reason) > MAX_TITLE:
-        raise InvalidMetadata("the reason of a hold", f"a reason is text of 1 to {MAX_TITLE} characters without NUL")
+        raise InvalidMetadata(None, f"the reason of a hold is text of 1 to {MAX_TITLE} characters without NUL")
     return check_text(reason, "the reason")
 
 
@@ -58,5 +58,5 @@ def check_title(title: str | None) -> str | None:
         return None
     check_type(title, str, "title", "text")
     if "\0" in title or len(title) > MAX_TITLE:
-        raise InvalidMetadata("title", f"a title is text of at most {MAX_TITLE} characters without NUL")
+        raise InvalidMetadata(None, f"a title is text of at most {MAX_TITLE} characters without NUL")
     return check_text(title, "the title")

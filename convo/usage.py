@@ -75,54 +75,12 @@ class Usage:
 
         Where the API counts the audio and leaves the text out, the text is the rest of the total.
         """
-        usage = _mapping(body)
-        into, out = _mapping(usage.get("prompt_tokens_details")), _mapping(usage.get("completion_tokens_details"))
-        prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-        heard, image, said = (
-            _count(part) for part in (into.get("audio_tokens"), into.get("image_tokens"), out.get("audio_tokens"))
-        )
-        return cls(
-            input_tokens=prompt,
-            output_tokens=completion,
-            total_tokens=_count(usage.get("total_tokens")),
-            input_text=_text(into, prompt, heard, image),
-            input_audio=heard,
-            input_image=image,
-            input_cached=_count(into.get("cached_tokens")),
-            input_cached_audio=_count(_mapping(into.get("cached_tokens_details")).get("audio_tokens")),
-            input_cached_image=_count(_mapping(into.get("cached_tokens_details")).get("image_tokens")),
-            input_cache_write=_count(into.get("cache_write_tokens")),
-            output_text=_text(out, completion, said, 0),
-            output_audio=said,
-            output_reasoning=_count(out.get("reasoning_tokens")),
-            accepted_prediction=_count(out.get("accepted_prediction_tokens")),
-            rejected_prediction=_count(out.get("rejected_prediction_tokens")),
-        )
+        return cls._read(body, "prompt", "completion", "tokens_details")
 
     @classmethod
     def from_response(cls, body: object) -> Usage:
         """Read `usage` of a Response, by the same rules. There is no audio in it; what hosted tools used stands elsewhere."""
-        usage = _mapping(body)
-        into, out = _mapping(usage.get("input_tokens_details")), _mapping(usage.get("output_tokens_details"))
-        read, said = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
-        heard, image, spoken = (
-            _count(part) for part in (into.get("audio_tokens"), into.get("image_tokens"), out.get("audio_tokens"))
-        )
-        heard = 0 if heard is None and read is not None else heard
-        spoken = 0 if spoken is None and said is not None else spoken
-        return cls(
-            input_tokens=read,
-            output_tokens=said,
-            total_tokens=_count(usage.get("total_tokens")),
-            input_text=_text(into, read, heard, image),
-            input_audio=heard,
-            input_image=image,
-            input_cached=_count(into.get("cached_tokens")),
-            input_cache_write=_count(into.get("cache_write_tokens")),
-            output_text=_text(out, said, spoken, 0),
-            output_audio=spoken,
-            output_reasoning=_count(out.get("reasoning_tokens")),
-        )
+        return cls._read(body, "input", "output", "tokens_details", silent=True)
 
     @classmethod
     def from_transcription(cls, body: object) -> Usage:
@@ -146,25 +104,40 @@ class Usage:
     @classmethod
     def from_realtime(cls, body: object) -> Usage:
         """Read `usage` of a Realtime response, by the same rules."""
+        return cls._read(body, "input", "output", "token_details")
+
+    @classmethod
+    def _read(cls, body: object, read: str, said: str, details: str, *, silent: bool = False) -> Usage:
+        """Read `usage` by the words that an API has for what was read and said, and for the details of them.
+
+        In a `silent` one there is no audio where none is told of.
+        """
         usage = _mapping(body)
-        into, out = _mapping(usage.get("input_token_details")), _mapping(usage.get("output_token_details"))
-        total, answered = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
-        heard, image, said = (
+        into, out = _mapping(usage.get(f"{read}_{details}")), _mapping(usage.get(f"{said}_{details}"))
+        cached = _mapping(into.get("cached_tokens_details"))
+        prompt, completion = _count(usage.get(f"{read}_tokens")), _count(usage.get(f"{said}_tokens"))
+        heard, image, spoken = (
             _count(part) for part in (into.get("audio_tokens"), into.get("image_tokens"), out.get("audio_tokens"))
         )
+        if silent:
+            heard = 0 if heard is None and prompt is not None else heard
+            spoken = 0 if spoken is None and completion is not None else spoken
         return cls(
-            input_tokens=total,
-            output_tokens=answered,
+            input_tokens=prompt,
+            output_tokens=completion,
             total_tokens=_count(usage.get("total_tokens")),
-            input_text=_text(into, total, heard, image),
+            input_text=_text(into, prompt, heard, image),
             input_audio=heard,
             input_image=image,
             input_cached=_count(into.get("cached_tokens")),
-            input_cached_audio=_count(_mapping(into.get("cached_tokens_details")).get("audio_tokens")),
-            input_cached_image=_count(_mapping(into.get("cached_tokens_details")).get("image_tokens")),
-            output_text=_text(out, answered, said, 0),
-            output_audio=said,
+            input_cached_audio=_count(cached.get("audio_tokens")),
+            input_cached_image=_count(cached.get("image_tokens")),
+            input_cache_write=_count(into.get("cache_write_tokens")),
+            output_text=_text(out, completion, spoken, 0),
+            output_audio=spoken,
             output_reasoning=_count(out.get("reasoning_tokens")),
+            accepted_prediction=_count(out.get("accepted_prediction_tokens")),
+            rejected_prediction=_count(out.get("rejected_prediction_tokens")),
         )
 
     def __add__(self, other: Usage) -> Usage:

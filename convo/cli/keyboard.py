@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ON = "\\"
 """What a line ends with that goes on in the next."""
+_LOOK = 0.1
+"""Seconds between two looks for a Ctrl-C that ended no wait."""
 
 
 class Keyboard:
@@ -78,7 +80,7 @@ class Keyboard:
             return input(prompt)
         readline.set_startup_hook(lambda: readline.insert_text(filled if _is_shown(filled) else ""))
         try:
-            return input(f"\x01\x1b[1m\x02{prompt}\x01\x1b[0m\x02" if self._coloured else prompt)
+            return _typed(f"\x01\x1b[1m\x02{prompt}\x01\x1b[0m\x02" if self._coloured else prompt)
         finally:
             readline.set_startup_hook()
 
@@ -133,6 +135,40 @@ def words_of(text: str) -> list[str]:
         return [word.strip("\"'") for word in shlex.split(text, posix=False)] if os.name == "nt" else shlex.split(text)
     except ValueError:
         return text.split()
+
+
+def _typed(prompt: str) -> str:
+    """Give the line that is typed at a prompt of readline; a Ctrl-C raises `KeyboardInterrupt`, at whatever moment it comes.
+
+    Python sees a signal that came right before readline waits only when the next key ends the wait, and drops what is raised
+    while readline calls back. So the wait is ended every now and then, and nothing is raised elsewhere than in it.
+    """
+    if not hasattr(signal, "setitimer"):  # Windows
+        return _wait(prompt)
+    pressed = False
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = pressed or number == signal.SIGINT
+        if pressed and frame is not None and frame.f_code is _wait.__code__:
+            pressed = False
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, heed) for number in (signal.SIGINT, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
+    try:
+        text = _wait(prompt)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if pressed:
+        raise KeyboardInterrupt
+    return text
+
+
+def _wait(prompt: str) -> str:
+    return input(prompt)
 
 
 def _is_shown(text: str) -> bool:

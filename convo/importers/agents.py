@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.importers.databases import ForeignDatabase, table_of
+from convo.importers.databases import ForeignSessions
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, Skipped
 from convo.importers.reading import Unreadable, is_too_deep, json_of, known_by, moment, notes
 
@@ -30,30 +30,16 @@ _PARTS = {"input_text": "text", "output_text": "text", "text": "text", "summary_
 _CIPHER = "__enc__"
 
 
-class Sessions:
+class Sessions(ForeignSessions):
     """A database of sessions, opened. `done` of `total` sessions are read."""
 
     def __init__(self, place: object, table: str | None) -> None:
         """Open it; `table` is that of the messages where its name is another. Raises `NotImportable`."""
-        self.done = 0
-        self._database = ForeignDatabase(place, NAME)
-        try:
-            self._table = table_of(self._database, table, _USUAL, _COLUMNS)
-            self._ids = self._database.distinct(self._table, "session_id")
-        except BaseException:
-            self.close()
-            raise
-        self.total = len(self._ids)
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._database.close()
+        super().__init__(place, NAME, _COLUMNS, named=table, usual=_USUAL)
 
     def __iter__(self) -> Iterator[ForeignConversation | Skipped]:
         """Read the sessions, oldest first."""
-        for identifier in self._ids:
-            self.done += 1
-            rows = self._database.rows(self._table, _COLUMNS, order=("id",), session_id=identifier)
+        for identifier, rows in self._sessions(_COLUMNS):
             began = (
                 self._database.rows(_SESSIONS, ("created_at",), session_id=identifier) if self._database.has(_SESSIONS) else []
             )

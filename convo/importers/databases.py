@@ -84,6 +84,34 @@ class ForeignDatabase:
             raise NotImportable(self.format, reason, "check that it is whole, and that this user may read it") from error
 
 
+class ForeignSessions:
+    """The sessions of a database, opened, whose messages are the rows of one table. `done` of `total` are read."""
+
+    def __init__(
+        self, place: object, format: str, columns: Sequence[str], *, named: str | None, usual: str  # noqa: A002 - as above
+    ) -> None:  # fmt: skip
+        """Open it, and see whose messages the table has that is `named`, or else the `usual` one. Raises `NotImportable`."""
+        self.done = 0
+        self._database = ForeignDatabase(place, format)
+        try:
+            self._table = table_of(self._database, named, usual, columns)
+            self._ids = self._database.distinct(self._table, "session_id")
+        except BaseException:
+            self.close()
+            raise
+        self.total = len(self._ids)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._database.close()
+
+    def _sessions(self, columns: Sequence[str]) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
+        """Read the rows of each session, oldest first; columns that the table lacks are None."""
+        for identifier in self._ids:
+            self.done += 1
+            yield identifier, self._database.rows(self._table, columns, order=("id",), session_id=identifier)
+
+
 def _url(place: object, format_: str) -> URL:
     text = os.fsdecode(place) if isinstance(place, str | bytes | os.PathLike) else str(place)
     if "://" not in text:

@@ -14,7 +14,7 @@ import attrs
 
 from convo.canonical import encode
 from convo.content import ROLES
-from convo.importers.databases import ForeignDatabase, table_of
+from convo.importers.databases import ForeignSessions
 from convo.importers.foreign import ForeignConversation, ForeignMessage, Lost, Skipped, in_line
 from convo.importers.langchain_parts import parts_of, texts_of
 from convo.importers.reading import Unreadable, is_too_deep, json_of, known_by, moment, notes, text_of, without_nothing
@@ -28,30 +28,16 @@ _COLUMNS = ("id", "session_id", "message", "created_at")
 _OWN = ("content", "type", "id", "example", "tool_calls", "tool_call_id", "name")
 
 
-class Histories:
+class Histories(ForeignSessions):
     """A database of histories, opened. `done` of `total` sessions are read."""
 
     def __init__(self, place: object, table: str | None) -> None:
         """Open it; `table` is that of the messages where its name is another. Raises `NotImportable`."""
-        self.done = 0
-        self._database = ForeignDatabase(place, NAME)
-        try:
-            self._table = table_of(self._database, table, _USUAL, _COLUMNS[:3])
-            self._ids = self._database.distinct(self._table, "session_id")
-        except BaseException:
-            self.close()
-            raise
-        self.total = len(self._ids)
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._database.close()
+        super().__init__(place, NAME, _COLUMNS[:3], named=table, usual=_USUAL)
 
     def __iter__(self) -> Iterator[ForeignConversation | Skipped]:
         """Read the histories, oldest first."""
-        for identifier in self._ids:
-            self.done += 1
-            rows = self._database.rows(self._table, _COLUMNS, order=("id",), session_id=identifier)
+        for identifier, rows in self._sessions(_COLUMNS):
             yield conversation_of(identifier, rows)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from convo.errors import ConvoError, InputError, NotFound, StoreError, UsageError
+from convo.errors import ConvoError, InputError, NotFound, StoreClosed, StoreError, UsageError
 from convo.inspector.asked import Asked, templates
 from convo.inspector.conversation import conversation, state
 from convo.inspector.listing import conversations, newest, search
@@ -53,7 +53,7 @@ def status_of(error: ConvoError) -> int:
     """Give the status by which an error is served."""
     if isinstance(error, NotFound):
         return 404
-    if isinstance(error, StoreError):
+    if isinstance(error, StoreError | StoreClosed):
         return 503
     return 400 if isinstance(error, UsageError | InputError) else 409
 

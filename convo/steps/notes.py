@@ -33,7 +33,7 @@ def annotate(place: Place, position: int, notes: Mapping[str, Any]) -> Steps[dic
     for name, value in notes.items():
         check_pair(name, value)
     if len(notes) > MAX_KEYS:
-        raise InvalidMetadata(f"of {len(notes)} keys", f"at most {MAX_KEYS} are kept")
+        raise InvalidMetadata(None, f"there are {len(notes):,} notes; at most {MAX_KEYS} are kept")
     texts = {name: None if value is None else encode(value) for name, value in notes.items()}
     return (yield from write(notes_beside.put, place.owner, place.found.id, position, texts, place.tools.now()))
 

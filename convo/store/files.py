@@ -34,6 +34,8 @@ REFUSED = REMOTE - {"9p"}
 MOUNTS = Path("/proc/mounts")
 SLOWEST, FASTEST, SOONER = 0.006, 0.0003, 0.03
 """Seconds between two looks at a closed gate: the longer one has waited (seconds) the more often, down to the fastest."""
+PIECE = 0.1
+"""Seconds of waiting that one look counts at most: who stood still, maybe with the one it waits for, has not waited."""
 FLAGS = os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 Identity = tuple[int, int]
@@ -172,11 +174,9 @@ class Gate:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the gate. Raises `StoreBusy` when it stays closed for too long."""
-        began = time.monotonic()
-        if not self._turn.acquire(timeout=self._wait):
-            raise StoreBusy
+        waited = self._first()
         try:
-            file = self._passed(began)
+            file = self._passed(waited)
             try:
                 yield
             finally:
@@ -185,17 +185,28 @@ class Gate:
         finally:
             self._turn.release()
 
-    def _passed(self, began: float) -> int | None:
+    def _first(self) -> float:
+        """Wait for other threads; give the seconds."""
+        waited = 0.0
+        while not self._turn.acquire(timeout=min(PIECE, self._wait - waited)):
+            waited += PIECE
+            if waited >= self._wait:
+                raise StoreBusy
+        return waited
+
+    def _passed(self, waited: float) -> int | None:
         """Wait for other processes; give the file that is locked now, None where there can be none."""
         file = self._opened()
         if file is None:
             return None
         with suppress(NoLocks):
+            looked = time.monotonic()
             while not locked(file):
-                waited = time.monotonic() - began
                 if waited > self._wait:
                     raise StoreBusy
                 time.sleep(max(FASTEST, SLOWEST - SOONER * waited) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+                before, looked = looked, time.monotonic()
+                waited += min(looked - before, PIECE)
             return file
         return None
 

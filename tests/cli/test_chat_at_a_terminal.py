@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,6 @@ from tests.support.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PROMPT = r"(?m)^> "
 UP = "\x1b[A"
@@ -116,6 +117,25 @@ def test_a_day_and_the_next(fake: FakeAPI, settings: dict[str, str], path: Path,
     assert said(path)[-2:] == [
         ("user", "complete", "Count to six. Please."), ("assistant", "complete", "I have read 7 messages."),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "import _thread, functools\nreadline.set_pre_input_hook(functools.partial(_thread.interrupt_main))",  # before it waits
+        "import signal\nreadline.set_pre_input_hook(lambda: signal.raise_signal(signal.SIGINT))",  # while it calls back
+    ],
+    ids=["before it waits", "while it calls back"],
+)
+def test_an_interrupt_at_the_prompt_ends_the_chat_at_whatever_moment_it_comes(
+    settings: dict[str, str], tmp_path: Path, moment: str
+) -> None:
+    """readline has shown the prompt and does not wait yet: nothing wakes it then, and what its hooks raise is dropped."""
+    (tmp_path / "sitecustomize.py").write_text(f"import readline\n{moment}\n")
+    environment = {**settings, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"}
+    with Terminal("chat", environment=environment, folder=tmp_path) as terminal:
+        terminal.match(PROMPT)
+        assert terminal.end() == 0
 
 
 def test_a_reply_that_is_stopped_before_it_comes_leaves_the_question(

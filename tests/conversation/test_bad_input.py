@@ -42,6 +42,16 @@ BAD_CALLS: dict[str, tuple[Callable[[Any, Any], Any], type[convo.ConvoError], st
     "an image that is none": (lambda chat, _: chat.add(convo.Image.open(b"no image")), convo.InvalidContent, "convert"),
     "metadata with a bad key": (lambda chat, _: chat.add("x", metadata={"a b": 1}), convo.InvalidMetadata, "letters, digits"),
     "metadata with NUL": (lambda chat, _: chat.add("x", metadata={"a": "\0"}), convo.InvalidMetadata, "NUL"),
+    "metadata that is too long": (
+        lambda chat, _: chat.add("x", metadata={"a": "x" * 200_000, "b": "y"}),
+        convo.InvalidMetadata,
+        r"^metadata has 200,0\d\d characters as JSON; at most 100,000 are kept$",
+    ),
+    "metadata of too many keys": (
+        lambda chat, _: chat.update(metadata=dict.fromkeys(map(str, range(1_001)), 1)),
+        convo.InvalidMetadata,
+        "^metadata has 1,001 keys; at most 100 are kept$",
+    ),
     "an unknown call": (lambda chat, _: chat.tool_output("call_1", "x"), convo.ToolCallNotFound, "call_1"),
     "an empty key": (lambda chat, _: chat.add("x", key=""), convo.InputError, "printable"),
     "a model without a name for its API": (
@@ -57,13 +67,17 @@ BAD_CALLS: dict[str, tuple[Callable[[Any, Any], Any], type[convo.ConvoError], st
         "assembles",
     ),
     "no client": (lambda chat, _: chat.send(object(), "x", **TEXT), convo.InputError, "OpenAI"),
-    "a title with NUL": (lambda chat, _: chat.update(title="a\0"), convo.InvalidMetadata, "NUL"),
+    "a title with NUL": (lambda chat, _: chat.update(title="a\0"), convo.InvalidMetadata, "^a title is text .* without NUL$"),
     "an exchange that is none": (lambda chat, _: chat.abandon(uuid4()), convo.ExchangeNotFound, "pending"),
     "an exchange whose id is none": (lambda chat, _: chat.abandon("no id"), convo.ExchangeNotFound, "pending"),
     "a number as a model": (lambda chat, client: chat.send(client, "x", model=None), convo.InputError, "model takes text"),
     "a number as a key": (lambda chat, _: chat.add("x", key=5), convo.InputError, "key takes text"),
     "text as a time": (lambda chat, _: chat.add("x", created_at="2026-01-01"), convo.InputError, "aware datetime"),
-    "text as metadata": (lambda chat, _: chat.add("x", metadata="a"), convo.InvalidMetadata, "pass a dict"),
+    "text as metadata": (
+        lambda chat, _: chat.add("x", metadata="a"),
+        convo.InvalidMetadata,
+        "^metadata is of .* str; pass a dict$",
+    ),
     "a number as a title": (lambda chat, _: chat.update(title=5), convo.InputError, "title takes text"),
     "text as a head": (lambda chat, _: chat.add("x", expected_head="1"), convo.InputError, "expected_head takes"),
     "a dict as a policy": (

@@ -102,6 +102,15 @@ def test_a_database_of_an_older_version_is_told_and_left_as_it_is(tmp_path: Path
     assert digest(path) == before
 
 
+def test_a_store_that_was_closed_is_unavailable(looked: Looked) -> None:
+    """Nothing is wrong with what was asked for."""
+    store = convo.Store.existing(f"sqlite:///{looked.path}")
+    with TestClient(application(store, owner=lambda _: "anna")) as client:
+        store.close()
+        for place in PATHS:
+            assert client.get("/" + place.format(id=looked.chat.id)).status_code == 503, place
+
+
 # --- whose conversations ---------------------------------------------------------------------------
 
 

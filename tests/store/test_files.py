@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,7 @@ import convo
 from convo.store import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(convo.__file__).parent
 
@@ -71,6 +72,43 @@ def _try_to_pass(gate: files.Gate, found: list[str]) -> None:
             found.append("passed")
     except convo.StoreBusy:
         found.append("busy")
+
+
+def test_a_writer_that_stood_still_while_it_waited_goes_on_waiting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that was asleep, or busy with others for long: whoever holds the gate stood still too."""
+    stands_still = Still(files.locked)
+    monkeypatch.setattr(files, "locked", stands_still)
+    monkeypatch.setattr(files, "time", SimpleNamespace(monotonic=lambda: stands_still.seconds, sleep=lambda seconds: None))
+    gate = files.Gate(str(path), 10)
+    gate._turn = stands_still  # type: ignore[assignment]
+    with gate.held():
+        assert stands_still.seconds == 120
+    gate.close()
+
+
+class Still:
+    """A lock of threads, and what takes one of processes: a minute passes, and it is free at the second look."""
+
+    def __init__(self, locked: Callable[[int], bool]) -> None:
+        self._locked = locked
+        self.seconds = 0
+        self._looked = 0
+
+    def acquire(self, *, timeout: float) -> bool:
+        del timeout
+        return self._free()
+
+    def release(self) -> None:
+        pass
+
+    def __call__(self, file: int) -> bool:
+        return self._free() and self._locked(file)
+
+    def _free(self) -> bool:
+        self._looked += 1
+        if self._looked % 2:
+            self.seconds += 60
+        return self._looked % 2 == 0
 
 
 def test_the_gate_of_a_killed_holder_is_open(path: Path) -> None:
