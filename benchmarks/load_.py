@@ -12,6 +12,7 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import psycopg
 
 import convo
@@ -21,7 +22,7 @@ from benchmarks.side_by_side import Effort, Ways
 from benchmarks.stub import Stub, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from benchmarks.side_by_side import Found
 
@@ -30,22 +31,30 @@ MODEL: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy"}
 SPOKEN = 4
 """One message of so many is a spoken reply."""
 BODIES, COLUMNS = "raw: the bodies, and json.loads", "raw: the columns of convo, and json.loads"
-PLAIN, VERIFIED = "convo, the request", "convo, every hash verified, and the request"
+PLAIN, VERIFIED = "convo, the request", "convo, the request, every hash verified"
 
 
 def run(effort: Effort) -> Found:
     """Compare on SQLite and PostgreSQL, for long and longer conversations."""
+    options: dict[str, Any] = {"clock": lambda: NOW, "catalogue": _with_room()}
     for count in effort.of((1_000, 10_000), (1_000,), (20,)):
-        with sqlite_file() as path, convo.Store(f"sqlite:///{path}", clock=lambda: NOW) as store:
+        with sqlite_file() as path, convo.Store(f"sqlite:///{path}", **options) as store:
             chat = conversation_in(store, count)
             raw = sqlite3.connect(path)
             yield _compared(store, chat, count, raw, "SQLite")
             raw.close()
-        with postgres_url() as url, convo.Store(url, clock=lambda: NOW) as store, psycopg.connect(url) as connection:
+        with postgres_url() as url, convo.Store(url, **options) as store, psycopg.connect(url) as connection:
             store.upgrade()
             chat = conversation_in(store, count)
             settled(store)
             yield _compared(store, chat, count, connection, "PostgreSQL")
+
+
+def _with_room() -> convo.Catalogue:
+    """Give a catalogue by which all messages fit."""
+    known = convo.Catalogue.default()
+    model = attrs.evolve(known.lookup(MODEL["model"]), context=100_000_000)
+    return attrs.evolve(known, models={**known.models, model.name: model})
 
 
 def conversation_in(store: convo.Store, count: int) -> convo.Conversation:
@@ -86,33 +95,30 @@ def _compared(store: convo.Store, chat: convo.Conversation, count: int, connecti
     client = Stub()
     mark = "?" if database == "SQLite" else "%s"
     found = statements_of(store, lambda: chat.request(client=client, **MODEL))
-    columns = next(each for each in found if "body" in each[0])
+    columns = [each for each in found if "body" in each[0]]
     branch = chat._place.found.branch
     bodies = (
         f"SELECT body FROM convo_message WHERE owner = {mark} AND branch = {mark} ORDER BY position",
         ("", branch.bytes if database == "SQLite" else branch),
     )
 
-    def verified() -> object:
-        chat.history(verify=True)
-        return chat.request(client=client, **MODEL)
-
+    verified = convo.Policy(verify=True)
     ways = {
-        BODIES: raw(connection, bodies, 0),
-        COLUMNS: raw(connection if database == "SQLite" else psycopg.RawCursor(connection), columns, 3),
+        BODIES: raw(connection, [bodies], 0),
+        COLUMNS: raw(connection if database == "SQLite" else psycopg.RawCursor(connection), columns, 2),
         PLAIN: lambda: chat.request(client=client, **MODEL),
-        VERIFIED: verified,
+        VERIFIED: lambda: chat.request(client=client, policy=verified, **MODEL),
     }
     assert len(chat.request(client=client, **MODEL)["messages"]) == count
     what = f"load {count:,} messages and assemble the request, {database}"
     return Ways(what, ways, {PLAIN: 0.8, VERIFIED: 1.2}, (BODIES, COLUMNS), rounds=30, batch=4)
 
 
-def raw(connection: Any, statement: tuple[str, Any], column: int) -> Callable[[], object]:
+def raw(connection: Any, statements: Sequence[tuple[str, Any]], column: int) -> Callable[[], object]:
     """Read the rows and parse the bodies, which stand in a column."""
-    sql, parameters = statement
 
     def load() -> list[Any]:
-        return [json.loads(row[column]) for row in connection.execute(sql, parameters).fetchall()]
+        pages = [connection.execute(sql, parameters).fetchall() for sql, parameters in statements]
+        return [json.loads(row[column]) for rows in pages for row in rows]
 
     return load

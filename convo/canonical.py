@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,7 +20,7 @@ import orjson
 from convo.errors import InvalidContent, InvalidText, TooDeep, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 MAX_DEPTH = 200
 """Nesting that every JSON reader on the way takes: SQLite stops at 1,000, Python's at about as many."""
@@ -31,6 +32,10 @@ _SURROGATE_ESCAPE = re.compile(r"\\ud[89a-f]")
 _LONG_NUMBER = re.compile(r"[:,\[]-?\d{19}")
 
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+_BETWEEN = ",\n"
+"""Between texts that are read as one: no text of theirs goes on behind a line break, which JSON writes as an escape."""
+_AT_ONCE = 100
+"""Texts that are read as one: reading takes many times their size of memory."""
 _SURROGATE = "[\ud800-\udfff]"
 
 
@@ -52,10 +57,19 @@ def decode(text: str) -> Any:
     return json.loads(text) if text[:1] == " " else orjson.loads(text)
 
 
-def decode_all(texts: Iterable[str]) -> list[Any]:
+def decode_all(texts: Sequence[str]) -> list[Any]:
     """Give the values of many canonical texts."""
-    fast, exact = orjson.loads, json.loads
-    return [exact(text) if text[0] == " " else fast(text) for text in texts]
+    return [value for start in range(0, len(texts), _AT_ONCE) for value in _decoded(texts[start : start + _AT_ONCE])]
+
+
+def _decoded(texts: Sequence[str]) -> list[Any]:
+    """Give the values of some texts, which are read as one where that is safe: it takes a quarter less time."""
+    if not [text for text in texts if text[:1] == " "]:
+        with suppress(ValueError):  # which of them is none says `decode`
+            found: list[Any] = orjson.loads(f"[{_BETWEEN.join(texts)}]")
+            if len(found) == len(texts):
+                return found
+    return list(map(decode, texts))
 
 
 def digest(text: str) -> bytes:

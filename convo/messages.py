@@ -7,7 +7,8 @@ message, whose body holds all of its output items (see `convo.forms`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import starmap
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
 
@@ -17,7 +18,7 @@ from convo.forms import as_chat
 from convo.times import from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from convo.audio.value import Audio
@@ -95,33 +96,40 @@ class Draft:
 
     def at(self, position: int, now: int) -> Message:
         """Give the message that this draft becomes at `position`; `now` in microseconds where it has no time of its own."""
+        facts = Facts(self.kind, self.role, self.status, self.api, self.pinned, len(self.media))
         return Message(
-            position=position, kind=self.kind, role=self.role, body=self.body, status=self.status, api=self.api,
-            model=self.model, created=now if self.created is None else self.created, pinned=self.pinned,
-            pieces=len(self.media), audio_id=self.audio_id, audio_expires=self.audio_expires,
+            position=position, facts=next((usual for usual in USUAL if usual == facts), facts), body=self.body, model=self.model,
+            created=now if self.created is None else self.created, audio_id=self.audio_id, audio_expires=self.audio_expires,
             audio_origin=self.audio_origin, text_tokens=self.text_tokens, audio_tokens=self.audio_tokens,
             labels=self.metadata, media=self.media,
         )  # fmt: skip
 
 
-@attrs.frozen(slots=False)  # a request may hold thousands: without slots, attrs makes frozen values twice as fast
-class Message:
-    """One entry of the log. Fields are what the database holds, in the order in which the store selects them.
+class Facts(NamedTuple):
+    """What a message is, as far as most have it in common; `pieces` counts its media."""
 
-    `created` and `audio_expires` are microseconds since 1970 (see `created_at` and `audio` for what people want);
-    `pieces` counts the media of the message, which `media` describes where they were loaded.
-    """
-
-    position: int
     kind: Kind
     role: str
+    status: Status = "complete"
+    api: str = "chat"
+    pinned: bool = False
+    pieces: int = 0
+
+
+BY_USER, BY_MODEL = Facts("message", "user"), Facts("message", "assistant")
+USUAL = (BY_USER, BY_MODEL)
+"""What nearly all messages are. Messages share their facts, so that `message.facts in USUAL` is told at a glance."""
+
+
+@attrs.define
+class _Fields:
+    """The fields of a message."""
+
+    position: int
+    facts: Facts
     body: str = attrs.field(repr=False)
-    status: Status
-    api: str
     model: str | None
     created: int
-    _pinned: int
-    pieces: int
     audio_id: str | None
     audio_expires: int | None
     audio_origin: str | None
@@ -129,6 +137,57 @@ class Message:
     audio_tokens: int | None
     labels: str | None = attrs.field(repr=False)
     media: tuple[Media, ...] = ()
+
+
+@attrs.frozen
+class Message(_Fields):
+    """One entry of the log. Fields are what the database holds, in the order in which the store selects them.
+
+    `created` and `audio_expires` are microseconds since 1970 (see `created_at` and `audio` for what people want);
+    `pieces` counts the media of the message, which `media` describes where they were loaded.
+    """
+
+    @classmethod
+    def all_of(cls, rows: Iterable[Sequence[Any]], facts: Mapping[Any, Facts]) -> list[Message]:
+        """Give the messages of rows, whose facts stand in them as keys of `facts`.
+
+        A request may hold thousands: made like this they take a third of the time that frozen values take.
+        """
+        made: list[Any] = list(starmap(_Fields, rows))
+        for one in made:
+            one.facts = facts[one.facts]
+            one.__class__ = cls
+        return made
+
+    @property
+    def kind(self) -> Literal["message", "instructions", "summary"]:
+        """Whether it was said, or is an event: instructions, or a summary."""
+        return self.facts.kind
+
+    @property
+    def role(self) -> str:
+        """Who said it, as the API names it."""
+        return self.facts.role
+
+    @property
+    def status(self) -> Literal["complete", "interrupted", "redacted"]:
+        """Whether it is whole, was interrupted, or was redacted."""
+        return self.facts.status
+
+    @property
+    def api(self) -> str:
+        """The API whose shape the body has."""
+        return self.facts.api
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the message stays in every request."""
+        return self.facts.pinned
+
+    @property
+    def pieces(self) -> int:
+        """How many media the message has."""
+        return self.facts.pieces
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -151,11 +210,6 @@ class Message:
     def created_at(self) -> datetime:
         """When the message entered the log, or the time that its author gave: aware, UTC."""
         return from_micros(self.created)
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the message stays in every request."""
-        return bool(self._pinned)
 
     @property
     def metadata(self) -> dict[str, Any]:

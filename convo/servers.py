@@ -26,7 +26,7 @@ from convo.errors import InvalidContent
 from convo.origin import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from convo.entries import Shape
 
@@ -95,15 +95,25 @@ def server_of(client_or_origin: Any, servers: Mapping[str, Server] | None = None
     """
     if servers is None and client_or_origin == "":  # nobody has said where: none of ours is found by that
         return _UNKNOWN
+    text = str(getattr(client_or_origin, "base_url", client_or_origin))
     among = (packaged() if servers is None else servers).values()
-    url = _address(str(getattr(client_or_origin, "base_url", client_or_origin)).partition(" ")[0])
-    place = place_of(url)
-    host = _PORT.sub("", place)
-    for server in among:
-        if any(_leads(url, place, host, pattern) for pattern in server.hosts):
-            return server
+    if (found := _packaged_at(text) if servers is None else _at(text, among)) is not None:
+        return found
     classes = {kind.__name__ for kind in type(client_or_origin).__mro__}
     return next((server for server in among if not classes.isdisjoint(server.clients)), _UNKNOWN)
+
+
+@functools.lru_cache(maxsize=64)
+def _packaged_at(text: str) -> Server | None:
+    """Give the server of convo's own at an address: each request asks."""
+    return _at(text, packaged().values())
+
+
+def _at(text: str, among: Iterable[Server]) -> Server | None:
+    url = _address(text.partition(" ")[0])
+    place = place_of(url)
+    host = _PORT.sub("", place)
+    return next((one for one in among if any(_leads(url, place, host, pattern) for pattern in one.hosts)), None)
 
 
 def _leads(url: str, place: str, host: str, pattern: str) -> bool:

@@ -83,6 +83,17 @@ def test_no_number_is_kept_as_no_number() -> None:
     assert math.isnan(decode(encode({"a": [math.nan]}))["a"][0])
 
 
+@pytest.mark.parametrize("texts", [["[1", "2]"], ["{}", "", "{}"], ["{}", '{"a":1'], ['{"a":1},{"b":2}']])
+def test_texts_that_are_no_json_one_by_one_are_none_together(texts: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        decode_all(texts)
+
+
+def test_many_texts_are_as_exact_as_one() -> None:
+    values = [{"a": 1}, {"a": 2**70}, {"a": "\ud800"}, {"a": 0.1}] * 200
+    assert decode_all([encode(value) for value in values]) == values
+
+
 def test_no_values_are_no_values() -> None:
     assert list(decode_all([])) == []
 

@@ -136,7 +136,8 @@ def tokens_of(plan: Plan) -> list[int]:
 def each_message(plan: Plan) -> list[tuple[int, int]]:
     """Give the estimated (text, audio) tokens of each message of a plan as it is sent; `plan.tokens` remembers them."""
     count = plan.count
-    return [message_tokens(message, wire, how, count) for (message, how, _), wire in zip(plan.rendered, plan.wires, strict=True)]
+    sent = zip(plan.messages, plan.wires, plan.hows, strict=True)
+    return [message_tokens(message, wire, how, count) for message, wire, how in sent]
 
 
 def declared_tokens(arguments: Mapping[str, Any], count: Counter = rough_tokens) -> int:

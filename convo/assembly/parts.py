@@ -32,11 +32,11 @@ class Parts:
 
 def parts_of(history: History, memory: Memory, policy: Policy) -> Parts:
     """Tell the parts of a history apart."""
-    events = [message for message in history.messages if message.kind != "message"]
+    events = [message for message in history.messages if message.facts.kind != "message"]
     if not events and memory.window_start <= 1:
         return Parts((), history.messages, 1, ())
     lead, left, covered = _events(events, policy)
-    messages: Sequence[Message] = [message for message in history.messages if message.kind == "message"]
+    messages: Sequence[Message] = [message for message in history.messages if message.facts.kind == "message"]
     begin = max(memory.window_start, covered + 1)
     if begin > 1:
         begin = min(begin, newest_turn(messages, history.since))

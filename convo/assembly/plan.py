@@ -26,7 +26,7 @@ from convo.times import from_micros
 from convo.tokens import rough_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from convo.assembly.estimate import Estimate
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 class Plan:
     """All decisions of a request. `wires` are its messages, with `{"$blob": digest}` where bytes belong.
 
-    `rendered` says for each of them (message of the log, how, reason), `omitted` names the messages left out.
+    `messages`, `hows` and `reasons` say for each of them of which message of the log it is, how it is sent and why, `rendered`
+    gives them together; `omitted` names the messages left out.
     `with_media` are the indexes of messages that bytes may belong into, `audible` says whether a recording is sent
     inline. `now` is in microseconds since 1970. `remembered` is the memory that the store has, `memory` the one that it
     should have once this was sent. `kept` are positions of replies that stay references whatever the budget says.
@@ -61,7 +62,9 @@ class Plan:
     memory: Memory
     kept: frozenset[int]
     wires: Sequence[dict[str, Any]]
-    rendered: Sequence[tuple[Message, How, str]]
+    messages: Sequence[Message]
+    hows: Sequence[How]
+    reasons: Sequence[str]
     omitted: Sequence[tuple[Message, str]]
     with_media: Sequence[int]
     audible: bool
@@ -69,6 +72,11 @@ class Plan:
     notes: Sequence[str]
     count: Counter = rough_tokens
     chained: int = 0
+
+    @cached_property
+    def rendered(self) -> Sequence[tuple[Message, How, str]]:
+        """The message of the log, how it is sent and why, for each of `wires`: made when asked for, as few requests are."""
+        return list(zip(self.messages, self.hows, self.reasons, strict=True))
 
     @cached_property
     def tokens(self) -> Sequence[tuple[int, int]]:
@@ -93,7 +101,7 @@ class Plan:
     @property
     def references(self) -> tuple[Message, ...]:
         """The spoken turns that are sent by their ids."""
-        return tuple(message for message, how, _ in self.rendered if how == "reference")
+        return tuple(message for message, how in zip(self.messages, self.hows, strict=True) if how == "reference")
 
     @property
     def next_expiry(self) -> datetime | None:
@@ -168,7 +176,9 @@ def _planned(
     scene = Scene.of(target, policy, memory, now, _turn_to_answer(parts.messages), begin, family_of)
     scene = _with_voice(scene, parts.messages, block_of_turns(history.messages, policy.reference_turns, before=1))
     wires: list[dict[str, Any]] = []
-    sent: list[tuple[Message, How, str]] = []
+    sent: list[Message] = []
+    hows: list[How] = []
+    reasons: list[str] = []
     omitted = [*parts.left, *orphans]
     with_media: list[int] = []
     for message, body, repair in chain(steps_of(parts.lead)[0], steps):
@@ -176,19 +186,23 @@ def _planned(
         if wire is None:
             omitted.append((message, reason))
             continue
-        if message.pieces and (message.role == "user" or "output" in wire):
+        if message.facts.pieces and (message.role == "user" or "output" in wire):
             with_media.append(len(wires))
         wires.append(wire)
-        sent.append((message, how, reason))
+        sent.append(message)
+        hows.append(how)
+        reasons.append(reason)
     lead = len(parts.lead)
     if target.api == "live":
-        lead, sent, wires = _fitting(sent, wires, lead, omitted, count)
+        lead, kept = _fitting(list(zip(sent, hows, reasons, strict=True)), wires, lead, omitted, count)
+        sent, hows = [sent[index] for index in kept], [hows[index] for index in kept]
+        reasons, wires = [reasons[index] for index in kept], [wires[index] for index in kept]
         with_media = []
     if not wires:
         raise NothingToSend
     wires = with_breakpoints(wires, lead, target)
     wires, changes = in_dialect(wires, target) if target.api == "chat" else (wires, [])
-    audible = any(sent[index][1] == "inline" and sent[index][2] in HEARD for index in with_media)
+    audible = any(hows[index] == "inline" and reasons[index] in HEARD for index in with_media)
     arguments, notes = arguments_for(target, policy, has_audio=audible)
     notes = [*changes, *notes]
     if parts.begin > 1:
@@ -198,31 +212,31 @@ def _planned(
         notes = [*notes, "names of those who speak are not sent: this API has no place for them"]
     arguments = {"model": target.model.name, **arguments}
     return Plan(
-        history, target, policy, now, family_of, memory, later, scene.kept, wires, sent, omitted, with_media, audible,
-        arguments, notes, count, _chained(target, policy, sent, wires, now),
+        history, target, policy, now, family_of, memory, later, scene.kept, wires, sent, hows, reasons, omitted, with_media,
+        audible, arguments, notes, count, _chained(target, policy, zip(sent, hows, reasons, strict=True), wires, now),
     )  # fmt: skip
 
 
 def _fitting(
     sent: list[tuple[Message, How, str]], wires: list[dict[str, Any]], lead: int, omitted: list[tuple[Message, str]],
     count: Counter,
-) -> tuple[int, list[tuple[Message, How, str]], list[dict[str, Any]]]:  # fmt: skip
-    """Give the messages that a Live session can begin with; the others are left out."""
+) -> tuple[int, list[int]]:  # fmt: skip
+    """Give which messages a Live session can begin with, and how many of them come first in all; the others are left out."""
     from convo.assembly.live import fitting
 
     kept, why = fitting(sent, wires, lead, count)
     omitted += [(sent[index][0], reason) for index, reason in sorted(why.items())]
-    return sum(index < lead for index in kept), [sent[index] for index in kept], [wires[index] for index in kept]
+    return sum(index < lead for index in kept), list(kept)
 
 
 def _chained(
-    target: Target, policy: Policy, sent: Sequence[tuple[Message, How, str]], wires: Sequence[dict[str, Any]], now: int
+    target: Target, policy: Policy, sent: Iterable[tuple[Message, How, str]], wires: Sequence[dict[str, Any]], now: int
 ) -> int:  # fmt: skip
     if target.api != "responses" or not policy.previous_response:
         return 0
     from convo.assembly.responses import chained
 
-    return chained(sent, wires, now)
+    return chained(list(sent), wires, now)
 
 
 def _with_voice(scene: Scene, messages: Sequence[Message], spoken_from: int) -> Scene:
@@ -243,8 +257,7 @@ def _begin(made: Plan, parts: Parts) -> int:
     if made.target.api == "live":
         return parts.begin
     budget = budget_of(made.policy, made.target) - declared_tokens(made.arguments, made.count)
-    messages = [message for message, _, _ in made.rendered]
-    if surely_fits(messages, budget):
+    if surely_fits(made.messages, budget):
         return parts.begin
     tokens = tokens_of(made)
     if sum(tokens) <= budget:
@@ -255,7 +268,7 @@ def _begin(made: Plan, parts: Parts) -> int:
 def moved_begin(made: Plan, parts: Parts, tokens: Sequence[int], room: int) -> int:
     """Give the position from which the newest turns of a plan fit into a number of tokens."""
     count = len(parts.lead)
-    messages = [message for message, _, _ in made.rendered][count:]
+    messages = made.messages[count:]
     begun = max(parts.begin, made.history.since)
     starts = [index for index in turn_starts(messages) if messages[index].position >= begun]
     if not starts:

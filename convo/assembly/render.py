@@ -154,11 +154,21 @@ class Scene:
         """Give the reason not to send the id of a spoken reply, "" when it may be sent."""
         if not self.refers:
             return "no references" if self.target.api == "realtime" else self.target.why_deaf
-        if message.audio_expires is None:
+        expires = message.audio_expires
+        if expires is None:
             return "no expiry"
-        if message.audio_expires <= self.cutoff:
-            return self._why_too_old(message.audio_expires)
-        return self.strange(message) or self._why_given_up(message.audio_expires) or self._why_unwanted(message)
+        if expires <= self.cutoff:
+            return self._why_too_old(expires)
+        if why := self.strange(message):
+            return why
+        if (
+            expires > self.horizon
+            and expires > self.memory.refused_through
+            and self.policy.references
+            and message.position >= self.spoken_from
+        ):
+            return ""
+        return self._why_given_up(expires) or self._why_unwanted(message)
 
     def strange(self, message: Message) -> str:
         """Give the reason why ids of a message are not known to the target, "" when they are."""
@@ -204,23 +214,27 @@ def rendered(message: Message, body: dict[str, Any], repair: str, scene: Scene) 
     """
     if repair and repair != MOVED:
         return {**body, "tool_call_id": short_id(body["tool_call_id"])}, "repaired", repair
-    role = message.role
-    if message.status == "redacted" and role != "tool":
+    facts = message.facts
+    role, status = facts.role, facts.status
+    if status == "redacted" and role != "tool":
         return None, "omitted", "redacted"
-    if role == "assistant":
-        found = _response(message, body, scene) or _usual_reply(message, body, scene) or _any_reply(message, body, scene)
-        return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
     if role == "user":
         return _user(message, body, scene)
+    if role == "assistant":
+        found = _response(message, body, scene) if facts.api == "responses" else None
+        found = (
+            found or (_usual_reply(message, body, scene) if status == "complete" else None) or _any_reply(message, body, scene)
+        )
+        return (well_formed(found[0]), *found[1:]) if message.body[0] == " " else found
     if role == "tool":
         content = chat_content(body.get("content"), "tool") or ""
         return (
             {"role": "tool", "content": content, "tool_call_id": short_id(body["tool_call_id"])},
             "text",
-            (repair or ("redacted" if message.status == "redacted" else "")),
+            (repair or ("redacted" if status == "redacted" else "")),
         )
     wire, how, reason = _plain(role, body)
-    return (wire, how, "stands") if message.kind == "summary" else (wire, how, reason)
+    return (wire, how, "stands") if facts.kind == "summary" else (wire, how, reason)
 
 
 def _user(message: Message, body: dict[str, Any], scene: Scene) -> Rendered:
@@ -245,8 +259,8 @@ def _named(wire: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _response(message: Message, body: dict[str, Any], scene: Scene) -> Rendered | None:
-    """Give a reply of the Responses API to that API: as the items that it gave, or in words and why; None for any other."""
-    if message.api != "responses" or scene.target.api != "responses":
+    """Give a reply of the Responses API to that API: as the items that it gave, or in words and why; None to any other."""
+    if scene.target.api != "responses":
         return None
     from convo.assembly.responses import in_words, replayable
 
@@ -266,8 +280,9 @@ def _response(message: Message, body: dict[str, Any], scene: Scene) -> Rendered 
 
 def _usual_reply(message: Message, body: dict[str, Any], scene: Scene) -> Rendered | None:
     """What `_any_reply` gives for a whole reply that was only written or only spoken, as most are: in half the time."""
-    content, audio = body.get("content"), body.get("audio")
-    if message.status != "complete" or body.get("tool_calls") or body.get("refusal") or body.get("function_call"):
+    get = body.get
+    content, audio = get("content"), get("audio")
+    if get("tool_calls") or get("refusal") or get("function_call"):
         return None
     if audio is None:
         usual = content and type(content) is str and "name" not in body

@@ -23,6 +23,10 @@ NO_RESULT = "[no result was recorded for this call]"
 MOVED = "moved"
 """What was done to a result that came after other messages than its call."""
 
+_NEVER = object()
+_PLAIN = 2
+"""Keys of the body of most messages: role and content."""
+
 Step = tuple["Message", dict[str, Any], str]
 """One message on its way into the request: the message, its body, and what was done to it, "" for nothing.
 
@@ -44,14 +48,14 @@ def steps_of(messages: Sequence[Message], *, may_wait: bool = False) -> tuple[It
     Raises `ToolOutputMissing` when calls at the end have no result yet, unless these `may_wait` for it.
     """
     bodies = decode_all([message.body for message in messages])
-    steps = zip(messages, bodies, repeat(""))
     if not [
         body
         for message, body in zip(messages, bodies, strict=True)
-        if message.role == "tool" or "tool_calls" in body or "output" in body
+        if message.facts.role == "tool" or (len(body) > _PLAIN and ("tool_calls" in body or "output" in body))
     ]:
-        return steps, []
-    units, omitted = _grouped([(message, as_chat(body), repair) for message, body, repair in steps])
+        bodies.reverse()
+        return zip(messages, iter(bodies.pop, _NEVER), repeat("")), []  # a body is let go as soon as its message is rendered
+    units, omitted = _grouped([(message, as_chat(body), "") for message, body in zip(messages, bodies, strict=True)])
     last = len(units) - 1
     ordered = [step for index, unit in enumerate(units) for step in _emitted(unit, last=index == last, may_wait=may_wait)]
     return ordered, omitted

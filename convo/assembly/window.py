@@ -58,9 +58,10 @@ def least_tokens(messages: Sequence[Message]) -> float:
 
 def surely_fits(messages: Sequence[Message], budget: int) -> bool:
     """Say whether messages fit by a bound that needs no closer look: two characters a token, and all that sounds sounds."""
-    written = sum([len(message.body) for message in messages if message.audio_id is None]) // 2
-    spoken = sum([max(m.audio_tokens or len(m.body), len(m.body) // 2) for m in messages if m.audio_id is not None])
-    heard = [piece for message in messages if message.pieces for piece in message.media]
+    replies = [message for message in messages if message.audio_id is not None]
+    written = (sum([len(message.body) for message in messages]) - sum([len(message.body) for message in replies])) // 2
+    spoken = sum([max(m.audio_tokens or len(m.body), len(m.body) // 2) for m in replies])
+    heard = [piece for message in messages if message.media for piece in message.media]
     recorded = sum([(piece.duration or 0) * USER_AUDIO_RATE + IMAGE_TOKENS for piece in heard])
     return written + spoken + recorded <= budget
 

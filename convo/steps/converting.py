@@ -41,7 +41,7 @@ def fetched(place: Place, ready: Plan, drafts: Sequence[Draft] = ()) -> Steps[Fe
     Raises `BlobNotFound`; `BadAudio` for a recording that cannot be converted, `RecordingTooLong` for one that is too long then.
     """
     carried = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.data is not None}
-    return (yield from found_or_made(place, ready.blobs, [message for message, _, _ in ready.rendered], carried))
+    return (yield from found_or_made(place, ready.blobs, ready.messages, carried))
 
 
 def found_or_made(
@@ -109,7 +109,7 @@ def converted_first(place: Place, ready: Plan, drafts: Sequence[Draft]) -> Steps
     known = yield from read(renditions.known, place.owner, list(forms.values()))
     if unknown := [key for key, form in forms.items() if form not in known]:
         carried = {piece.digest: piece.data for draft in drafts for piece in draft.media if piece.data is not None}
-        messages = [message for message, _, _ in ready.rendered]
+        messages = ready.messages
         yield from remembered(place, (yield from found_or_made(place, unknown, messages, carried)).made)
 
 

@@ -165,9 +165,7 @@ def load_shown(
     """
     shown, _ = branches.shown(connection, owner, conversation)
     line = shown if branch is None else branches.one(connection, owner, conversation, branch).id
-    if verify:
-        log.verify(connection, owner, line)
-    return log.load(connection, owner, line, last=last, media=media, before=before)
+    return log.load(connection, owner, line, last=last, media=media, before=before, verify=verify)
 
 
 def _added(place: Place, drafts: Sequence[Draft], key: str, now: int) -> dict[str, Any]:

@@ -58,12 +58,12 @@ class Opened(NamedTuple):
 
 def open_turn(
     connection: Connection, owner: str, conversation: UUID, target: Target, budget: int, key: str | None,
-    branch: UUID | None = None,
+    branch: UUID | None = None, *, verify: bool = False,
 ) -> Opened:  # fmt: skip
     """Read what a request of a number of tokens is made of: from the branch that is shown, or from another one."""
     known = _known(connection, owner, conversation, key)  # first: who takes over must see its messages
     line = opening.line_of(connection, owner, conversation, target, branch)
-    return Opened(opening.tail(connection, owner, line, budget), line.memory, known)
+    return Opened(opening.tail(connection, owner, line, budget, verify=verify), line.memory, known)
 
 
 def _known(connection: Connection, owner: str, conversation: UUID, key: str | None) -> Known | None:
@@ -119,7 +119,8 @@ def opened(
     place: Place, target: Target, policy: Policy, key: str | None = None, branch: UUID | None = None
 ) -> Steps[Opened]:  # fmt: skip
     """Read what a turn starts from, on the branch that is shown, or on the one where an exchange has begun."""
-    start = yield from read(open_turn, place.owner, place.found.id, target, budget_of(policy, target), key, branch)
+    budget = budget_of(policy, target)
+    start = yield from read(open_turn, place.owner, place.found.id, target, budget, key, branch, verify=policy.verify)
     if branch is None and start.history.branch != place.found.branch:
         yield from steps.log.followed(place)
     return start

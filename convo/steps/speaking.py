@@ -120,7 +120,7 @@ def loaded(place: Place, message: Message) -> Steps[Message]:
 
 
 def _with(message: Message, piece: Media) -> Message:
-    return attrs.evolve(message, pieces=1, media=(piece,))
+    return attrs.evolve(message, facts=message.facts._replace(pieces=1), media=(piece,))
 
 
 def _kept(place: Place, branch: UUID, message: Message, piece: Media, calls: list[dict[str, Any]]) -> Steps[bool]:

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from convo.canonical import decode, encode
 from convo.errors import ConversationNotFound
 from convo.functions import open_calls
-from convo.messages import Message
 from convo.store import blobs, branches, deletion, holds, log, tables
+from convo.store.columns import message_columns, messages_of
 from convo.store.redaction import facts_of
 from convo.store.redaction import take_out as redact
 from convo.store.statements import Statement, micros
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.messages import Message
     from convo.store.blobs import Held
 
 _C, _B, _M, _X, _S = (table.c for table in (tables.conversation, tables.branch, tables.message, tables.exchange, tables.segment))
@@ -147,7 +148,7 @@ def _with_old(*, first: bool) -> Statement:
 def _old(*, first: bool) -> Statement:
     def build() -> sa.Select[Any]:
         found = (
-            sa.select(_M.branch, *log.message_columns())
+            sa.select(_M.branch, *message_columns())
             .join_from(tables.branch, tables.message, (_M.owner == _B.owner) & (_M.branch == _B.id))
             .where(_B.owner == _owner, _B.conversation == _id("id"), _is_old(), ~_stays())
             .order_by(_M.branch, _M.position)
@@ -184,7 +185,7 @@ def old(
     """Give some of the old messages that a conversation holds, each with its branch, and where it goes on."""
     where: dict[str, Any] = {} if after is None else {"branch": after[0], "position": after[1]}
     rows = _old(first=after is None).rows(connection, owner=owner, id=conversation, before=before, now=now, **where)
-    found = [(branch, Message(*row)) for branch, *row in rows]
+    found = list(zip([row[0] for row in rows], messages_of(row[1:] for row in rows), strict=True))
     known: dict[UUID, int | None] = {}
     due = [(branch, one) for branch, one in found if not _waits(connection, owner, branch, one, known)]
     last = (found[-1][0], found[-1][1].position) if len(found) == ROWS else None

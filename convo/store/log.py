@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-from itertools import starmap
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import sqlalchemy as sa
 
-from convo.errors import IntegrityError
+from convo.errors import CorruptStore
 from convo.history import History
-from convo.messages import Media, Message
-from convo.sealing.form import MARK
-from convo.sealing.keyring import PLAIN
+from convo.messages import USUAL, Media
 from convo.store import tables
+from convo.store.columns import Messages, check_hashes
 from convo.store.sealed import keyring_of
 from convo.store.statements import Statement, micros, one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from sqlalchemy.engine import Connection
+
+    from convo.messages import Message
 
 END = (1 << 63) - 1
 """The last position of a segment whose line still grows: the largest bigint."""
@@ -30,18 +31,23 @@ SUMMARY = "convo_message.kind = 'summary' AND convo_message.status = 'complete'"
 
 _M, _S, _A, _B = tables.message.c, tables.segment.c, tables.attachment.c, tables.branch.c
 _HELD = tables.segment.alias("held").c
-_SOURCES = sa.select(_HELD.source).where(_HELD.owner == sa.bindparam("owner"), _HELD.branch == sa.bindparam("branch"))
-"""The branches that hold rows of a line: looked up first, so that no statistics are needed to begin there."""
 
 
-def in_line(source: sa.Table) -> sa.ColumnElement[bool]:
-    """The rows of `source` that belong to the line of a branch."""
+def in_line(source: sa.Table, branch: sa.Column[Any] | None = None) -> sa.ColumnElement[bool]:
+    """The rows of `source` that belong to the line of a branch: the one that is asked for, unless another is named.
+
+    The branches that hold rows of a line are looked up first, so that no statistics are needed to begin there.
+    """
+    line_of: sa.ColumnElement[Any] = sa.bindparam("branch") if branch is None else branch
+    sources = sa.select(_HELD.source).where(_HELD.owner == sa.bindparam("owner"), _HELD.branch == line_of)
+    if branch is not None:
+        sources = sources.correlate(branch.table)
     return sa.and_(
         _S.owner == sa.bindparam("owner"),
-        _S.branch == sa.bindparam("branch"),
+        _S.branch == line_of,
         source.c.owner == _S.owner,
         source.c.branch == _S.source,
-        one_of(source.c.branch, _SOURCES),
+        one_of(source.c.branch, sources),
         source.c.position.between(_S.first, _S.last),
     )
 
@@ -52,17 +58,8 @@ def line(source: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(in_line(source), _S.first <= until, _S.last >= since, source.c.position.between(since, until))
 
 
-def message_columns() -> tuple[Any, ...]:
-    """Give the columns of a message in the order of the fields of `Message`."""
-    return (
-        _M.position, _M.kind, _M.role, _M.body, _M.status, _M.api, _M.model, micros(_M.created_at),
-        sa.type_coerce(_M.pinned, sa.Integer), _M.pieces, _M.audio_id, micros(_M.audio_expires_at), _M.audio_origin,
-        _M.text_tokens, _M.audio_tokens, _M.metadata,
-    )  # fmt: skip
-
-
-def _select_messages() -> sa.Select[Any]:
-    return sa.select(*message_columns()).where(line(tables.message)).order_by(_S.first, _M.position)
+def _select_messages(columns: Sequence[Any]) -> sa.Select[Any]:
+    return sa.select(*columns).where(line(tables.message)).order_by(_S.first, _M.position)
 
 
 def _select_media() -> sa.Select[Any]:
@@ -81,7 +78,7 @@ def _select_hashes(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
     return sa.select(_M.position, body, _M.hash).where(line(tables.message)).order_by(_S.first, _M.position)
 
 
-_messages = Statement("the messages of a line", _select_messages)
+_messages = Messages("the messages of a line", _select_messages)
 _media = Statement("what is known of the media of a line", _select_media)
 _user_media = Statement("what is known of the media that users sent", _select_user_media)
 _spoken = Statement(
@@ -107,16 +104,19 @@ def head_of(connection: Connection, owner: str, branch: UUID) -> int | None:
 
 def load(
     connection: Connection, owner: str, branch: UUID, *, last: int | None = None, media: Literal["all", "user"] = "all",
-    before: int | None = None,
+    before: int | None = None, verify: bool = False,
 ) -> History:  # fmt: skip
     """Give the history of a branch, or its last messages, or those before a position.
 
-    `media="user"` leaves out what is known of spoken replies.
+    `media="user"` leaves out what is known of spoken replies. `verify` holds all messages of the line against their hashes.
     """
-    head = 0 if last is None and before is None else head_of(connection, owner, branch) or 0
+    part = last is not None or before is not None
+    if verify and part:
+        check(connection, owner, branch)
+    head = 0 if not part else head_of(connection, owner, branch) or 0
     until = END if before is None else min(before - 1, END)
     since = 1 if last is None else max(1, min(head, until) - last + 1)
-    messages = between(connection, owner, branch, since, until, media)
+    messages = between(connection, owner, branch, since, until, media, verify=verify and not part)
     return History(messages, messages[-1].position if messages and before is None else head, branch)
 
 
@@ -140,19 +140,25 @@ def source_of(connection: Connection, owner: str, branch: UUID, position: int) -
 
 
 def between(
-    connection: Connection, owner: str, branch: UUID, since: int, until: int = END, media: Literal["all", "user"] = "user"
-) -> tuple[Message, ...]:
-    """Give the messages of a line from a position on, or up to another; `media="user"` is that of `load`."""
+    connection: Connection, owner: str, branch: UUID, since: int, until: int = END, media: Literal["all", "user"] = "user", *,
+    verify: bool = False,
+) -> tuple[Message, ...]:  # fmt: skip
+    """Give the messages of a line from a position on, or up to another; `media="user"` is that of `load`.
+
+    With `verify`, raises `IntegrityError` at the first that is not what was written.
+    """
     where = {"owner": owner, "branch": branch, "since": since, "until": until}
-    return described(connection, where, tuple(starmap(Message, _messages.rows(connection, **where))), media)
+    with named(connection, owner, branch, since, until, verify=verify):
+        messages = _messages(connection, verify=verify, **where)
+    return described(connection, where, messages, media)
 
 
 def described(
-    connection: Connection, where: dict[str, Any], messages: tuple[Message, ...], media: str = "user"
+    connection: Connection, where: dict[str, Any], messages: Sequence[Message], media: str = "user"
 ) -> tuple[Message, ...]:
     """Give messages with what is known of their media; `where` holds what `line` asks for."""
-    if not [m for m in messages if m.pieces and (media == "all" or m.role == "user")]:
-        return messages
+    if not [m for m in messages if m.facts not in USUAL and m.pieces and (media == "all" or m.role == "user")]:
+        return tuple(messages)
     known = _by_position(connection, where, media)
     return tuple(attrs.evolve(m, media=tuple(known[m.position])) if m.position in known else m for m in messages)
 
@@ -174,19 +180,23 @@ def _piece(
     )  # fmt: skip
 
 
-def verify(connection: Connection, owner: str, branch: UUID) -> int:
-    """Give the number of messages whose bodies match their hashes. Raises `IntegrityError` at the first that does not."""
-    keyring = keyring_of(connection)
-    statement = _hashes_of_bytes if connection.dialect.name == "sqlite" and not keyring.seals else _hashes
-    rows = statement.rows(connection, owner=owner, branch=branch, since=1, until=END)
-    for position, body, stored in rows:
-        if bytes(stored) not in keyring.digests(owner, sha256(_written(owner, body)).digest()):
-            raise IntegrityError(position)
+def check(connection: Connection, owner: str, branch: UUID, since: int = 1, until: int = END) -> int:
+    """Give the number of messages of a line whose bodies match their hashes, of all or of those between two positions.
+
+    Raises `IntegrityError` at the first that does not.
+    """
+    statement = _hashes_of_bytes if connection.dialect.name == "sqlite" and not keyring_of(connection).seals else _hashes
+    rows = statement.rows(connection, owner=owner, branch=branch, since=since, until=until)
+    check_hashes(connection, owner, rows)
     return len(rows)
 
 
-def _written(owner: str, body: str | bytes) -> bytes:
-    """Give a body as it was hashed. Raises `KeyUnavailable` for one that is sealed where nothing opens it."""
-    if isinstance(body, bytes) and body.startswith(MARK.encode()):
-        return PLAIN.open_text("convo_message.body", owner, (), body.decode("utf-8", "replace")).encode()
-    return body.encode() if isinstance(body, str) else body
+@contextmanager
+def named(connection: Connection, owner: str, branch: UUID, since: int, until: int, *, verify: bool) -> Iterator[None]:
+    """With `verify`, have `IntegrityError` name a message that is no text any more, which keeps all others from being read."""
+    try:
+        yield
+    except CorruptStore:
+        if verify:
+            check(connection, owner, branch, since, until)
+        raise

@@ -140,8 +140,8 @@ def _redacted(connection: Connection, owner: str, source: UUID, message: Message
 def redacted(message: Message) -> Message:
     """Give what becomes of a message: its place, its time, and the call that it answers."""
     return attrs.evolve(
-        message, body=_body(message), status="redacted", pieces=0, audio_id=None, audio_expires=None, audio_origin=None,
-        text_tokens=None, audio_tokens=None, labels=None, media=(),
+        message, facts=message.facts._replace(status="redacted", pieces=0), body=_body(message), audio_id=None,
+        audio_expires=None, audio_origin=None, text_tokens=None, audio_tokens=None, labels=None, media=(),
     )  # fmt: skip
 
 

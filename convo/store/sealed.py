@@ -175,8 +175,8 @@ def _source(column: Any) -> tuple[str, list[Any]] | None:
 def open_rows(keyring: Plain, how: Opening, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
     """Give rows as they were before they were sealed, without the columns that bind. Raises `KeysWanted` and `SealBroken`."""
     if not keyring.seals:
-        values = (row[read.at] for read in how.reads for row in rows)
-        if not any(value and value[0] in _FIRST and _looks_sealed(value) for value in values):
+        places = [read.at for read in how.reads]
+        if not any([row for row in rows if (value := row[at]) and value[0] in _FIRST and _looks_sealed(value)] for at in places):
             return rows
     return [_opened(keyring, how, row) for row in rows]
 

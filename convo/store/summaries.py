@@ -8,9 +8,9 @@ import attrs
 import sqlalchemy as sa
 
 from convo.errors import ConflictError
-from convo.messages import Message
 from convo.store import branches, log, tables
 from convo.store.append import Guard, append
+from convo.store.columns import message_columns, messages_of
 from convo.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.messages import Message
     from convo.store.append import Entry
 
 _M, _S = tables.message.c, tables.segment.c
@@ -37,7 +38,7 @@ class Older:
 _newest = Statement(
     "the newest summary of a line before a position",
     lambda: (
-        sa.select(*log.message_columns())
+        sa.select(*message_columns())
         .where(log.in_line(tables.message), _M.position < sa.bindparam("until", type_=sa.BigInteger), sa.text(log.SUMMARY))
         .order_by(_M.position.desc())
         .limit(1)
@@ -56,7 +57,7 @@ _redacted = Statement(
 def newest(connection: Connection, owner: str, branch: UUID, until: int = log.END) -> Message | None:
     """Give the newest summary of a line before a position, None where there is none."""
     row = _newest.one(connection, owner=owner, branch=branch, until=until)
-    return None if row is None else Message(*row)
+    return None if row is None else messages_of([row])[0]
 
 
 def older(connection: Connection, owner: str, conversation: UUID, limit: int) -> Older:
@@ -102,7 +103,7 @@ def _select_covering() -> Any:
     )
     other = tables.segment.alias("other")
     sources = sa.select(other.c.source).where(other.c.owner == sa.bindparam("owner"), other.c.branch.in_(lines))
-    return sa.select(_M.branch, *log.message_columns()).where(
+    return sa.select(_M.branch, *message_columns()).where(
         _M.owner == sa.bindparam("owner"),
         _M.branch.in_(sources),
         _M.position > sa.bindparam("position", type_=sa.BigInteger),
@@ -116,5 +117,5 @@ _covering = Statement("the summaries after a message in all lines that show it",
 def covering(connection: Connection, owner: str, source: UUID, position: int) -> list[tuple[UUID, Message]]:
     """Give the summaries that stand for a message, among others, each with the branch that holds it."""
     rows = _covering.rows(connection, owner=owner, source=source, position=position)
-    found = [(branch, Message(*row)) for branch, *row in rows]
+    found = list(zip([row[0] for row in rows], messages_of(row[1:] for row in rows), strict=True))
     return [(branch, message) for branch, message in found if message.covers >= position]

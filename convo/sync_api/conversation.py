@@ -94,9 +94,9 @@ class Conversation(Seen):
         With `before`, those before that position: `chat.history(100, before=page[0].position)` is the page before. `branch` is
         one of `branches()`, by default the one that is shown (`BranchNotFound`).
 
-        With `verify`, each message of the line is first held against the SHA-256 of what was written: `IntegrityError` names the
-        position of the first that a disk, or somebody, has changed. It costs about a microsecond a message; `doctor` does it for
-        all that an owner has.
+        With `verify`, each message of the line is held against the SHA-256 of what was written: `IntegrityError` names the
+        position of the first that a disk, or somebody, has changed. It costs about half a microsecond a message;
+        `Policy(verify=True)` does it for what a request reads, `doctor` for all that an owner has.
         """
         return self._driver.do(steps.log.history(self._place, last, verify=verify, before=before, branch=branch))
 

@@ -527,7 +527,9 @@ _PINS = st.sets(st.integers(1, 12), max_size=2)
 def test_a_window_of_any_size_makes_a_request_that_the_api_accepts(
     case: Case, choices: dict[str, Any], begun: int, pinned: set[int]
 ) -> None:
-    messages = tuple(attrs.evolve(message, pinned=message.position in pinned) for message in case.history)
+    messages = tuple(
+        attrs.evolve(message, facts=message.facts._replace(pinned=message.position in pinned)) for message in case.history
+    )
     case = attrs.evolve(
         case,
         history=attrs.evolve(case.history, messages=messages),

@@ -204,7 +204,7 @@ def test_bodies_are_verified_against_their_hashes(database: Database) -> None:
         chat.add("two")
         found = chat._place.found
         run = store._driver.runner.run
-        assert run(log.verify, found.owner, found.branch) == 2
+        assert run(log.check, found.owner, found.branch) == 2
 
         def flip(connection: Any) -> None:
             from convo.store import tables
@@ -220,5 +220,5 @@ def test_bodies_are_verified_against_their_hashes(database: Database) -> None:
 
         run(flip, mode="write")
         with pytest.raises(convo.IntegrityError) as caught:
-            run(log.verify, found.owner, found.branch)
+            run(log.check, found.owner, found.branch)
         assert caught.value.position == 2
