@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convo.analysis.frames import Frame
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
-    from convo.store.quick import Coming
+    from convo.store.background import Coming
     from convo.store.rows import Found, Source
     from convo.store.spans import Line, Span, Wanted
 

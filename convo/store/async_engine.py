@@ -29,6 +29,7 @@ from convo.store.engine import (
     after_begin,
     before_begin,
     check_dialect,
+    end_quick,
     options_of,
     parse_url,
     place_of,
@@ -173,6 +174,7 @@ class AsyncRunner:
         await self._shield.settle()
         if self._owned:
             for engine in self.engines.both():
+                end_quick(engine.url)
                 await engine.dispose()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
@@ -22,3 +23,15 @@ def in_thread(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
 
     threading.Thread(target=run, name="convo-beside").start()
     return found
+
+
+class Coming:
+    """Rows that a thread reads while the caller does something else."""
+
+    def __init__(self, read: Callable[..., Any], *arguments: Any) -> None:
+        self._process = os.getpid()
+        self._found = in_thread(read, *arguments)
+
+    def rows(self) -> Any:
+        """Wait for them; None where they are to be asked for anew. Raises what reading them raised."""
+        return self._found.result() if self._process == os.getpid() else None  # a fork has no such thread

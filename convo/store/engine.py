@@ -106,8 +106,15 @@ class Engines(Generic[E]):
 
     def close(self) -> None:
         """Close the connections that are not in use."""
+        end_quick(_sync(self.reading).url)
         for engine in self.both():
             _sync(engine).dispose()
+
+
+def end_quick(url: URL) -> None:
+    """End what reads a database beside its engine, if anything does."""
+    if (quick := sys.modules.get("convo.store.quick")) is not None:
+        quick.ended(url)
 
 
 def _sync(engine: Engine | AsyncEngine) -> Engine:
@@ -167,8 +174,7 @@ class FileEngines(Engines[Engine]):
 
     def close(self) -> None:
         """Close the connections that are not in use, in turn with writers: the last one to be closed writes to the file."""
-        if (quick := sys.modules.get("convo.store.quick")) is not None:
-            quick.ended(str(self.reading.url.database))
+        end_quick(self.reading.url)
         with suppress(StoreBusy), self.file.gate.held() if self.file.gate.used else nullcontext():
             self.reading.dispose()
         self.reading.dispose()

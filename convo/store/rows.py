@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.store.quick import Coming
+    from convo.store.background import Coming
     from convo.store.spans import Span, Wanted
 
     Rows = Sequence[Sequence[Any]]

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import psycopg
 import pyarrow as pa
 import pytest
 
 import convo
 from convo.analysis import TABLES
 from convo.steps import tables as table_steps
-from convo.store import quick
+from convo.store import background, quick, quick_postgresql, quick_sqlite
 from tests.analysis.test_tables import CALLED, talk
 from tests.support.sealing import KeyService
 
@@ -106,8 +107,8 @@ def test_where_adbc_fails_the_rows_come_all_the_same(
 ) -> None:
     plain = store.tables().messages.to_arrow()
     monkeypatch.setattr(quick, "LEAST", 1)
-    for name in ("_sqlite", "_postgresql"):
-        monkeypatch.setattr(quick, name, lambda *_: 1 / 0)
+    for module in (quick_sqlite, quick_postgresql):
+        monkeypatch.setattr(module, "read", lambda *_: 1 / 0)
     assert store.tables().messages.to_arrow().equals(plain)
     monkeypatch.setattr(quick, "find_spec", lambda _: None)
     assert store.tables().messages.to_arrow().equals(plain)
@@ -118,8 +119,8 @@ def test_a_failure_of_adbc_is_told_in_the_log(
     store: convo.Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(quick, "LEAST", 1)
-    for name in ("_sqlite", "_postgresql"):
-        monkeypatch.setattr(quick, name, lambda *_: 1 / 0)
+    for module in (quick_sqlite, quick_postgresql):
+        monkeypatch.setattr(module, "read", lambda *_: 1 / 0)
     with caplog.at_level(logging.DEBUG, "convo.store"):
         store.tables().messages.to_arrow()
     told = next(record for record in caplog.records if record.message == "rows are read without ADBC")
@@ -133,7 +134,7 @@ def test_a_process_that_was_killed_is_started_again(
         return
     monkeypatch.setattr(quick, "LEAST", 1)
     plain = store.tables().messages.to_arrow()
-    child, *_ = next(one for path, one in quick._children.items() if path in database.url)
+    child, *_ = next(one for path, one in quick_sqlite._children.items() if path in database.url)
     child.kill()
     child.wait()
     assert store.tables().messages.to_arrow().equals(plain)
@@ -156,7 +157,7 @@ def test_a_process_that_is_killed_while_rows_come_loses_none(
     found = []
     for batch in store.tables().messages:
         found += batch.to_pylist()
-        child, *_ = next(one for path, one in quick._children.items() if path in database.url)
+        child, *_ = next(one for path, one in quick_sqlite._children.items() if path in database.url)
         child.kill()
     assert found == plain
 
@@ -170,14 +171,14 @@ def test_a_reader_that_is_given_up_leaves_no_process(
     assert next(iter(store.tables().messages)).num_rows
     store.close()
     path = Path(database.url.removeprefix("sqlite:///"))
-    assert str(path) not in quick._children
+    assert str(path) not in quick_sqlite._children
     assert not path.with_name("chat.db-wal").exists()
 
 
 def test_rows_ahead_failing_are_read_anew(store: convo.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = store.tables().messages.to_arrow().to_pylist()
     few_rows_a_page(monkeypatch)
-    monkeypatch.setattr(quick.Coming, "rows", lambda _: None)
+    monkeypatch.setattr(background.Coming, "rows", lambda _: None)
     assert store.tables().messages.to_arrow().to_pylist() == plain
 
 
@@ -196,9 +197,10 @@ def test_nothing_is_left_running_when_the_program_ends(database: Database, store
     if database.kind != "sqlite":
         return
     program = (
-        "import convo, sys; from convo.store import quick; quick.LEAST = 1\n"
+        "import convo, sys; from convo.store import quick, quick_sqlite; quick.LEAST = 1\n"
         "with convo.Store(sys.argv[1], owner=sys.argv[2]) as store:\n"
-        "    print(store.tables().messages.to_arrow().num_rows, [child.pid for child, *_ in quick._children.values()][0])\n"
+        "    rows = store.tables().messages.to_arrow().num_rows\n"
+        "    print(rows, [child.pid for child, *_ in quick_sqlite._children.values()][0])\n"
     )
     command = [sys.executable, "-W", "error", "-c", program, database.url, repr(store).split("owner='")[1].rstrip("'>")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -222,10 +224,45 @@ def test_a_store_that_is_closed_leaves_one_file(database: Database, store: convo
     monkeypatch.setattr(quick, "LEAST", 1)
     assert store.tables().messages.to_arrow().num_rows
     path = Path(database.url.removeprefix("sqlite:///"))
-    assert str(path) in quick._children
+    assert str(path) in quick_sqlite._children
     store.close()
-    assert str(path) not in quick._children
+    assert str(path) not in quick_sqlite._children
     assert not path.with_name("chat.db-wal").exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_on_postgresql_a_connection_is_kept_for_the_next_page_made_anew_when_lost_and_closed_with_the_store(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch, asked: list[bool]
+) -> None:
+    monkeypatch.setattr(quick, "LEAST", 1)
+    name = f"convo-kept-{uuid4()}"
+    url = f"{database.url}{'&' if '?' in database.url else '?'}application_name={name}"
+    owner = repr(store).split("owner='")[1].rstrip("'>")
+
+    def readers() -> set[int]:
+        """Give the processes of the server that serve ADBC: those of the store itself ask this."""
+        query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND pid <> ALL(%s)"
+        with psycopg.connect(database.url) as connection:
+            return {pid for (pid,) in connection.execute(query, (name, own)).fetchall()}
+
+    plain = store.tables().messages.to_arrow()
+    with convo.Store(url, **{**database.options, "owner": owner}) as reading:
+        runner: Any = reading._driver.runner
+        own = [runner.run(lambda connection: connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())]
+        assert reading.tables().messages.to_arrow().equals(plain)
+        first = readers()
+        assert len(first) == 1
+        assert reading.tables().messages.to_arrow().equals(plain)
+        assert readers() == first
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s, 10000)", tuple(first))
+        assert reading.tables().messages.to_arrow().equals(plain)
+        second = readers()
+        assert len(second) == 1
+        assert second != first
+    while readers():  # the server sees the end of a connection a moment later
+        pass
+    assert all(asked)
 
 
 async def test_an_asynchronous_store_reads_the_same_and_the_loop_goes_on(
@@ -236,13 +273,13 @@ async def test_an_asynchronous_store_reads_the_same_and_the_loop_goes_on(
     monkeypatch.setattr(quick, "LEAST", 1)
     owner = repr(store).split("owner='")[1].rstrip("'>")
     url, threads = database.url.replace("postgresql://", "postgresql+asyncpg://"), set[bool]()
-    real = quick._postgresql
+    real = quick_postgresql.read
 
     def noted(*arguments: Any) -> Any:
         threads.add(threading.current_thread() is threading.main_thread())
         return real(*arguments)
 
-    monkeypatch.setattr(quick, "_postgresql", noted)
+    monkeypatch.setattr(quick_postgresql, "read", noted)
     async with convo.AsyncStore(url, **{**database.options, "owner": owner}) as other:
         assert (await other.tables().messages.to_arrow()).equals(plain)
     assert asked
