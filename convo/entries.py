@@ -70,7 +70,7 @@ _HEADER = re.compile(r"^\[(?:models|servers)\.(?:\"([^\"]+)\"|([\w-]+))\]$", re.
 
 def packaged(file: str, kind: str, shape: Shape) -> dict[str, Any]:
     """Give the top table of a file of ours, whose entries, of one kind, are read later."""
-    text = resources.files("convo").joinpath(file).read_bytes().decode()
+    text = resources.files("convo").joinpath(file).read_text("utf-8")  # whatever ends its lines
     headers = list(_HEADER.finditer(text))
     begins = [*(header.start() for header in headers), len(text)]
     texts = {header[1] or header[2]: text[begins[index] : begins[index + 1]] for index, header in enumerate(headers)}

@@ -147,6 +147,14 @@ def test_entries_that_are_read_one_by_one_are_those_of_the_whole_file(kind: str)
     assert {**found, kind: dict(found[kind])} == tomllib.loads(text, parse_float=Decimal)
 
 
+def test_entries_are_found_whatever_ends_the_lines_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = resources.files("convo").joinpath("servers.toml").read_text(encoding="utf-8")
+    (tmp_path / "servers.toml").write_bytes(text.replace("\n", "\r\n").encode())
+    ours = packaged("servers.toml", "servers", {"servers": (dict,)})
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
+    assert packaged("servers.toml", "servers", {"servers": (dict,)}) == ours
+
+
 def test_a_model_is_made_when_it_is_asked_for_and_nobody_sees_that() -> None:
     models = Later(["one"], str.upper)
     assert models == {"one": "ONE"}
