@@ -65,8 +65,9 @@ def _is_direct(connection: Connection) -> bool:
 
 def _cursor(connection: Connection, sql: str, parameters: Any) -> Any:
     raw: Any = connection.connection.driver_connection
-    cursor = raw.cursor()
+    cursor = None
     try:
+        cursor = raw.cursor()
         if isinstance(parameters, list):
             cursor.executemany(sql, parameters)
         else:
@@ -74,6 +75,7 @@ def _cursor(connection: Connection, sql: str, parameters: Any) -> Any:
     except BaseException as error:
         if connection.dialect.name == "postgresql":  # it sees to connections that are lost, and raises the error as its own
             connection._handle_dbapi_exception(error, sql, None, cursor, None)  # noqa: SLF001 - all of it would stand here
-        cursor.close()
+        if cursor is not None:
+            cursor.close()
         raise
     return cursor

@@ -24,7 +24,7 @@ def transaction(engine: Engine, begin: str) -> Iterator[Connection]:
     """Give the context in which a unit of work has its connection, and which commits at its end.
 
     `begin` is what the dialect of the engine begins with. Errors of the driver are raised as they are, but for those of the
-    COMMIT, which are SQLAlchemy's without a statement.
+    COMMIT, which are SQLAlchemy's without a statement, and of a connection that was closed, which it replaces.
     """
     if is_heard(engine):
         with engine.begin() as connection:
@@ -36,6 +36,8 @@ def transaction(engine: Engine, begin: str) -> Iterator[Connection]:
             raw.execute(begin)
             yield connection
             _commit(connection, raw)
+        except sqlite3.ProgrammingError as error:
+            connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001 - as in `direct`
         except BaseException:
             if not connection.invalidated:
                 raw.rollback()
@@ -48,6 +50,8 @@ def _commit(connection: Connection, raw: sqlite3.Connection) -> None:
         return
     try:
         raw.commit()
+    except sqlite3.ProgrammingError:
+        raise
     except sqlite3.Error as error:
         raise sa.exc.DBAPIError(None, None, error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -140,3 +141,22 @@ def test_what_the_database_refuses_is_an_error_of_the_store(runner: Runner, stra
     assert found.value.committed == "no"
     assert straight
     assert runner.run(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
+
+
+@pytest.mark.parametrize("mode", ["read", "write"])
+@pytest.mark.parametrize("at", ["statement", "end"])
+def test_a_connection_that_was_closed_is_an_error_of_the_store_and_is_replaced(
+    store: convo.Store, runner: Runner, mode: Any, at: str
+) -> None:  # fmt: skip
+    chat = store.create(title="before")
+
+    def closed(connection: Any) -> None:
+        conversations.get(connection, chat.owner, id_=chat.id)
+        connection.connection.driver_connection.close()
+        if at == "statement":
+            conversations.get(connection, chat.owner, id_=chat.id)
+
+    with contextlib.suppress(convo.StoreError):
+        runner.run(closed, mode=mode)
+    assert store.get(chat.id).title == "before"
+    chat.add("Hello")
