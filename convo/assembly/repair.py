@@ -25,7 +25,7 @@ MOVED = "moved"
 
 _NEVER = object()
 _PLAIN = 2
-"""Keys of the body of most messages: role and content."""
+"""Keys of the body of most messages: role and content. Another one of two keys may be a reply that is nothing but calls."""
 
 Step = tuple["Message", dict[str, Any], str]
 """One message on its way into the request: the message, its body, and what was done to it, "" for nothing.
@@ -51,7 +51,8 @@ def steps_of(messages: Sequence[Message], *, may_wait: bool = False) -> tuple[It
     if not [
         body
         for message, body in zip(messages, bodies, strict=True)
-        if message.facts.role == "tool" or (len(body) > _PLAIN and ("tool_calls" in body or "output" in body))
+        if message.facts.role == "tool"
+        or ((len(body) > _PLAIN or "content" not in body) and ("tool_calls" in body or "output" in body))
     ]:
         bodies.reverse()
         return zip(messages, iter(bodies.pop, _NEVER), repeat("")), []  # a body is let go as soon as its message is rendered

@@ -8,6 +8,7 @@ import pytest
 
 from convo.assembly.repair import NO_RESULT
 from convo.errors import ToolOutputMissing
+from convo.input_items import drafts_of
 from tests.assembly.builders import answered, asked, called, instructions, log, planned, result, sent, spoke, ways
 
 TEXT = "gpt-5.5"
@@ -72,6 +73,20 @@ def test_calls_at_the_end_wait_for_their_results(drafts: list[Any], missing: tup
         planned(log(asked(), *drafts))
     assert caught.value.call_ids == missing
     assert all(call in str(caught.value) for call in missing)
+
+
+def test_calls_of_a_message_that_says_nothing_beside_them_are_seen() -> None:
+    calls = [{"id": "a", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}]
+    bare = asked({"role": "assistant", "tool_calls": calls})
+    assert order(bare, asked()) == ["assistant a", "a=?", "user"]
+    with pytest.raises(ToolOutputMissing):
+        planned(log(asked(), bare))
+
+
+def test_replies_of_the_responses_api_are_seen_that_have_no_id() -> None:
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Yes.", "annotations": []}]}
+    (reply,) = drafts_of([said])
+    assert sent(asked(), reply, asked(), model=TEXT)[1] == {"role": "assistant", "content": "Yes."}
 
 
 def test_what_was_done_is_told() -> None:
