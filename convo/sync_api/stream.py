@@ -108,8 +108,14 @@ class Stream(Arriving):
             self._ready.extend(steps.streaming.events_of(reply))
             self._recorded(found, reply)
             return None
-        told = self._driver.do(steps.exchange.asked(self._place, self._turn, found, drafts))
-        return steps.streaming.Incoming(self._place, found, told)
+        try:
+            told = self._driver.do(steps.exchange.asked(self._place, self._turn, found, drafts))
+            return steps.streaming.Incoming(self._place, found, told)
+        except Exception:
+            raise
+        except BaseException as error:  # Ctrl-C, maybe when the answer was there and nobody had it yet; else this does nothing
+            self._driver.do(steps.ending.withdrawn(self._place, found.begun, error))
+            raise
 
     def _pull(self, incoming: Incoming) -> None:
         try:

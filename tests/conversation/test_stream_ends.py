@@ -17,7 +17,7 @@ import convo
 from convo import AudioDelta, TranscriptDelta
 from convo.errors import StoreUnavailable
 from convo.heartbeat import Heartbeat
-from convo.steps import notes, stores, truncating
+from convo.steps import notes, stores, streaming, truncating
 from convo.steps.log import put_media
 from convo.store import checkpoints, tables
 from convo.store.doctor.page import execute
@@ -60,6 +60,23 @@ def test_a_stream_that_is_closed_while_its_request_is_on_the_way_ends_as_soon_as
         client.chat.completions.with_raw_response.create = closed_meanwhile
         assert list(stream) == []
         assert chat.pending() == []
+        assert held_by(store) == ({}, {})
+
+
+def test_an_interrupt_when_the_answer_is_there_and_nobody_has_it_yet_leaves_nothing_pending(
+    database: Database, clock: FixedClock, fake: FakeAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with convo.Store(database.url, clock=clock, **database.options) as store, fake.client() as client:
+        chat = store.create()
+        with monkeypatch.context() as patch:
+            patch.setattr(streaming, "Incoming", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                list(chat.stream(client, "Good dogs?", **VOICE))
+        assert chat.pending() == []
+        assert chat.send(client, **VOICE).spoken
         assert held_by(store) == ({}, {})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convo.store import log
+from convo.store import columns
 from tests.faults import flips
 
 
@@ -15,6 +15,6 @@ def test_each_flipped_bit_of_a_message_is_found_and_named() -> None:
 
 
 def test_a_store_that_does_not_hold_bodies_against_their_hashes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "verify", lambda connection, owner, branch: 0)
+    monkeypatch.setattr(columns, "check_hashes", lambda connection, owner, rows: None)
     with pytest.raises(AssertionError, match="was not found"):
         flips.flipped(1, seed=2)

@@ -102,7 +102,7 @@ def test_no_sql_is_made_of_values() -> None:
     ]
     assert {place.split(":")[0] for place in found} == {
         "settings.py": "names of pragmas", "wiping.py": "names of pragmas", "branches.py": "states of branches",
-        "schema.py": "names of our tables, quoted", "tables.py": "names of constraints",
+        "schema.py": "names of our tables, quoted", "tables_beside.py": "names of constraints",
         "spans.py": "names of columns",
         "partitions.py": "names of our tables, quoted",
     }.keys(), found  # fmt: skip
@@ -232,6 +232,7 @@ def test_nothing_stored_is_ever_run() -> None:
                 found.append(f"{path.name}: import_module of a variable")
     assert sorted(found) == [
         "__init__.py: import_module of a variable",  # names of the package, by its own table
+        "__init__.py: import_module of a variable",  # steps, by their own list
         "exports.py: import_module of a variable",  # `convo export --redact`: who types the command names it
         "faults.py: import_module of a variable",  # commands, by their own table
     ]
