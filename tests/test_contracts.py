@@ -215,7 +215,7 @@ ALLOWED = {
     ("media", ".read_bytes()"): "Image.open and File.open",
     ("models", "import pathlib"): "Catalogue.open: a file that a caller names",
     ("entries", "import importlib"): "importlib.resources: the descriptions that are part of the package",
-    ("entries", ".read_bytes()"): "the descriptions, once",
+    ("entries", ".read_text()"): "the descriptions, once",
     ("models", ".read_bytes()"): "a catalogue that its caller names",
     ("voices", "import importlib"): "importlib.resources: the descriptions that are part of the package",
     ("voices", ".read_bytes()"): "the descriptions, once",
