@@ -167,23 +167,34 @@ class Gate:
     def __init__(self, path: str, wait: float) -> None:
         self._database = path
         self._wait = wait
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._file: int | None = None
         _GATES.add(self)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the gate. Raises `StoreBusy` when it stays closed for too long."""
-        waited = self._first()
+        """Hold the gate. Raises `StoreBusy` when it stays closed for too long. An interrupt leaves it open, whenever it comes."""
         try:
-            file = self._passed(waited)
-            try:
-                yield
-            finally:
-                if file is not None:
-                    _unlock(file)
+            waited = self._first()
+            with self._turn:  # the second time: that this one ends cannot be interrupted
+                self._turn.release()
+                try:
+                    try:
+                        self._passed(waited)
+                        yield
+                    finally:
+                        self._unlock()
+                except BaseException:
+                    self._unlock()
+                    raise
         finally:
-            self._turn.release()
+            while self._turn._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - as `threading.Condition` asks
+                self._turn.release()
+
+    def _unlock(self) -> None:
+        """Let other processes go on, whether they were waiting for this one or not."""
+        if self._file is not None:
+            _unlock(self._file)
 
     def _first(self) -> float:
         """Wait for other threads; give the seconds."""
@@ -194,11 +205,11 @@ class Gate:
                 raise StoreBusy
         return waited
 
-    def _passed(self, waited: float) -> int | None:
-        """Wait for other processes; give the file that is locked now, None where there can be none."""
+    def _passed(self, waited: float) -> None:
+        """Wait for other processes, where there can be a file to lock."""
         file = self._opened()
         if file is None:
-            return None
+            return
         with suppress(NoLocks):
             looked = time.monotonic()
             while not locked(file):
@@ -207,8 +218,6 @@ class Gate:
                 time.sleep(max(FASTEST, SLOWEST - SOONER * waited) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
                 before, looked = looked, time.monotonic()
                 waited += min(looked - before, PIECE)
-            return file
-        return None
 
     @property
     def used(self) -> bool:
@@ -228,9 +237,9 @@ class Gate:
         if file is not None:
             os.close(file)
 
-    def leave(self) -> None:
+    def forsake(self) -> None:
         """In a forked process: leave the lock to the parent, whose thread may hold it."""
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self.close()
 
     __del__ = close
@@ -274,7 +283,7 @@ _GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
 def _leave_all() -> None:
     """A copy of the parent's lock would keep the gate closed after the parent was killed."""
     for gate in list(_GATES):
-        gate.leave()
+        gate.forsake()
 
 
 if hasattr(os, "register_at_fork"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import fcntl
 import os
 import re
@@ -20,6 +21,7 @@ from convo.store import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 ROOT = Path(convo.__file__).parent
 
@@ -101,6 +103,15 @@ class Still:
     def release(self) -> None:
         pass
 
+    def _is_owned(self) -> bool:
+        return False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *details: object) -> None:
+        pass
+
     def __call__(self, file: int) -> bool:
         return self._free() and self._locked(file)
 
@@ -109,6 +120,50 @@ class Still:
         if self._looked % 2:
             self.seconds += 60
         return self._looked % 2 == 0
+
+
+def test_an_interrupt_at_any_moment_leaves_the_gate_open(path: Path) -> None:
+    gate, moments = files.Gate(str(path), 1), 0
+    with gate.held():
+        pass
+    while _interrupted(gate, moments + 1):
+        moments += 1
+        found = list[str]()
+        thread = threading.Thread(target=_try_to_pass, args=(gate, found))
+        thread.start()
+        thread.join()
+        assert found == ["passed"], moments
+        with Path(f"{path}-gate").open() as other:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert moments > 50
+    gate.close()
+
+
+def _interrupted(gate: files.Gate, at: int) -> bool:
+    """Interrupt this thread before its `at`-th instruction in the module; False where there are fewer."""
+    left = [at]
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        del argument
+        if frame.f_code.co_filename != files.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and frame.f_code.co_code[frame.f_lasti] != dis.opmap["NOP"]:  # there Python looks for no signal
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(trace)
+        with gate.held():
+            pass
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
 
 
 def test_the_gate_of_a_killed_holder_is_open(path: Path) -> None:
