@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import convo
 from tests.support.builders import wav
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def sound(owner: str, number: int = 0) -> bytes:
     """A recording that no other owner has; its sound is looked for as bytes."""
-    return wav(0.1, pitch=200.0 + sum(owner.encode()) % 97 + 100 * number)
+    return wav(0.1, pitch=200.0 + crc32(owner.encode()) % 1_000_000 / 1_000 + 1_000 * number)
 
 
 def canary(owner: str, what: str) -> str:
