@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from convo.analysis.frames import Frame
     from convo.steps.effects import Steps
     from convo.steps.place import Tools
-    from convo.store.background import Coming
     from convo.store.rows import Found, Source
     from convo.store.spans import Line, Span, Wanted
 
@@ -35,6 +34,8 @@ FIRST, LEAST, MOST = 4_096, 64, 16_384
 NAMES = tuple(one.name for one in TABLES)
 GROWTH = 4
 """Times that a page may be larger than the one before."""
+DEPTH = 2
+"""Pages that come at once, where the database reads two at once: on PostgreSQL it takes longer than to make batches of them."""
 
 
 def wanted(owner: str | None, *, metadata: Mapping[str, Any] | None, since: datetime | None, until: datetime | None) -> Wanted:
@@ -76,38 +77,51 @@ class Cursor:
     """Conversations that were read."""
     inside: UUID | None = None
     """The conversation of which a part was read: where it is gone, the next one begins at its beginning."""
-    coming: Coming | None = None
-    """The rows of the next page, where they come already."""
+    coming: tuple[Page, ...] = ()
+    """The next pages, as far as their rows come already."""
+
+
+class Page(NamedTuple):
+    """A page whose rows come while something else is done: its span, how many conversations it ends, and the rows."""
+
+    span: Span
+    ended: int
+    rows: rows.Ahead | None
 
 
 def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple[Any, Cursor] | None]:
     """Give the next record batch of a table, perhaps an empty one, and where to go on; None at the end."""
     check_arrow()
-    source = SOURCES[table]
-    cursor = yield from _planned(source, asked, cursor)
+    source, size = SOURCES[table], cursor.rows or FIRST
+    if not cursor.coming:
+        cursor = yield from _planned(source, asked, cursor, size)
     if not cursor.lines:
         return None
-    span, ended = _next_span(tools, source, cursor)
-    found = yield from beside(source.rows, asked, span, cursor.coming)
-    after = attrs.evolve(
-        cursor,
-        lines=cursor.lines[ended:],
-        since=1 if ended else span.until + 1,
-        ended=cursor.lines[ended - 1] if ended else cursor.ended,
-        inside=None if ended else cursor.lines[0].conversation,
-        count=cursor.count + ended,
-        coming=None,
-    )
-    size, quickly = cursor.rows or FIRST, not isinstance(found.rows, list | tuple)
+    this = cursor.coming[0] if cursor.coming else Page(*_next_span(tools, source, cursor), None)
+    found = yield from beside(source.rows, asked, this.span, this.rows)
+    after = attrs.evolve(_behind(cursor, this), coming=cursor.coming[1:])
+    quickly = not isinstance(found.rows, list | tuple)
     if quickly:
         after = yield from _ahead(tools, table, asked, attrs.evolve(after, rows=_next_size(size, found.rows, 2 * MOST)))
     batch, place = yield from call(batch_of, (table, asked, found, cursor.place), {})
     return batch, attrs.evolve(after, place=place, rows=after.rows if quickly else _next_size(size, batch, MOST))
 
 
-def _planned(source: Source, asked: Wanted, cursor: Cursor) -> Steps[Cursor]:
-    """Look for conversations until there are those of a page, or no more."""
-    size = cursor.rows or FIRST
+def _behind(cursor: Cursor, page: Page) -> Cursor:
+    """Give where a reader is when it has read a page."""
+    ended = page.ended
+    return attrs.evolve(
+        cursor,
+        lines=cursor.lines[ended:],
+        since=1 if ended else page.span.until + 1,
+        ended=cursor.lines[ended - 1] if ended else cursor.ended,
+        inside=None if ended else cursor.lines[0].conversation,
+        count=cursor.count + ended,
+    )
+
+
+def _planned(source: Source, asked: Wanted, cursor: Cursor, size: int) -> Steps[Cursor]:
+    """Look for conversations until there are those of so many rows, or no more."""
     while cursor.more and not spans.are_enough(cursor.lines, cursor.since, size, weighs=source.weighs):
         coming, more = yield from beside(spans.planned, asked, cursor.last, source.held(asked))
         if coming and not cursor.lines and cursor.inside not in (None, coming[0].conversation):
@@ -124,12 +138,22 @@ def _next_span(tools: Tools, source: Source, cursor: Cursor) -> tuple[Span, int]
 
 
 def _ahead(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[Cursor]:
-    """Have the rows of the next page come, while those of this one become a batch and whoever asked for it works with it."""
-    cursor = yield from _planned(SOURCES[table], asked, cursor)
-    if not cursor.lines:
-        return cursor
-    span, _ = _next_span(tools, SOURCES[table], cursor)
-    return attrs.evolve(cursor, coming=(yield from beside(rows.ahead, table, asked, span)))
+    """Have the rows of the next pages come, while those of this one become a batch and whoever asked for it works with it.
+
+    Meanwhile the conversations behind them are looked for, too.
+    """
+    source = SOURCES[table]
+    cursor = yield from _planned(source, asked, cursor, cursor.rows)
+    behind = cursor
+    for page in cursor.coming:
+        behind = _behind(behind, page)
+    while behind.lines and len(cursor.coming) < DEPTH:
+        span, ended = _next_span(tools, source, behind)
+        if (coming := (yield from beside(rows.ahead, table, asked, span))) is None:
+            break
+        page = Page(span, ended, coming)
+        behind, cursor = _behind(behind, page), attrs.evolve(cursor, coming=(*cursor.coming, page))
+    return (yield from _planned(source, asked, cursor, (DEPTH + 2) * cursor.rows)) if cursor.coming else cursor
 
 
 def _next_size(rows: int, batch: Any, most: int) -> int:

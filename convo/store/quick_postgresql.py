@@ -6,6 +6,7 @@ import atexit
 import os
 import re
 import threading
+from collections import defaultdict, deque
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -62,7 +63,9 @@ class _Idle(NamedTuple):
     end: threading.Timer
 
 
-_idle: dict[str, _Idle] = {}
+KEPT = 2
+"""Connections to a database that wait at most: as many as there are pages that come at once."""
+_idle: dict[str, deque[_Idle]] = defaultdict(deque)
 _LEFT: list[_Idle] = []
 """Connections of parents: what were collected would be closed."""
 
@@ -97,33 +100,43 @@ def _read_by(connection: Any, conninfo: str, sql: str) -> Any:
 
 def _taken(conninfo: str) -> Any:
     """Give a connection that waits, None where there is none."""
-    idle = _idle.pop(conninfo, None)
-    if idle is None:
-        return None
-    if idle.process != os.getpid():
-        _LEFT.append(idle)
-        return None
-    idle.end.cancel()
-    return idle.connection
+    waiting = _idle[conninfo]
+    while waiting:
+        with suppress(IndexError):  # another thread may take the last
+            idle = waiting.pop()
+            if idle.process == os.getpid():
+                idle.end.cancel()
+                return idle.connection
+            _LEFT.append(idle)
+    return None
 
 
 def _keep(conninfo: str, connection: Any) -> None:
-    end = threading.Timer(IDLE, _close_kept, [conninfo])
-    end.daemon = True
-    kept = _Idle(os.getpid(), connection, end)
-    if _idle.setdefault(conninfo, kept) is kept:
-        end.start()
-    else:
+    waiting = _idle[conninfo]
+    if len(waiting) >= KEPT:
         connection.close()
+        return
+    end = threading.Timer(IDLE, _close_unasked, [waiting, connection])
+    end.daemon = True
+    waiting.append(_Idle(os.getpid(), connection, end))
+    end.start()
+
+
+def _close_unasked(waiting: deque[_Idle], connection: Any) -> None:
+    for idle in list(waiting):
+        if idle.connection is connection:
+            with suppress(ValueError):  # who wanted a page has just taken it
+                waiting.remove(idle)
+                connection.close()
 
 
 def _close_kept(conninfo: str) -> None:
-    if (connection := _taken(conninfo)) is not None:
+    while (connection := _taken(conninfo)) is not None:
         connection.close()
 
 
 def ended(url: sa.URL) -> None:
-    """Close the connection that waits for further pages of a database."""
+    """Close the connections that wait for further pages of a database."""
     if _idle:
         _close_kept(conninfo_of(url))
 

@@ -13,10 +13,13 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import suppress
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from convo.store.background import Coming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PIPE = 1 << 20
 """Bytes that a pipe holds, where its size can be chosen."""
@@ -24,78 +27,69 @@ IDLE = 5
 """Seconds after which a process, or a connection, that nobody asks ends."""
 _KEPT = {"MALLOC_MMAP_THRESHOLD_": f"{1 << 30}", "MALLOC_TRIM_THRESHOLD_": f"{1 << 30}", "MALLOC_TOP_PAD_": f"{1 << 26}"}
 """Has the process keep the memory of a page for the next one, instead of asking the system for it anew."""
+AT_ONCE = 2
+"""Questions that a process answers at once, each by a connection of its own."""
 _CHILD = """
-import json, select, sys
+import json, os, queue, select, sys, threading
 from array import array
+from concurrent.futures import ThreadPoolExecutor
 import adbc_driver_sqlite
 import pyarrow as pa
 from adbc_driver_manager import AdbcConnection, AdbcStatement
+_, path, idle, rows, at_once = sys.argv
+database = adbc_driver_sqlite.connect("file:" + path + "?mode=ro")
+own, answers = threading.local(), queue.Queue()
+def connect():
+    own.connection = AdbcConnection(database)
 def bound(value):  # of bytes: to make an array of Python's values imports pandas, where it is installed
     if isinstance(value, int):
         return pa.Array.from_buffers(pa.int64(), 1, [None, pa.py_buffer(array("q", [value]))])
     kind, data = (pa.string(), value.encode()) if isinstance(value, str) else (pa.binary(), bytes.fromhex(value[0]))
     return pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(array("i", [0, len(data)])), pa.py_buffer(data)])
-idle, out = float(sys.argv[2]), sys.stdout.buffer
-with adbc_driver_sqlite.connect("file:" + sys.argv[1] + "?mode=ro") as database, AdbcConnection(database) as connection:
-    while select.select([sys.stdin], [], [], idle)[0]:
-        line = sys.stdin.buffer.readline()
-        if not line:
+def found(question):
+    sql, values = json.loads(question)
+    with AdbcStatement(own.connection) as statement:  # each sees what is there by then
+        statement.set_options(**{"adbc.sqlite.query.batch_rows": rows})
+        statement.set_sql_query(sql)
+        statement.prepare()
+        if values:
+            arrays = [bound(value) for value in values]
+            statement.bind(pa.RecordBatch.from_arrays(arrays, [str(at) for at in range(len(arrays))]))
+        stream, _ = statement.execute_query()
+        return pa.RecordBatchReader.from_stream(stream).read_all()
+def answer(out=sys.stdout.buffer):
+    while True:
+        try:
+            table = answers.get().result()
+            with pa.ipc.new_stream(out, table.schema) as writer:
+                writer.write_table(table)
+            out.flush()
+            del table, writer
+        except BaseException:
+            os._exit(1)  # whoever asked reads the rows otherwise
+        answers.task_done()
+with ThreadPoolExecutor(int(at_once), initializer=connect) as pool:
+    threading.Thread(target=answer, daemon=True).start()
+    left = b""
+    while select.select([0], [], [], float(idle))[0] or answers.unfinished_tasks:
+        read = os.read(0, 1 << 16)
+        if not read:
             break
-        sql, values = json.loads(line)
-        with AdbcStatement(connection) as statement:  # each sees what is there by then
-            statement.set_options(**{"adbc.sqlite.query.batch_rows": sys.argv[3]})
-            statement.set_sql_query(sql)
-            statement.prepare()
-            if values:
-                arrays = [bound(value) for value in values]
-                statement.bind(pa.RecordBatch.from_arrays(arrays, [str(at) for at in range(len(arrays))]))
-            found, _ = statement.execute_query()
-            table = pa.RecordBatchReader.from_stream(found).read_all()
-        with pa.ipc.new_stream(out, table.schema) as writer:
-            writer.write_table(table)
-        out.flush()
-        del found, table, writer
+        *questions, left = (left + read).split(b"\\n")
+        for question in questions:
+            answers.put(pool.submit(found, question))
+    answers.join()
+os._exit(0)
 """
-_children: dict[str, tuple[subprocess.Popen[bytes], threading.Lock, tuple[int, int]]] = {}
-_starting = threading.Lock()
 
 
-def read(path: str, sql: str, values: list[Any]) -> Any:
-    """Give the rows of a statement; None where no process reads them."""
-    for anew in (False, True):
-        child, lock, _ = _child(path, anew=anew)
-        lock.acquire()
-        found = _answered(child, lock) if _is_asked(child, lock, sql, values) else None
-        if found is not None:
-            return found
-    return None
+class _Child:
+    """A process that reads a file, and answers in the order in which it is asked."""
 
-
-def ahead(path: str, sql: str, values: list[Any]) -> Coming | None:
-    """Ask a process now, so that whoever ends it waits until it has answered."""
-    child, lock, _ = _child(path, anew=False)
-    lock.acquire()
-    if not _is_asked(child, lock, sql, values):
-        return None
-    try:
-        return Coming(_answered, child, lock)
-    except BaseException:  # there is no thread, and so nobody who reads what it answers
-        child.kill()
-        lock.release()
-        raise
-
-
-def _child(path: str, *, anew: bool) -> tuple[subprocess.Popen[bytes], threading.Lock, tuple[int, int]]:
-    """Give the process that reads a file, started anew where it ended, or belongs to the process that was forked."""
-    with _starting:
-        known, whose = _children.get(path), (os.getpid(), os.stat(path).st_ino)  # noqa: PTH116 - a path in text
-        if known is not None and not anew and known[2] == whose and known[0].poll() is None:
-            return known
-        if known is not None and known[2][0] == os.getpid():
-            _end(known[0])
+    def __init__(self, path: str) -> None:
         quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        command = [sys.executable, "-c", _CHILD, quoted, str(IDLE), str(1 << 20)]
-        child = subprocess.Popen(  # noqa: S603 - ours
+        command = [sys.executable, "-c", _CHILD, quoted, str(IDLE), str(1 << 20), str(AT_ONCE)]
+        self.process = subprocess.Popen(  # noqa: S603 - ours
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -103,24 +97,120 @@ def _child(path: str, *, anew: bool) -> tuple[subprocess.Popen[bytes], threading
             pipesize=PIPE,
             env={**_KEPT, **os.environ},
         )
-        _children[path] = child, threading.Lock(), whose
-        return _children[path]
+        self.whose = os.getpid(), os.stat(path).st_ino  # noqa: PTH116 - a path in text
+        self._asked = self._answered = 0
+        self._given_up = False
+        self._turn = threading.Condition()
+
+    def serves(self, path: str) -> bool:
+        """Say whether it reads the file that is there now, for this process."""
+        whose = os.getpid(), os.stat(path).st_ino  # noqa: PTH116 - a path in text
+        return self.whose == whose and not self._given_up and self.process.poll() is None
+
+    def ask(self, sql: str, values: list[Any], *, most: int | None = None) -> int | None:
+        """Ask, and give the number of the question; None where it takes none, or has `most` to answer."""
+        assert self.process.stdin is not None  # noqa: S101 - it is a pipe
+        question = json.dumps([sql, [_told(value) for value in values]]).encode() + b"\n"
+        with self._turn:
+            if self._given_up or (most is not None and self._asked - self._answered >= most):
+                return None
+            try:
+                self.process.stdin.write(question)
+                self.process.stdin.flush()
+            except OSError:
+                return None
+            self._asked += 1
+            return self._asked
+
+    def answer(self, question: int) -> Any:
+        """Give the rows that it answers a question with, when those before are answered; None where it has ended."""
+        import pyarrow as pa
+
+        assert self.process.stdout is not None  # noqa: S101 - it is a pipe
+        with self._turn:
+            self._turn.wait_for(lambda: self._given_up or self._answered == question - 1)
+        try:
+            found = None if self._given_up else pa.ipc.open_stream(self.process.stdout).read_all()
+        except (OSError, ValueError):  # Arrow's are such
+            found = None
+        with self._turn:
+            self._answered += 1
+            self._turn.notify_all()
+        return found
+
+    def give_up(self) -> None:
+        """Do without it: who was interrupted may have left half a question, or an answer that is none to the next."""
+        self._given_up = True
+        self.process.kill()
+        with self._turn:
+            self._turn.notify_all()
+
+    def end(self) -> None:
+        """End it when it has answered."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._given_up or self._answered == self._asked)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it now."""
+        with suppress(OSError):
+            self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
 
-def _is_asked(child: subprocess.Popen[bytes], lock: threading.Lock, sql: str, values: list[Any]) -> bool:
-    """Ask a process whose lock is held, and say whether it takes questions; let go of the lock where it does not."""
-    assert child.stdin is not None  # noqa: S101 - it is a pipe
+_children: dict[str, _Child] = {}
+_starting = threading.Lock()
+
+
+def read(path: str, sql: str, values: list[Any]) -> Any:
+    """Give the rows of a statement; None where no process reads them."""
+    for anew in (False, True):
+        child = _child(path, anew=anew)
+        with _whole(child):
+            question = child.ask(sql, values)
+            found = None if question is None else child.answer(question)
+        if found is not None:
+            return found
+    return None
+
+
+def ahead(path: str, sql: str, values: list[Any]) -> Coming | None:
+    """Ask a process now, so that whoever ends it waits until it has answered; None where it has enough to answer."""
+    child = _child(path, anew=False)
+    with _whole(child):
+        question = child.ask(sql, values, most=AT_ONCE)
+        return None if question is None else Coming(_answer, child, question)
+
+
+def _answer(child: _Child, question: int) -> Any:
+    with _whole(child):
+        return child.answer(question)
+
+
+@contextmanager
+def _whole(child: _Child) -> Iterator[None]:
+    """Do without a process that was not asked, or not listened to, to the end."""
     try:
-        child.stdin.write(json.dumps([sql, [_told(value) for value in values]]).encode() + b"\n")
-        child.stdin.flush()
-    except OSError:
-        lock.release()
-        return False
+        yield
     except BaseException:
-        child.kill()  # it may have half a question
-        lock.release()
+        child.give_up()
         raise
-    return True
+
+
+def _child(path: str, *, anew: bool) -> _Child:
+    """Give the process that reads a file, started anew where it ended, or belongs to the process that was forked."""
+    with _starting:
+        known = _children.get(path)
+        if known is not None and not anew and known.serves(path):
+            return known
+        if known is not None and known.whose[0] == os.getpid():
+            known.kill()
+        _children[path] = _Child(path)
+        return _children[path]
 
 
 def _told(value: Any) -> Any:
@@ -132,39 +222,12 @@ def _told(value: Any) -> Any:
     raise TypeError
 
 
-def _answered(child: subprocess.Popen[bytes], lock: threading.Lock) -> Any:
-    """Give what a process answers, None where it has ended; let go of its lock."""
-    import pyarrow as pa
-
-    assert child.stdout is not None  # noqa: S101 - it is a pipe
-    try:
-        return pa.ipc.open_stream(child.stdout).read_all()
-    except (OSError, pa.ArrowInvalid):
-        return None
-    except BaseException:
-        child.kill()  # what is left of its answer is none to the next question
-        raise
-    finally:
-        lock.release()
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    with suppress(OSError):
-        child.kill()
-    child.wait()
-    for pipe in (child.stdin, child.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
-
-
 def ended(path: str) -> None:
     """End the process that reads a file, so that whoever closes the file next is the last, and empties its write-ahead log."""
     with _starting:
-        child, lock, (process, _) = _children.pop(path, (None, None, (0, 0)))
-    if child is not None and lock is not None and process == os.getpid():
-        with lock:
-            _end(child)
+        child = _children.pop(path, None)
+    if child is not None and child.whose[0] == os.getpid():
+        child.end()
 
 
 @atexit.register

@@ -65,15 +65,26 @@ class Asked(NamedTuple):
     raw: sa.Select[Any]
 
 
-def ahead(connection: Connection, table: str, wanted: Wanted, span: Span) -> Coming | None:
+class Ahead(NamedTuple):
+    """What was asked for, and its rows, which come."""
+
+    asked: Asked
+    rows: Coming
+
+
+def ahead(connection: Connection, table: str, wanted: Wanted, span: Span) -> Ahead | None:
     """Have the rows of a span come, where they do while something else is done; None where they do not."""
-    asked = SOURCES[table].asked
-    return None if asked is None else quick.ahead(connection, asked(connection, wanted, span).raw)
+    source = SOURCES[table]
+    if source.asked is None:
+        return None
+    asked = source.asked(connection, wanted, span)
+    coming = quick.ahead(connection, asked.raw)
+    return None if coming is None else Ahead(asked, coming)
 
 
-def fetched_many(connection: Connection, asked: Asked, span: Span, coming: Coming | None) -> Any:
+def fetched_many(connection: Connection, asked: Asked, span: Span, coming: Ahead | None) -> Any:
     """Give rows as `fetched` does, or as a `pyarrow.Table` where that is faster and possible."""
-    found = quick.fetched(connection, asked.raw, span.rows, coming)
+    found = quick.fetched(connection, asked.raw, span.rows, None if coming is None else coming.rows)
     return fetched(connection, asked.statement) if found is None else found
 
 
@@ -113,9 +124,9 @@ def _named(connection: Connection, columns: Mapping[str, Any]) -> tuple[tuple[st
 # --- conversations ---------------------------------------------------------------------------------
 
 
-def conversations(connection: Connection, wanted: Wanted, span: Span, coming: Coming | None) -> Found:
+def conversations(connection: Connection, wanted: Wanted, span: Span, coming: Ahead | None) -> Found:
     """Give conversations."""
-    asked = _conversations(connection, wanted, span)
+    asked = _conversations(connection, wanted, span) if coming is None else coming.asked
     return Found(asked.names, fetched_many(connection, asked, span, coming), {})
 
 
@@ -154,13 +165,13 @@ _KEPT = f"'{tables.KEPT}'"
 # --- messages --------------------------------------------------------------------------------------
 
 
-def messages(connection: Connection, wanted: Wanted, span: Span, coming: Coming | None) -> Found:
+def messages(connection: Connection, wanted: Wanted, span: Span, coming: Ahead | None) -> Found:
     """Give messages. `body` is there where something of it is needed: all of it in an encrypted store, else calls of tools.
 
     Beside them: the roles of all messages of the span, where the rows are not all; transcripts, where texts are encrypted.
     Where only what is younger is not wanted, that is little: it is there, marked, and turns are counted in the same pass.
     """
-    asked = _messages(connection, wanted, span)
+    asked = _messages(connection, wanted, span) if coming is None else coming.asked
     beside: dict[str, Rows] = {}
     if wanted.since is not None:
         line = shown(connection, wanted, span)
@@ -237,9 +248,9 @@ def _with_media(statement: sa.Select[Any]) -> sa.Select[Any]:
 # --- audio -----------------------------------------------------------------------------------------
 
 
-def audio(connection: Connection, wanted: Wanted, span: Span, coming: Coming | None) -> Found:
+def audio(connection: Connection, wanted: Wanted, span: Span, coming: Ahead | None) -> Found:
     """Give recordings and speech."""
-    asked = _audio(connection, wanted, span)
+    asked = _audio(connection, wanted, span) if coming is None else coming.asked
     return Found(asked.names, fetched_many(connection, asked, span, coming), {})
 
 

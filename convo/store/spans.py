@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _C, _B, _S, _M = tables.conversation.c, tables.branch.c, tables.segment.c, tables.message.c
 PLANNED = 5_000
 """Conversations that are planned at once."""
+MANY = 16_384
+"""Rows of which it is not asked how many more there are."""
 OWNERS = 4
 """Owners in a span of an encrypted store: their keys are fetched one after the other."""
 
@@ -79,7 +81,7 @@ class Span:
     since: int = 1
     until: int = END
     rows: int = 0
-    """About how many rows it has, and those behind it that are known of."""
+    """About how many rows it has, and those behind it that are known of; counted up to `MANY`."""
 
 
 def planned(connection: Connection, wanted: Wanted, after: Line | None, held: Any = None) -> tuple[list[Line], bool]:
@@ -156,28 +158,32 @@ def inside(span: Span, owner: Any = _C.owner, conversation: Any = _C.id) -> list
 
 
 def shown(connection: Connection, wanted: Wanted, span: Span) -> sa.Subquery:
-    """Select the conversations of a span, numbered in their order on PostgreSQL.
+    """Select what the lines of the conversations of a span are made of, numbered in their order on PostgreSQL.
 
-    It has them in their order before it looks for messages: it sorts those of each then, and not all of them.
+    It has them in their order before it looks for messages, which so come in theirs, and not all of them are to be sorted.
     """
-    found = sa.select(_C.owner, _C.id, _C.branch).where(*inside(span), *conditions(connection, wanted))
+    owner, branch = _first(connection, _C.owner), _first(connection, _C.branch)
+    found = (
+        sa.select(_C.owner, _C.id, _C.branch, _S.source, _S.first, _S.last)
+        .join_from(tables.conversation, tables.segment, (_S.owner == owner) & (_S.branch == branch))
+        .where(*inside(span), *conditions(connection, wanted))
+    )
     if connection.dialect.name == "postgresql":
-        number = sa.func.row_number().over(order_by=(_C.owner, _C.id)).label("number")
-        found = found.add_columns(number).order_by(_C.owner, _C.id).offset(sa.literal_column("0"))
+        order = (_C.owner, _C.id, _S.first)
+        found = found.add_columns(sa.func.row_number().over(order_by=order).label("number"))
+        found = found.order_by(*order).offset(sa.literal_column("0"))
     return found.subquery("shown")
 
 
 def line_of(connection: Connection, line: sa.Subquery, span: Span, *columns: Any) -> sa.Select[Any]:
     """Select from the messages of a span that conversations show."""
-    owner, branch = _first(connection, line.c.owner), _first(connection, line.c.branch)
-    source = _first(connection, _S.source)
+    owner, source = _first(connection, line.c.owner), _first(connection, line.c.source)
     return (
         sa.select(*columns)
         .select_from(line)
-        .join(tables.segment, (_S.owner == owner) & (_S.branch == branch))
         .join(
             tables.message,
-            (_M.owner == _first(connection, _S.owner)) & (_M.branch == source) & _M.position.between(_S.first, _S.last),
+            (_M.owner == owner) & (_M.branch == source) & _M.position.between(line.c.first, line.c.last),
         )
         .where(*at_positions(span, _M.position))
         .order_by(line.c.owner, line.c.id, _M.position)
@@ -186,8 +192,8 @@ def line_of(connection: Connection, line: sa.Subquery, span: Span, *columns: Any
 
 def is_shared(line: sa.Subquery) -> Any:
     """Give whether another conversation holds a message of `line_of`: that has its branch, which only then is looked for."""
-    other = sa.select(_B.conversation != line.c.id).where(_B.owner == _S.owner, _B.id == _S.source).scalar_subquery()
-    return sa.case((_S.source == line.c.branch, sa.false()), else_=other)
+    other = sa.select(_B.conversation != line.c.id).where(_B.owner == line.c.owner, _B.id == line.c.source).scalar_subquery()
+    return sa.case((line.c.source == line.c.branch, sa.false()), else_=other)
 
 
 def _first(connection: Connection, column: Any) -> Any:
@@ -259,7 +265,7 @@ def next_span(lines: Sequence[Line], since: int, rows: int, *, splits: bool, wei
     0 is given where a part of a long conversation is next that is not its last: the position goes on behind the span. One
     is split only where it may be; `weighs=False` counts conversations instead of their messages. At most so many owners.
     """
-    first, known = lines[0], sum(_weights(lines, weighs=weighs)) - since + 1
+    first, known = lines[0], _known(lines, since, weighs=weighs)
     if splits and first.head - since + 1 > rows:
         return Span(first, first, since, since + rows - 1, known), 0
     if since > 1:
@@ -277,6 +283,16 @@ def next_span(lines: Sequence[Line], since: int, rows: int, *, splits: bool, wei
 def are_enough(lines: Sequence[Line], since: int, rows: int, *, weighs: bool) -> bool:
     """Say whether there are about so many rows in conversations, of the first from a position on."""
     return any(weight - since + 1 >= rows for weight in accumulate(_weights(lines, weighs=weighs)))
+
+
+def _known(lines: Sequence[Line], since: int, *, weighs: bool) -> int:
+    """Give how many rows there are in conversations, of the first from a position on; no more than are many are counted."""
+    known = 1 - since
+    for weight in _weights(lines, weighs=weighs):
+        known += weight
+        if known >= MANY:
+            break
+    return known
 
 
 def _weights(lines: Sequence[Line], *, weighs: bool) -> Iterator[int]:

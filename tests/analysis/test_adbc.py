@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -134,7 +135,7 @@ def test_a_process_that_was_killed_is_started_again(
         return
     monkeypatch.setattr(quick, "LEAST", 1)
     plain = store.tables().messages.to_arrow()
-    child, *_ = next(one for path, one in quick_sqlite._children.items() if path in database.url)
+    child = next(one for path, one in quick_sqlite._children.items() if path in database.url).process
     child.kill()
     child.wait()
     assert store.tables().messages.to_arrow().equals(plain)
@@ -157,7 +158,7 @@ def test_a_process_that_is_killed_while_rows_come_loses_none(
     found = []
     for batch in store.tables().messages:
         found += batch.to_pylist()
-        child, *_ = next(one for path, one in quick_sqlite._children.items() if path in database.url)
+        child = next(one for path, one in quick_sqlite._children.items() if path in database.url).process
         child.kill()
     assert found == plain
 
@@ -173,6 +174,46 @@ def test_a_reader_that_is_given_up_leaves_no_process(
     path = Path(database.url.removeprefix("sqlite:///"))
     assert str(path) not in quick_sqlite._children
     assert not path.with_name("chat.db-wal").exists()
+
+
+def test_a_process_answers_several_questions_in_their_order(database: Database, store: convo.Store) -> None:
+    if database.kind != "sqlite":
+        return
+    path = str(Path(database.url.removeprefix("sqlite:///")))
+    slow = "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 300000) SELECT max(x) AS found FROM n"
+    both = [quick_sqlite.ahead(path, slow, []), quick_sqlite.ahead(path, "SELECT 7 AS found", [])]
+    assert quick_sqlite.ahead(path, "SELECT 8", []) is None  # it has enough to do
+    later = quick_sqlite.read(path, "SELECT 9 AS found", [])
+    assert [coming.rows().to_pylist() for coming in both if coming] == [[{"found": 300_000}], [{"found": 7}]]
+    assert later.to_pylist() == [{"found": 9}]
+    assert store.tables().messages.to_arrow().num_rows
+
+
+def test_who_is_interrupted_while_rows_are_read_leaves_nobody_waiting(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "sqlite":
+        return
+    plain = store.tables().messages.to_arrow()
+    monkeypatch.setattr(quick, "LEAST", 1)
+    path = str(Path(database.url.removeprefix("sqlite:///")))
+    before = quick_sqlite.ahead(path, "SELECT 7 AS found", [])
+    real = quick_sqlite._Child.answer
+
+    def interrupted(child: Any, question: int) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return real(child, question)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(quick_sqlite._Child, "answer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.tables().messages.to_arrow()
+    assert before is not None
+    assert before.rows() is None or before.rows().to_pylist() == [{"found": 7}]
+    assert store.tables().messages.to_arrow().equals(plain)
+    store.close()
+    assert path not in quick_sqlite._children
 
 
 def test_rows_ahead_failing_are_read_anew(store: convo.Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +241,7 @@ def test_nothing_is_left_running_when_the_program_ends(database: Database, store
         "import convo, sys; from convo.store import quick, quick_sqlite; quick.LEAST = 1\n"
         "with convo.Store(sys.argv[1], owner=sys.argv[2]) as store:\n"
         "    rows = store.tables().messages.to_arrow().num_rows\n"
-        "    print(rows, [child.pid for child, *_ in quick_sqlite._children.values()][0])\n"
+        "    print(rows, [child.process.pid for child in quick_sqlite._children.values()][0])\n"
     )
     command = [sys.executable, "-W", "error", "-c", program, database.url, repr(store).split("owner='")[1].rstrip("'>")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -263,6 +304,49 @@ def test_on_postgresql_a_connection_is_kept_for_the_next_page_made_anew_when_los
     while readers():  # the server sees the end of a connection a moment later
         pass
     assert all(asked)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_on_postgresql_two_pages_come_at_once_in_their_order(store: convo.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = store.tables().messages.to_arrow().to_pylist()
+    few_rows_a_page(monkeypatch)
+    real, both, together = quick_postgresql.read, threading.Barrier(2, timeout=10), list[bool]()
+
+    def noted(conninfo: str, sql: str) -> Any:
+        if len(together) < 4 and threading.current_thread() is not threading.main_thread():
+            both.wait()  # the one is read while the other is
+            together.append(True)
+        return real(conninfo, sql)
+
+    monkeypatch.setattr(quick_postgresql, "read", noted)
+    assert store.tables().messages.to_arrow().to_pylist() == plain
+    assert len(together) == 4
+
+
+FORKED = """
+import os, sys, convo
+from convo.steps import tables
+from convo.store import quick
+quick.LEAST = 1
+tables.FIRST = tables.LEAST = tables.MOST = 2
+with convo.Store(sys.argv[1], owner=sys.argv[2], schema=sys.argv[3] or None) as store:
+    def rows(batches):
+        return [row for batch in batches for row in batch.to_pylist()]
+    whole, batches = rows(store.tables().messages), iter(store.tables().messages)
+    first = next(batches).to_pylist()
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if first + rows(batches) == whole else 8)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert first + rows(batches) == whole
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no fork here")
+def test_a_process_that_is_forked_while_pages_come_reads_the_rest_by_itself(database: Database, store: convo.Store) -> None:
+    owner = repr(store).split("owner='")[1].rstrip("'>")
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, database.url, owner, str(database.options.get("schema", ""))]
+    subprocess.run(command, timeout=60, check=True)
 
 
 async def test_an_asynchronous_store_reads_the_same_and_the_loop_goes_on(
