@@ -9,7 +9,7 @@ import attrs
 
 from convo.analysis import arrow, frames, lines, turning
 from convo.analysis.columns import TABLES
-from convo.analysis.lines import START, Place
+from convo.analysis.lines import CONTINUED, START, Place
 from convo.steps.effects import beside, call
 from convo.store import rows, spans
 from convo.store.rows import SOURCES, TURN_CALL
@@ -103,7 +103,7 @@ def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple
     quickly = not isinstance(found.rows, list | tuple)
     if quickly:
         after = yield from _ahead(tools, table, asked, attrs.evolve(after, rows=_next_size(size, found.rows, 2 * MOST)))
-    batch, place = yield from call(batch_of, (table, asked, found, cursor.place), {})
+    batch, place = yield from call(batch_of, (table, asked, found, _place(cursor, this.span)), {})
     return batch, attrs.evolve(after, place=place, rows=after.rows if quickly else _next_size(size, batch, MOST))
 
 
@@ -120,12 +120,17 @@ def _behind(cursor: Cursor, page: Page) -> Cursor:
     )
 
 
+def _place(cursor: Cursor, span: Span) -> Place:
+    """Give where the rows of a page begin: ids do not tell, each way of reading has them as others, and a page may be empty."""
+    return START if span.since == 1 else cursor.place._replace(conversation=CONTINUED)
+
+
 def _planned(source: Source, asked: Wanted, cursor: Cursor, size: int) -> Steps[Cursor]:
     """Look for conversations until there are those of so many rows, or no more."""
     while cursor.more and not spans.are_enough(cursor.lines, cursor.since, size, weighs=source.weighs):
         coming, more = yield from beside(spans.planned, asked, cursor.last, source.held(asked))
         if coming and not cursor.lines and cursor.inside not in (None, coming[0].conversation):
-            cursor = attrs.evolve(cursor, since=1, place=START, inside=None)
+            cursor = attrs.evolve(cursor, since=1, inside=None)
         last = coming[-1] if coming else cursor.last
         cursor = attrs.evolve(cursor, lines=(*cursor.lines, *coming), more=more, last=last)
     return cursor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import subprocess
@@ -220,6 +221,15 @@ def test_rows_ahead_failing_are_read_anew(store: convo.Store, monkeypatch: pytes
     plain = store.tables().messages.to_arrow().to_pylist()
     few_rows_a_page(monkeypatch)
     monkeypatch.setattr(background.Coming, "rows", lambda _: None)
+    assert store.tables().messages.to_arrow().to_pylist() == plain
+
+
+def test_turns_go_on_from_page_to_page_whichever_way_each_is_read(store: convo.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create(messages=[{"role": role, "content": role} for role in ("user", "assistant") * 5])
+    plain = store.tables().messages.to_arrow().to_pylist()
+    few_rows_a_page(monkeypatch)
+    real, count = quick.fetched, itertools.count()
+    monkeypatch.setattr(quick, "fetched", lambda *arguments: real(*arguments) if next(count) % 3 else None)
     assert store.tables().messages.to_arrow().to_pylist() == plain
 
 

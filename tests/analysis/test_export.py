@@ -161,6 +161,33 @@ def test_what_was_killed_anywhere_goes_on_and_loses_and_doubles_nothing(
     assert {path.relative_to(tmp_path / "out").as_posix() for path in files(tmp_path / "out")} == named
 
 
+def test_an_export_that_goes_on_in_a_conversation_that_is_shorter_by_then_numbers_the_next_one_from_its_begin(
+    store: Any, clock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long, short = (
+        store.create(messages=[{"role": role, "content": "So."} for role in ("user", "assistant") * times]) for times in (5, 2)
+    )
+    for name in ("FIRST", "LEAST", "MOST"):
+        monkeypatch.setattr(table_steps, name, 2)
+    monkeypatch.setattr(exporting, "SEGMENT", 1)
+    whole = exported.saved
+
+    def killed(folder: str, told: dict[str, Any]) -> None:
+        whole(folder, told)
+        at = told["runs"][-1]["tables"].get("messages", {}).get("at")
+        if at is not None and at["since"] > 6:
+            raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exported, "saved", killed)
+        with pytest.raises(_Killed):
+            store.export(tmp_path / "out", tables="messages")
+    long.edit(1, "Once more?")
+    store.export(tmp_path / "out", tables="messages")
+    found = [row["turn"] for row in read(tmp_path / "out", "messages") if row["conversation"] == str(short.id)]
+    assert sorted(found) == [1, 1, 2, 2]
+
+
 def manifest(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "_convo.json").read_text())
     return found
