@@ -56,7 +56,9 @@ def found(question):
             arrays = [bound(value) for value in values]
             statement.bind(pa.RecordBatch.from_arrays(arrays, [str(at) for at in range(len(arrays))]))
         stream, _ = statement.execute_query()
-        return pa.RecordBatchReader.from_stream(stream).read_all()
+        table = pa.RecordBatchReader.from_stream(stream).read_all()
+    table.validate(full=True)  # a damaged file may hold texts that are none
+    return table.replace_schema_metadata({"rows": str(table.num_rows)})
 def answer(out=sys.stdout.buffer):
     while True:
         try:
@@ -71,7 +73,9 @@ def answer(out=sys.stdout.buffer):
 with ThreadPoolExecutor(int(at_once), initializer=connect) as pool:
     threading.Thread(target=answer, daemon=True).start()
     left = b""
-    while select.select([0], [], [], float(idle))[0] or answers.unfinished_tasks:
+    while (asked := select.select([0], [], [], float(idle))[0]) or answers.unfinished_tasks:
+        if not asked:
+            continue
         read = os.read(0, 1 << 16)
         if not read:
             break
@@ -88,7 +92,7 @@ class _Child:
 
     def __init__(self, path: str) -> None:
         quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        command = [sys.executable, "-c", _CHILD, quoted, str(IDLE), str(1 << 20), str(AT_ONCE)]
+        command = [sys.executable, "-P", "-c", _CHILD, quoted, str(IDLE), str(1 << 20), str(AT_ONCE)]
         self.process = subprocess.Popen(  # noqa: S603 - ours
             command,
             stdin=subprocess.PIPE,
@@ -130,7 +134,7 @@ class _Child:
         with self._turn:
             self._turn.wait_for(lambda: self._given_up or self._answered == question - 1)
         try:
-            found = None if self._given_up else pa.ipc.open_stream(self.process.stdout).read_all()
+            found = None if self._given_up else _whole_table(pa.ipc.open_stream(self.process.stdout).read_all())
         except (OSError, ValueError):  # Arrow's are such
             found = None
         with self._turn:
@@ -144,12 +148,20 @@ class _Child:
         self.process.kill()
         with self._turn:
             self._turn.notify_all()
+        while self._turn._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - an interrupt may come right when it is taken
+            self._turn.release()
 
     def end(self) -> None:
         """End it when it has answered."""
         with self._turn:
             self._turn.wait_for(lambda: self._given_up or self._answered == self._asked)
         self.kill()
+
+    def leave(self) -> None:
+        """In a forked process: let go of what belongs to the parent, whose threads may just write and read."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            pipe.raw.close()  # type: ignore[union-attr]  # it is a buffered one
+        self.process.returncode = 0
 
     def kill(self) -> None:
         """End it now."""
@@ -213,6 +225,11 @@ def _child(path: str, *, anew: bool) -> _Child:
         return _children[path]
 
 
+def _whole_table(found: Any) -> Any:
+    """Give rows if there are as many as were sent: to Arrow an answer that ends before its rows may be whole."""
+    return found.replace_schema_metadata(None) if found.schema.metadata == {b"rows": b"%d" % found.num_rows} else None
+
+
 def _told(value: Any) -> Any:
     """Give a value as JSON tells it to the process."""
     if isinstance(value, bytes | memoryview):
@@ -227,7 +244,21 @@ def ended(path: str) -> None:
     with _starting:
         child = _children.pop(path, None)
     if child is not None and child.whose[0] == os.getpid():
-        child.end()
+        with _whole(child):
+            child.end()
+
+
+def _leave_all() -> None:
+    """In a forked process: leave the processes to the parent, a thread of which may hold the lock."""
+    global _starting  # noqa: PLW0603 - there is no other way to have it free
+    _starting = threading.Lock()
+    for child in _children.values():
+        child.leave()
+    _children.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all)
 
 
 @atexit.register

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,12 +180,14 @@ def test_a_reader_that_is_given_up_leaves_no_process(
     assert not path.with_name("chat.db-wal").exists()
 
 
+SLOW = "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 300000) SELECT max(x) AS found FROM n"
+
+
 def test_a_process_answers_several_questions_in_their_order(database: Database, store: convo.Store) -> None:
     if database.kind != "sqlite":
         return
     path = str(Path(database.url.removeprefix("sqlite:///")))
-    slow = "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 300000) SELECT max(x) AS found FROM n"
-    both = [quick_sqlite.ahead(path, slow, []), quick_sqlite.ahead(path, "SELECT 7 AS found", [])]
+    both = [quick_sqlite.ahead(path, SLOW, []), quick_sqlite.ahead(path, "SELECT 7 AS found", [])]
     assert quick_sqlite.ahead(path, "SELECT 8", []) is None  # it has enough to do
     later = quick_sqlite.read(path, "SELECT 9 AS found", [])
     assert [coming.rows().to_pylist() for coming in both if coming] == [[{"found": 300_000}], [{"found": 7}]]
@@ -215,6 +220,95 @@ def test_who_is_interrupted_while_rows_are_read_leaves_nobody_waiting(
     assert store.tables().messages.to_arrow().equals(plain)
     store.close()
     assert path not in quick_sqlite._children
+
+
+def test_an_interrupt_right_when_the_turn_is_taken_leaves_nobody_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "sqlite":
+        return
+    path = str(Path(database.url.removeprefix("sqlite:///")))
+
+    class Interrupted(threading.Condition):
+        def __enter__(self) -> bool:
+            super().__enter__()
+            raise KeyboardInterrupt
+
+    child = quick_sqlite._child(path, anew=False)
+    before, turn, give_up = quick_sqlite.ahead(path, SLOW, []), child._turn, child.give_up
+    monkeypatch.setattr(child, "_turn", Interrupted(turn._lock))  # type: ignore[attr-defined]
+
+    def given_up() -> None:
+        monkeypatch.setattr(child, "_turn", turn)  # it comes once
+        give_up()
+
+    monkeypatch.setattr(child, "give_up", given_up)
+    with pytest.raises(KeyboardInterrupt):
+        quick_sqlite.read(path, "SELECT 8 AS found", [])
+    assert before is not None
+    assert before._found.result(timeout=60) is None
+    assert quick_sqlite.read(path, "SELECT 9 AS found", []).to_pylist() == [{"found": 9}]
+    quick_sqlite.ended(path)
+
+
+def test_an_answer_that_ends_before_its_end_is_none(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.kind != "sqlite":
+        return
+    child = quick_sqlite._Child(str(Path(database.url.removeprefix("sqlite:///"))))
+    child.ask("SELECT 7 AS found UNION ALL SELECT 8", [])
+    child.process.stdin.close()  # type: ignore[union-attr]
+    answer = child.process.stdout.read()  # type: ignore[union-attr]
+    child.kill()
+    whole = list[int]()
+    for size in range(len(answer) + 1):
+        monkeypatch.setattr(child, "_answered", 0)
+        monkeypatch.setattr(child.process, "stdout", io.BytesIO(answer[:size]))
+        if (found := child.answer(1)) is not None:
+            assert found.to_pylist() == [{"found": 7}, {"found": 8}]
+            assert found.schema.metadata is None
+            whole.append(size)
+    assert whole[-1] == len(answer)
+
+
+def test_a_process_ends_by_itself_although_an_answer_took_longer_than_it_waits(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "sqlite":
+        return
+    monkeypatch.setattr(quick_sqlite, "IDLE", 0)
+    child = quick_sqlite._Child(str(Path(database.url.removeprefix("sqlite:///"))))
+    question = child.ask(SLOW, [])
+    assert question is not None
+    assert child.answer(question).to_pylist() == [{"found": 300_000}]
+    child.process.wait(timeout=60)
+    child.kill()
+
+
+def test_modules_of_the_folder_that_a_program_runs_in_are_not_imported(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "sqlite":
+        return
+    path = str(Path(database.url.removeprefix("sqlite:///")))
+    (tmp_path / "queue.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    found = quick_sqlite.read(path, "SELECT 7 AS found", [])
+    quick_sqlite.ended(path)
+    assert found.to_pylist() == [{"found": 7}]
+
+
+def test_a_text_that_is_none_is_refused_whichever_way_it_is_read(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind != "sqlite":
+        return
+    with closing(sqlite3.connect(database.url.removeprefix("sqlite:///"))) as damaged:
+        damaged.execute("UPDATE convo_conversation SET title = CAST(X'C3' AS TEXT)")
+        damaged.commit()
+    for least in (quick.LEAST, 1):
+        monkeypatch.setattr(quick, "LEAST", least)
+        with pytest.raises(convo.CorruptStore):
+            store.tables().conversations.to_arrow()
 
 
 def test_rows_ahead_failing_are_read_anew(store: convo.Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +450,41 @@ with convo.Store(sys.argv[1], owner=sys.argv[2], schema=sys.argv[3] or None) as 
 def test_a_process_that_is_forked_while_pages_come_reads_the_rest_by_itself(database: Database, store: convo.Store) -> None:
     owner = repr(store).split("owner='")[1].rstrip("'>")
     command = [sys.executable, "-W", "ignore", "-c", FORKED, database.url, owner, str(database.options.get("schema", ""))]
+    subprocess.run(command, timeout=60, check=True)
+
+
+FORKED_WHILE_STARTING = """
+import os, sys, threading, convo
+from convo.store import quick, quick_sqlite
+quick.LEAST = 1
+with convo.Store(sys.argv[1]).everyone() as store:
+    whole = store.tables().messages.to_arrow()
+    held, end = threading.Event(), threading.Event()
+
+    def starts():
+        with quick_sqlite._starting:
+            held.set()
+            end.wait()
+
+    thread = threading.Thread(target=starts)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if store.tables().messages.to_arrow().equals(whole) else 8)
+    status = os.waitpid(child, 0)[1]
+    end.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 7
+    assert store.tables().messages.to_arrow().equals(whole)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no fork here")
+def test_a_process_that_is_forked_while_another_is_started_reads_by_itself(database: Database, store: convo.Store) -> None:
+    if database.kind != "sqlite":
+        return
+    command = [sys.executable, "-W", "ignore", "-c", FORKED_WHILE_STARTING, database.url]
     subprocess.run(command, timeout=60, check=True)
 
 
