@@ -69,11 +69,13 @@ def message_columns(names: Sequence[str], rows: Rows, beside: Mapping[str, Rows]
     if not isinstance(rows, list | tuple):
         found = {name: values.to_pylist() for name, values in found.items()}
     if (whole := beside.get("roles")) is not None:
-        line = columns_of(("owner", "conversation", "position", "role"), whole)
+        line = columns_of((*_KEY, "role"), whole)
         turns, place = numbered(line["owner"], line["conversation"], line["role"], place)
-        known = dict(zip(zip(line["owner"], line["conversation"], line["position"], strict=True), turns, strict=True))
-        keys = zip(found["owner"], found["conversation"], found["position"], strict=True)
-        found["turn"] = [known.get(key) for key in keys]
+        known = dict(zip(_keys(line), turns, strict=True))
+        found["turn"] = [known.get(key) for key in _keys(found)]
+        if None in found["turn"]:  # by now it is not shown any more, or erased
+            there = [turn is not None for turn in found["turn"]]
+            found = {name: list(compress(values, there)) for name, values in found.items()}
     else:
         found["turn"], place = numbered(found["owner"], found["conversation"], found["role"], place)
     if (within := found.pop("within", None)) is not None and not all(within):
@@ -83,6 +85,13 @@ def message_columns(names: Sequence[str], rows: Rows, beside: Mapping[str, Rows]
         found["text"] = _texts(found, bodies, _by_message(said))
     calls, answered = _calls(found["role"], bodies)
     return {**found, "tool_calls": calls, "tool_call_id": answered}, place
+
+
+_KEY = ("owner", "conversation", "branch", "position")
+
+
+def _keys(columns: Columns) -> Iterable[tuple[Any, ...]]:
+    return zip(*(columns[name] for name in _KEY), strict=True)
 
 
 def _vector_columns(found: dict[str, Any], place: Place) -> tuple[Columns, Place]:

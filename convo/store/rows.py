@@ -172,12 +172,13 @@ def messages(connection: Connection, wanted: Wanted, span: Span, coming: Ahead |
     Where only what is younger is not wanted, that is little: it is there, marked, and turns are counted in the same pass.
     """
     asked = _messages(connection, wanted, span) if coming is None else coming.asked
-    beside: dict[str, Rows] = {}
-    if wanted.since is not None:
-        line = shown(connection, wanted, span)
-        place = {"owner": line.c.owner, "conversation": line.c.id, "position": _M.position, "role": _M.role}
-        beside["roles"] = fetched(connection, line_of(connection, line, span, *_named(connection, place)[1]))
     rows = fetched_many(connection, asked, span, coming)
+    beside: dict[str, Rows] = {}
+    if wanted.since is not None:  # after the rows: of what is written meanwhile there is a role, too
+        line = shown(connection, wanted, span)
+        place = {"owner": line.c.owner, "conversation": line.c.id, "branch": _M.branch, "position": _M.position}
+        columns = _named(connection, {**place, "role": _M.role})[1]
+        beside["roles"] = fetched(connection, line_of(connection, line, span, *columns))
     if keyring_of(connection).seals:
         beside["transcripts"] = _transcripts(connection, wanted, span)
     elif isinstance(rows, list):

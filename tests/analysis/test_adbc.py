@@ -23,12 +23,12 @@ import pytest
 import convo
 from convo.analysis import TABLES
 from convo.steps import tables as table_steps
-from convo.store import background, quick, quick_postgresql, quick_sqlite
+from convo.store import background, quick, quick_postgresql, quick_sqlite, rows
 from tests.analysis.test_tables import CALLED, talk
 from tests.support.sealing import KeyService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import Database
 
@@ -325,6 +325,38 @@ def test_turns_go_on_from_page_to_page_whichever_way_each_is_read(store: convo.S
     real, count = quick.fetched, itertools.count()
     monkeypatch.setattr(quick, "fetched", lambda *arguments: real(*arguments) if next(count) % 3 else None)
     assert store.tables().messages.to_arrow().to_pylist() == plain
+
+
+@pytest.mark.parametrize("least", [1, quick.LEAST])
+@pytest.mark.parametrize(
+    "written",
+    [lambda store, chat: chat.add("More."), lambda store, chat: chat.edit(3, "Else."), lambda store, chat: store.delete(chat.id)],
+    ids=["add", "edit", "delete"],
+)
+def test_what_is_written_while_younger_rows_are_read_is_there_with_its_turn_or_is_not_there(
+    store: convo.Store, clock: Any, monkeypatch: pytest.MonkeyPatch, least: int, written: Callable[[Any, Any], object]
+) -> None:
+    since = clock() - timedelta(days=1)
+    chat = store.create(messages=[{"role": role, "content": role} for role in ("user", "assistant") * 5])
+    before = store.tables(since=since).messages.to_arrow().to_pylist()
+    left = [written]
+
+    def then(real: Callable[..., Any]) -> Callable[..., Any]:
+        def read(*arguments: Any) -> Any:
+            found = real(*arguments)
+            if left:
+                left.pop()(store, chat)
+            return found
+
+        return read
+
+    monkeypatch.setattr(quick, "LEAST", least)
+    for name in ("fetched", "fetched_many"):
+        monkeypatch.setattr(rows, name, then(getattr(rows, name)))
+    found = store.tables(since=since).messages.to_arrow().to_pylist()
+    assert not left
+    known = [*before, *store.tables(since=since).messages.to_arrow().to_pylist()]
+    assert [row for row in found if row not in known] == []
 
 
 def test_rows_that_come_in_any_order_are_put_in_theirs() -> None:
