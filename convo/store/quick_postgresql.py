@@ -72,16 +72,17 @@ _LEFT: list[_Idle] = []
 
 def read(conninfo: str, sql: str) -> Any:
     """Give the rows of a statement."""
-    kept = _taken(conninfo)
+    waiting = _idle[conninfo]
+    kept = _taken(waiting)
     if kept is not None:
         with suppress(Exception):  # it may be lost
-            return _read_by(kept, conninfo, sql)
+            return _read_by(kept, conninfo, waiting, sql)
     from adbc_driver_manager import AdbcConnection
 
-    return _read_by(AdbcConnection(_server(conninfo)), conninfo, sql)
+    return _read_by(AdbcConnection(_server(conninfo)), conninfo, waiting, sql)
 
 
-def _read_by(connection: Any, conninfo: str, sql: str) -> Any:
+def _read_by(connection: Any, conninfo: str, waiting: deque[_Idle], sql: str) -> Any:
     """Give the rows of a statement, and keep the connection; it is closed where there are none."""
     import pyarrow as pa
     from adbc_driver_manager import AdbcStatement
@@ -94,13 +95,12 @@ def _read_by(connection: Any, conninfo: str, sql: str) -> Any:
     except BaseException:
         connection.close()
         raise
-    _keep(conninfo, connection)
+    _keep(conninfo, waiting, connection)
     return found
 
 
-def _taken(conninfo: str) -> Any:
+def _taken(waiting: deque[_Idle]) -> Any:
     """Give a connection that waits, None where there is none."""
-    waiting = _idle[conninfo]
     while waiting:
         with suppress(IndexError):  # another thread may take the last
             idle = waiting.pop()
@@ -111,9 +111,9 @@ def _taken(conninfo: str) -> Any:
     return None
 
 
-def _keep(conninfo: str, connection: Any) -> None:
-    waiting = _idle[conninfo]
-    if len(waiting) >= KEPT:
+def _keep(conninfo: str, waiting: deque[_Idle], connection: Any) -> None:
+    """Have a connection wait where it was taken from, unless enough do, or their store was closed meanwhile."""
+    if len(waiting) >= KEPT or _idle.get(conninfo) is not waiting:
         connection.close()
         return
     end = threading.Timer(IDLE, _close_unasked, [waiting, connection])
@@ -131,13 +131,18 @@ def _close_unasked(waiting: deque[_Idle], connection: Any) -> None:
 
 
 def _close_kept(conninfo: str) -> None:
-    while (connection := _taken(conninfo)) is not None:
+    waiting = _idle.pop(conninfo, deque())
+    while (connection := _taken(waiting)) is not None:
         connection.close()
 
 
 def ended(url: sa.URL) -> None:
     """Close the connections that wait for further pages of a database."""
-    if _idle:
+    if not _idle:
+        return
+    from psycopg import ProgrammingError
+
+    with suppress(ProgrammingError):  # of what only another driver takes there are none
         _close_kept(conninfo_of(url))
 
 

@@ -19,6 +19,7 @@ from uuid import uuid4
 import psycopg
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 import convo
 from convo.analysis import TABLES
@@ -440,6 +441,34 @@ def test_on_postgresql_a_connection_is_kept_for_the_next_page_made_anew_when_los
     while readers():  # the server sees the end of a connection a moment later
         pass
     assert all(asked)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_on_postgresql_a_page_that_comes_when_its_store_is_closed_leaves_no_connection(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sa.make_url(database.url).update_query_dict({"application_name": f"convo-closed-{uuid4()}"})
+    conninfo, real = quick_postgresql.conninfo_of(url), quick_postgresql._keep
+
+    def closed(*arguments: Any) -> None:
+        quick_postgresql.ended(url)
+        real(*arguments)
+
+    monkeypatch.setattr(quick_postgresql, "_keep", closed)
+    assert quick_postgresql.read(conninfo, "SELECT 7 AS found").to_pylist() == [{"found": 7}]
+    assert not quick_postgresql._idle.get(conninfo)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_on_postgresql_a_store_is_closed_whose_url_only_its_own_driver_takes(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick, "LEAST", 1)
+    plain = store.tables().messages.to_arrow()
+    assert quick_postgresql._idle
+    url = database.url.replace("postgresql://", "postgresql+asyncpg://") + "?ssl=disable"
+    async with convo.AsyncStore(url, **{**database.options, "owner": repr(store).split("owner='")[1].rstrip("'>")}) as other:
+        assert (await other.tables().messages.to_arrow()).equals(plain)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
