@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import sqlalchemy as sa
 
-from convo.errors import CorruptStore
+from convo.errors import CorruptStore, IntegrityError
 from convo.history import History
 from convo.messages import USUAL, Media
 from convo.store import tables
@@ -186,9 +186,23 @@ def check(connection: Connection, owner: str, branch: UUID, since: int = 1, unti
     Raises `IntegrityError` at the first that does not.
     """
     statement = _hashes_of_bytes if connection.dialect.name == "sqlite" and not keyring_of(connection).seals else _hashes
-    rows = statement.rows(connection, owner=owner, branch=branch, since=since, until=until)
+    where = {"owner": owner, "branch": branch, "since": since, "until": until}
+    try:
+        rows = statement.rows(connection, **where)
+    except CorruptStore:
+        _name_no_text(connection, where)
+        raise
     check_hashes(connection, owner, rows)
     return len(rows)
+
+
+def _name_no_text(connection: Connection, where: dict[str, Any]) -> None:
+    """Raise `IntegrityError` for the first sealed body of a line that is no text any more."""
+    for position, body, _ in _hashes_of_bytes.rows(connection, **where):
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            raise IntegrityError(position) from None
 
 
 @contextmanager

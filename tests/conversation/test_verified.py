@@ -107,9 +107,12 @@ def test_a_hash_that_was_changed_is_named(store: Any, client: Any, change: Calla
     assert caught.value.position == 2
 
 
+@pytest.mark.parametrize("cipher", [None, shared_cipher()], ids=["plain", "sealed"])
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_a_message_that_is_no_text_any_more_is_named(store: Any, client: Any, change: Callable[..., None]) -> None:
-    chat = talk(store, 40)
+def test_a_message_that_is_no_text_any_more_is_named(
+    world: Any, client: Any, change: Callable[..., None], cipher: convo.Cipher | None
+) -> None:
+    chat = talk(world.open(cipher=cipher), 40)
     change(79, body=sa.text("CAST(x'7BFF7D' AS TEXT)"))
     for policy in (VERIFIED, SMALL):
         with pytest.raises(convo.IntegrityError) as caught:
