@@ -21,6 +21,7 @@ from convo.checks import check_choice, check_type
 from convo.errors import StoreClosed, TransactionOver, WrongEventLoop
 from convo.sealing.keyring import PLAIN
 from convo.store import schema as schemas
+from convo.store.direct import OURS
 from convo.store.engine import (
     ATTEMPTS,
     PATIENCE,
@@ -302,7 +303,7 @@ def async_runner_for(
     check_dialect(url, options)
     if url.get_backend_name() == "sqlite":
         return ThreadRunner(runner_for(url, schema=schema, durability=durability, keyring=keyring))
-    return AsyncRunner(_own_engines(url, {**options, "convo_own_file": False}), place=place_of(url))
+    return AsyncRunner(_own_engines(url, {**options, **OURS}), place=place_of(url))
 
 
 def _own_engines(url: URL, options: Mapping[str, Any]) -> Engines[AsyncEngine]:

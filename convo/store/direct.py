@@ -20,6 +20,15 @@ _HEARD = ("before_cursor_execute", "after_cursor_execute", "begin", "commit", "r
 """Events by which others follow what a database is asked: profilers, telemetry, tests."""
 
 
+OURS = {"convo_ours": True}
+"""The execution option of engines that we made from a URL: their settings are ours, and so is a SQLite file."""
+
+
+def is_ours(connection: Connection) -> bool:
+    """Say whether we made the engine of a connection, and no caller."""
+    return "convo_ours" in connection.get_execution_options()
+
+
 def is_heard(engine: Engine) -> bool:
     """Say whether anybody listens to what SQLAlchemy does on an engine, by its events or by its log."""
     if engine.logger.isEnabledFor(logging.INFO):
@@ -74,8 +83,7 @@ def _all_of(connection: Connection, cursor: Any) -> Sequence[Sequence[Any]]:
 
 
 def _is_direct(connection: Connection) -> bool:
-    ours = "convo_own_file" in connection.get_execution_options() and not connection.dialect.is_async
-    return ours and not is_heard(connection.engine)
+    return is_ours(connection) and not connection.dialect.is_async and not is_heard(connection.engine)
 
 
 def _cursor(connection: Connection, sql: str, parameters: Any) -> Any:

@@ -29,6 +29,7 @@ from convo.errors import (
 )
 from convo.sealing.keyring import PLAIN
 from convo.store import schema
+from convo.store.direct import OURS
 from convo.store.faults import code_of, may_retry, note_again, typed_errors
 from convo.store.postgres import ALONE, WHOLE, driver_needed, mind_the_server, paramstyle, ping_without_asking
 from convo.store.sqlite import READS, WRITES, begin_with, transaction
@@ -490,5 +491,5 @@ def runner_for(
     if creates and _is_path(url):
         url = url.set(database=place_of(url))  # the process may change its folder
     with driver_needed(url):
-        engines = own_engines(url, durability, {**options, "convo_own_file": creates})
+        engines = own_engines(url, durability, {**options, **OURS})
     return Runner(engines, place=place_of(url), creates=creates)

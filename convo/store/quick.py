@@ -18,6 +18,7 @@ from convo.sealing.form import MARK
 from convo.sealing.keyring import PLAIN
 from convo.store import quick_postgresql, quick_sqlite
 from convo.store.background import Coming
+from convo.store.direct import is_ours
 from convo.store.faults import LOGGER
 from convo.store.sealed import keyring_of, opening
 
@@ -69,8 +70,7 @@ def ahead(connection: Connection, statement: sa.Select[Any]) -> Coming | None:
 def _serves(connection: Connection) -> bool:
     """Say whether rows may be read here."""
     dialect, url = connection.dialect, connection.engine.url
-    own = "convo_own_file" in connection.get_execution_options()
-    if os.name != "posix" or not own or keyring_of(connection).seals:
+    if os.name != "posix" or not is_ours(connection) or keyring_of(connection).seals:
         return False
     if any(find_spec(name) is None for name in _NEEDED[dialect.name]):
         return False

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from convo.errors import NotAConvoStore, SchemaMissing, SchemaTooNew, SchemaTooOld
 from convo.store import tables
+from convo.store.direct import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,8 +72,7 @@ def check_free(connection: Connection, place: str) -> None:
 
 def _check_empty(connection: Connection, place: str) -> None:
     """A SQLite file with somebody else's tables was opened by mistake; a server's database is shared on purpose."""
-    own = connection.get_execution_options().get("convo_own_file")
-    if own and sa.inspect(connection).get_table_names():
+    if connection.dialect.name == "sqlite" and is_ours(connection) and sa.inspect(connection).get_table_names():
         raise NotAConvoStore(place)
 
 

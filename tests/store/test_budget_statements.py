@@ -13,6 +13,7 @@ import convo
 from convo import Budget, Policy
 from convo.budget import Spending
 from convo.store import budgets, tables
+from convo.store.direct import OURS
 from convo.times import to_micros
 from convo.usage import Cost
 from tests.conftest import PARTITIONS
@@ -119,7 +120,7 @@ def test_a_sum_goes_by_an_index(
 
             def get_execution_options(self) -> dict[str, Any]:
                 options = connection.get_execution_options()
-                return {name: value for name, value in options.items() if name != "convo_own_file"}
+                return {name: value for name, value in options.items() if name not in OURS}
 
             def exec_driver_sql(self, sql: str, values: Any) -> Any:
                 explain = "EXPLAIN " if postgresql else "EXPLAIN QUERY PLAN "

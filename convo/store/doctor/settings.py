@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from convo.findings import Finding
 from convo.store import partitions
+from convo.store.direct import is_ours
 from convo.store.doctor.access import access
 from convo.store.files import REMOTE, file_system
 
@@ -41,7 +42,7 @@ _Told = tuple[str, "Severity", str]
 
 def _sqlite(connection: Connection) -> Iterator[_Told]:
     file = next((row[2] for row in connection.exec_driver_sql("PRAGMA database_list") if row[1] == "main"), "")
-    own = bool(connection.get_execution_options().get("convo_own_file"))
+    own = is_ours(connection)
     raw: Any = connection.connection.driver_connection
     unwritten = getattr(raw, "as_of", None) is not None  # then SQLite does not see in which journal mode the file is
     journal = "wal" if unwritten else str(_pragma(connection, "journal_mode"))
