@@ -187,7 +187,7 @@ def check(connection: Connection, owner: str, branch: UUID, since: int = 1, unti
     """
     statement = _hashes_of_bytes if connection.dialect.name == "sqlite" and not keyring_of(connection).seals else _hashes
     rows = statement.rows(connection, owner=owner, branch=branch, since=since, until=until)
-    check_hashes(connection, owner, rows)
+    check_hashes(connection, owner, rows, 1)
     return len(rows)
 
 
