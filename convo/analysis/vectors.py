@@ -50,7 +50,7 @@ def converted(values: Any, kind: str, to: Any) -> Any:
     import pyarrow as pa
 
     if kind == "word":
-        return values.cast(pa.string()).dictionary_encode()
+        return values if values.type == to else values.cast(pa.string()).dictionary_encode()
     if kind == "id":
         return _ids(values)
     if kind == "time":

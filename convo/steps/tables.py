@@ -123,11 +123,10 @@ def _behind(cursor: Cursor, page: Page) -> Cursor:
 def _planned(source: Source, asked: Wanted, cursor: Cursor, size: int) -> Steps[Cursor]:
     """Look for conversations until there are those of so many rows, or no more."""
     while cursor.more and not spans.are_enough(cursor.lines, cursor.since, size, weighs=source.weighs):
-        coming, more = yield from beside(spans.planned, asked, cursor.last, source.held(asked))
+        coming, last = yield from beside(spans.planned, asked, cursor.last, source.held(asked))
         if coming and not cursor.lines and cursor.inside not in (None, coming[0].conversation):
             cursor = attrs.evolve(cursor, since=1, place=START, inside=None)
-        last = coming[-1] if coming else cursor.last
-        cursor = attrs.evolve(cursor, lines=(*cursor.lines, *coming), more=more, last=last)
+        cursor = attrs.evolve(cursor, lines=(*cursor.lines, *coming), more=last is not None, last=last)
     return cursor
 
 

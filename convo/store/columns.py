@@ -33,14 +33,14 @@ _WITHOUT_HASH = operator.itemgetter(slice(-1))
 def message_columns(*, hashed: bool = False) -> tuple[Any, ...]:
     """Give the columns of a message in the order of the fields of `Message`, and the hash of its body behind them."""
     return (
-        _M.position, _facts(), _M.body, _M.model, micros(_M.created_at), _M.audio_id, micros(_M.audio_expires_at),
+        _M.position, facts(), _M.body, _M.model, micros(_M.created_at), _M.audio_id, micros(_M.audio_expires_at),
         _M.audio_origin, _M.text_tokens, _M.audio_tokens, _M.metadata, *([_M.hash] if hashed else []),
     )  # fmt: skip
 
 
 def messages_of(rows: Iterable[Sequence[Any]]) -> list[Message]:
     """Give the messages of rows of `message_columns`."""
-    return Message.all_of(rows, _FACTS)
+    return Message.all_of(rows, FACTS)
 
 
 class Messages:
@@ -86,10 +86,11 @@ def _written(owner: str, body: bytes) -> bytes:
 # --- what messages share ---------------------------------------------------------------------------
 
 
-def _facts() -> sa.Case[Any]:
+def facts(*also: tuple[Any, Any]) -> sa.Case[Any]:
     """Six columns as one that for most messages says who spoke, or nothing: a cell that is read costs as much as a look at it.
 
-    NULL is `BY_USER`, a role alone stands for what is `BY_USER` otherwise.
+    NULL is `BY_USER`, a role alone stands for what is `BY_USER` otherwise. `also` are conditions that hold of most messages,
+    each with the text that is added to what is written of the others.
     """
     usual = sa.and_(
         _M.kind == sa.literal_column("'message'"),
@@ -97,14 +98,16 @@ def _facts() -> sa.Case[Any]:
         _M.api == sa.literal_column("'chat'"),
         ~_M.pinned,
         _M.pieces == sa.literal_column("0"),
+        *(condition for condition, _ in also),
     )
-    shared = (_M.kind, _M.role, _M.status, _M.api, sa.cast(sa.cast(_M.pinned, sa.Integer), sa.Text), sa.cast(_M.pieces, sa.Text))
+    flags = (sa.cast(sa.cast(_M.pinned, sa.Integer), sa.Text), sa.cast(_M.pieces, sa.Text), *(text for _, text in also))
+    shared = (_M.kind, _M.role, _M.status, _M.api, *flags)
     written = functools.reduce(lambda all_, column: all_ + sa.literal_column("'/'") + column, shared)
     return sa.case((usual, sa.func.nullif(_M.role, sa.literal_column("'user'"))), else_=written)
 
 
 class _Facts(dict[str | None, Facts]):
-    """The facts of messages by what `_facts` says of them, each made once."""
+    """The facts of messages by what `facts` says of them, each made once."""
 
     def __missing__(self, written: str) -> Facts:
         """Read them. Raises `CorruptStore`."""
@@ -119,4 +122,4 @@ class _Facts(dict[str | None, Facts]):
         return found
 
 
-_FACTS = _Facts({None: BY_USER, BY_MODEL.role: BY_MODEL})
+FACTS = _Facts({None: BY_USER, BY_MODEL.role: BY_MODEL})

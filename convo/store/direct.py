@@ -12,7 +12,7 @@ from convo.errors import CorruptStore
 from convo.store.faults import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -44,6 +44,21 @@ def fetched(connection: Connection, sql: str, parameters: Any) -> Sequence[Seque
         return _all_of(connection, result.cursor)
     finally:
         result.close()
+
+
+def streams(connection: Connection) -> bool:
+    """Say whether `streamed` gives rows as they come."""
+    return connection.dialect.name == "postgresql" and _is_direct(connection)
+
+
+def streamed(connection: Connection, sql: str, parameters: Any) -> Iterator[Sequence[Any]]:
+    """Run a statement where `streams`, and give its rows one by one: the server reads on while the caller has one."""
+    raw: Any = connection.connection.driver_connection
+    with raw.cursor() as cursor:
+        try:
+            yield from cursor.stream(sql, parameters)
+        except raw.connection.Error as error:
+            connection._handle_dbapi_exception(error, sql, None, cursor, None)  # noqa: SLF001 - as in `_cursor`
 
 
 def _all_of(connection: Connection, cursor: Any) -> Sequence[Sequence[Any]]:

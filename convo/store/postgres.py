@@ -106,10 +106,16 @@ def _cursors(*, is_async: bool) -> type[Any]:
 
     class Cursor(base):  # type: ignore[misc]  # one of two
         def execute(self, query: Any, params: Any = None, **named: Any) -> Any:
-            binary = isinstance(query, str) and query.startswith(_SELECT_BYTES)
-            return super().execute(query, params, **({"binary": True} if binary else {}), **named)
+            return super().execute(query, params, **_binary(query), **named)
+
+        def stream(self, query: Any, params: Any = None, **named: Any) -> Any:
+            return super().stream(query, params, **_binary(query), **named)
 
     return Cursor
+
+
+def _binary(query: object) -> dict[str, bool]:
+    return {"binary": True} if isinstance(query, str) and query.startswith(_SELECT_BYTES) else {}
 
 
 @contextmanager

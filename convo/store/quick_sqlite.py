@@ -25,8 +25,13 @@ PIPE = 1 << 20
 """Bytes that a pipe holds, where its size can be chosen."""
 IDLE = 5
 """Seconds after which a process, or a connection, that nobody asks ends."""
-_KEPT = {"MALLOC_MMAP_THRESHOLD_": f"{1 << 30}", "MALLOC_TRIM_THRESHOLD_": f"{1 << 30}", "MALLOC_TOP_PAD_": f"{1 << 26}"}
-"""Has the process keep the memory of a page for the next one, instead of asking the system for it anew."""
+_KEPT = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": f"{1 << 30}",
+    "MALLOC_TRIM_THRESHOLD_": f"{1 << 30}",
+    "MALLOC_TOP_PAD_": f"{1 << 26}",
+}
+"""Has the process keep the memory of a page for the next one, of any thread, instead of asking the system for it anew."""
 AT_ONCE = 2
 """Questions that a process answers at once, each by a connection of its own."""
 _CHILD = """

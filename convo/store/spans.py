@@ -84,17 +84,18 @@ class Span:
     """About how many rows it has, and those behind it that are known of; counted up to `MANY`."""
 
 
-def planned(connection: Connection, wanted: Wanted, after: Line | None, held: Any = None) -> tuple[list[Line], bool]:
-    """Give the next conversations in the order of their keys, and whether there may be more after them.
+def planned(connection: Connection, wanted: Wanted, after: Line | None, held: Any = None) -> tuple[list[Line], Line | None]:
+    """Give the next conversations in the order of their keys, and behind which there may be more; None where there are none.
 
     `held` is a condition on the conversation beside its owner and its metadata. Raises `SearchUnavailable` where metadata
     are encrypted, and `KeyUnavailable` where those of one that may be wanted are, and this store was given no cipher.
     """
     check_filters(connection, wanted.filters)
     hidden = sa.func.substr(_C.metadata, 1, len(SEALED)) if wanted.filters else sa.null()
+    # no join: how many rows one has is guessed, and guessed too few has PostgreSQL sort all conversations for each page
+    head = sa.select(_B.head).where(_B.owner == _C.owner, _B.id == _C.branch).scalar_subquery()
     statement = (
-        sa.select(_C.owner, _C.id, _B.head, hidden)
-        .join_from(tables.conversation, tables.branch, (_B.owner == _C.owner) & (_B.id == _C.branch))
+        sa.select(_C.owner, _C.id, head, hidden)
         .where(*conditions(connection, wanted, sealed=True))
         .order_by(_C.owner, _C.id)
         .limit(PLANNED)
@@ -106,12 +107,13 @@ def planned(connection: Connection, wanted: Wanted, after: Line | None, held: An
     result: Any = connection.execute(statement, execution_options=in_schema(connection))
     rows = result.cursor.fetchall()
     result.close()
-    lines = [Line(owner, id_, head) for owner, id_, head, _ in rows]
+    lines = [Line(owner, id_, head or 0) for owner, id_, head, _ in rows]
     keyring = keyring_of(connection)
     for line, (*_, begins) in zip(lines, rows, strict=True):
         if begins is not None:
             keyring.open_text("convo_conversation.metadata", line.owner, (line.conversation,), begins)
-    return lines, len(lines) == PLANNED
+    shown_ = [line for line, (_, _, head, _) in zip(lines, rows, strict=True) if head is not None]
+    return shown_, lines[-1] if len(lines) == PLANNED else None
 
 
 def counted(connection: Connection, wanted: Wanted) -> int:

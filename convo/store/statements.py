@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from convo.sealing.keyring import PLAIN
-from convo.store.direct import fetched, run
+from convo.store.direct import fetched, run, streamed
 from convo.store.sealed import open_rows, opening, seal_values, writes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -85,6 +85,12 @@ class Statement:
         found = fetched(connection, compiled.sql, compiled.parameters(keyring, values))
         found = [_converted(row, compiled.results) for row in found] if compiled.results else found
         return open_rows(keyring, compiled.how, found) if compiled.how.reads else found
+
+    def stream(self, connection: Connection, **values: Any) -> Iterator[Sequence[Any]]:
+        """Run it where `direct.streams`, and give its rows one by one, as they come. Nothing else may be run meanwhile."""
+        compiled, keyring = self._for(connection)
+        found = streamed(connection, compiled.sql, compiled.parameters(keyring, values))
+        return (_converted(row, compiled.results) for row in found) if compiled.results else found
 
     def _for(self, connection: Connection) -> tuple[_Compiled, Plain]:
         dialect, options = connection.dialect, connection.get_execution_options()

@@ -10,7 +10,7 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pyarrow as pa
@@ -19,7 +19,8 @@ import pytest
 import convo
 from convo.analysis import TABLES
 from convo.steps import tables as table_steps
-from convo.store import background, quick, quick_postgresql, quick_sqlite
+from convo.store import background, erasure, quick, quick_postgresql, quick_sqlite, spans
+from convo.store.tables import NOWHERE
 from tests.analysis.test_tables import CALLED, talk
 from tests.support.sealing import KeyService
 
@@ -221,6 +222,25 @@ def test_rows_ahead_failing_are_read_anew(store: convo.Store, monkeypatch: pytes
     few_rows_a_page(monkeypatch)
     monkeypatch.setattr(background.Coming, "rows", lambda _: None)
     assert store.tables().messages.to_arrow().to_pylist() == plain
+
+
+def test_conversations_that_are_being_erased_are_passed_over_and_end_nothing(
+    database: Database, store: convo.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "PLANNED", 2)
+    owner = repr(store).split("owner='")[1].rstrip("'>")
+    names = [row["conversation"] for row in store.tables().conversations.to_arrow().to_pylist()]
+    assert len(names) > 5
+    runner: Any = store._driver.runner
+
+    def hide(connection: Any, id_: str) -> None:
+        erasure._hide.one(connection, key_owner=owner, key_id=UUID(id_), nowhere=NOWHERE)
+
+    for id_ in names[2:5]:  # a whole page of them
+        runner.run(hide, id_, mode="write")
+    left = [row["conversation"] for row in store.tables().conversations.to_arrow().to_pylist()]
+    assert left == names[:2] + names[5:]
+    assert set(store.tables().messages.to_arrow().column("conversation").to_pylist()) <= set(left)
 
 
 def test_rows_that_come_in_any_order_are_put_in_theirs() -> None:

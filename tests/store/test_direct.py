@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 import convo
-from convo.store import conversations, direct, tables
+from convo.store import blobs, conversations, direct, tables
+from convo.store import statements as statements_module
+from convo.store.sealed import keyring_of
 from convo.store.statements import Statement
 from tests.store.test_statements import statements
 
@@ -160,3 +165,91 @@ def test_a_connection_that_was_closed_is_an_error_of_the_store_and_is_replaced(
         runner.run(closed, mode=mode)
     assert store.get(chat.id).title == "before"
     chat.add("Hello")
+
+
+# --- rows as they come ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def streamed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the statements whose rows come one by one."""
+    found: list[str] = []
+    run = direct.streamed
+
+    def noted(connection: Any, sql: str, parameters: Any) -> Any:
+        found.append(sql)
+        return run(connection, sql, parameters)
+
+    monkeypatch.setattr(statements_module, "streamed", noted)
+    return found
+
+
+def put(runner: Runner, owner: str, *several: bytes) -> list[str]:
+    """Store bytes, and give their digests."""
+    digests = [hashlib.sha256(data).hexdigest() for data in several]
+    for digest, data in zip(digests, several, strict=True):
+        runner.run(blobs.put, owner, digest, data, 1, mode="write")
+    return digests
+
+
+LARGE = bytes(range(256)) * 10_000  # of three rows
+SEVERAL = (LARGE, b"", b"small", LARGE[::-1])
+
+
+def test_several_bytes_come_by_one_statement_where_rows_stream(store: convo.Store, runner: Runner, streamed: list[str]) -> None:
+    digests = put(runner, "ada", *SEVERAL)
+    found = runner.run(blobs.look, "ada", [*digests[::-1], digests[0]])
+    assert found.data == dict(zip(digests, SEVERAL, strict=True))
+    assert found.away == []
+    ours = runner.run(lambda connection: direct.streams(connection) and not keyring_of(connection).seals)
+    assert len(streamed) == ours
+    with statements(store) as heard:
+        assert runner.run(blobs.look, "ada", digests).data == found.data
+    assert len(heard) >= len(digests)
+    assert len(streamed) == ours
+
+
+def test_the_first_bytes_that_are_nowhere_are_named(runner: Runner) -> None:
+    here, other = put(runner, "ada", b"here", b"other")
+    for digests, missing in (([here, "0" * 64, other, "f" * 64], "0" * 64), ([other, "f" * 64, "0" * 64, here], "f" * 64)):
+        with pytest.raises(convo.BlobNotFound, match=missing):
+            runner.run(blobs.look, "ada", digests)
+    with pytest.raises(convo.BlobNotFound, match=here):
+        runner.run(blobs.look, "eve", [here, other])
+
+
+def whole(pieces: list[bytes]) -> list[bytes]:
+    """Put the pieces of bytes together that are all alike."""
+    return [b"".join(several) for _, several in groupby(pieces, key=lambda piece: piece[:1])]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_rows_that_stream_are_read_again_where_the_connection_is_lost_among_them(runner: Runner, database: Database) -> None:
+    several = [bytes([number]) * 3_000_000 for number in range(12)]  # more than what waits on the way
+    digests, processes = put(runner, "ada", *several), list[int]()
+
+    def lost(connection: Any) -> list[bytes]:
+        processes.append(connection.connection.driver_connection.info.backend_pid)
+        found = []
+        for row in blobs._bytes_of_all.stream(connection, owner="ada", digests=digests):
+            found.append(bytes(row[-1] or b""))
+            if len(processes) == len(found) == 1:
+                with psycopg.connect(database.url, autocommit=True) as other:
+                    other.execute("SELECT pg_terminate_backend(%s, 10000)", (processes[0],))
+        return found
+
+    assert {digest.hexdigest() for digest in map(hashlib.sha256, whole(runner.run(lost)))} == set(digests)
+    assert len(set(processes)) == 2
+
+
+def test_who_stops_amid_rows_that_stream_leaves_the_connection_as_it_was(runner: Runner) -> None:
+    digests = put(runner, "ada", *SEVERAL)
+
+    def stopped(connection: Any) -> Any:
+        if direct.streams(connection):
+            rows = blobs._bytes_of_all.stream(connection, owner="ada", digests=digests)
+            next(iter(rows))
+            rows.close()  # type: ignore[attr-defined]  # a generator
+        return blobs.look(connection, "ada", digests).data
+
+    assert runner.run(stopped) == dict(zip(digests, SEVERAL, strict=True))
