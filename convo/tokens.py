@@ -82,9 +82,14 @@ class Loading:
         return self.counter(text)
 
 
+def loaded(count: Counter) -> Counter:
+    """Give what counts in the end, for whoever counts much."""
+    return count.counter if isinstance(count, Loading) else count
+
+
 def is_rough(count: Counter) -> bool:
     """Say whether a counter goes by the length of a text."""
-    return (count.counter if isinstance(count, Loading) else count) is rough_tokens
+    return loaded(count) is rough_tokens
 
 
 def _pieces(text: str) -> list[str]:

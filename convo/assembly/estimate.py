@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.audio.rates import REPLY_AUDIO_RATE, audio_tokens
-from convo.tokens import rough_tokens
+from convo.tokens import loaded, rough_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,14 +61,14 @@ class Estimate:
 
 def message_tokens(message: Message, wire: Mapping[str, Any], how: How, count: Counter = rough_tokens) -> tuple[int, int]:
     """Give the estimated (text, audio) tokens of one message as it is sent; `count` gives those of a text."""
+    content = wire.get("content")
+    if type(content) is str and len(wire) == 2:  # noqa: PLR2004 - role and content, as most messages
+        return MESSAGE_TOKENS + ((message.text_tokens and _billed(message, content)) or count(content)), 0
     if how == "reference":
         return MESSAGE_TOKENS, message.audio_tokens or _spoken_tokens(message)
     if "output" in wire:
         said = [item.get(key) for item in wire["output"] if isinstance(item, dict) for key in _READ]
         return MESSAGE_TOKENS + (message.text_tokens or sum(map(count, _texts(said)))), 0
-    content = wire.get("content")
-    if type(content) is str and len(wire) == 2:  # noqa: PLR2004 - role and content, as most messages
-        return MESSAGE_TOKENS + (_billed(message, content) or count(content)), 0
     parts = content if isinstance(content, list) else []
     pieces = {piece.digest: piece for piece in message.media}
     text = sum(count(found) for found in _texts({**wire, "content": None} if parts else wire))
@@ -79,9 +79,7 @@ def message_tokens(message: Message, wire: Mapping[str, Any], how: How, count: C
 
 def _billed(message: Message, content: str) -> int | None:
     """Give what the text of a reply cost when it was made, None unless it is sent whole: as the body holds it."""
-    if not message.text_tokens or message.status != "complete" or quoted(content) not in message.body:
-        return None
-    return message.text_tokens
+    return message.text_tokens if message.status == "complete" and quoted(content) in message.body else None
 
 
 def _spoken_tokens(message: Message) -> int:
@@ -130,12 +128,12 @@ def _texts(value: object) -> list[str]:
 
 def tokens_of(plan: Plan) -> list[int]:
     """Give the estimated tokens of each message of a plan as it is sent."""
-    return [sum(tokens) for tokens in plan.tokens]
+    return [text + audio for text, audio in plan.tokens]
 
 
 def each_message(plan: Plan) -> list[tuple[int, int]]:
     """Give the estimated (text, audio) tokens of each message of a plan as it is sent; `plan.tokens` remembers them."""
-    count = plan.count
+    count = loaded(plan.count)
     sent = zip(plan.messages, plan.wires, plan.hows, strict=True)
     return [message_tokens(message, wire, how, count) for message, wire, how in sent]
 

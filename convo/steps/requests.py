@@ -129,8 +129,9 @@ def opened(
 def planned(place: Place, start: Opened, drafts: Sequence[Draft], target: Target, policy: Policy, now: int) -> Plan:
     """Plan the request that answers the log and, after it, drafts that are not in it yet."""
     line = start.history
-    added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, line.head + 1))
-    line = attrs.evolve(line, messages=(*line.messages, *added), head=line.head + len(added))
+    if drafts:
+        added = tuple(draft.at(position, now) for position, draft in enumerate(drafts, line.head + 1))
+        line = attrs.evolve(line, messages=(*line.messages, *added), head=line.head + len(added))
     return plan(line, start.memory, policy, target, now, place.tools.family_of, place.tools.counter())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _M = tables.message.c
 _BODY = 2
 """The index of the body among the columns."""
+_WITHOUT_HASH = operator.itemgetter(slice(-1))
 
 
 def message_columns(*, hashed: bool = False) -> tuple[Any, ...]:
@@ -56,20 +58,22 @@ class Messages:
         if not verify:
             return messages_of(self._plain.rows(connection, **where))
         rows = self._hashed.rows(connection, **where)
-        check_hashes(connection, where["owner"], ((row[0], row[_BODY], row[-1]) for row in rows))
-        return messages_of(row[:-1] for row in rows)
+        check_hashes(connection, where["owner"], rows, _BODY)
+        return messages_of(map(_WITHOUT_HASH, rows))
 
 
-def check_hashes(connection: Connection, owner: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Hold bodies against their hashes, in rows of position, body and hash. Raises `IntegrityError` at the first that differs.
+def check_hashes(connection: Connection, owner: str, rows: Iterable[Sequence[Any]], at: int) -> None:
+    """Hold the bodies `at` an index of rows against their hashes. Raises `IntegrityError` at the first that differs.
 
-    Raises `KeyUnavailable` for a body that is sealed where nothing opens it.
+    The position is the first value of a row, the hash the last one. Raises `KeyUnavailable` for a body that is sealed where
+    nothing opens it.
     """
     keyring = keyring_of(connection)
-    for position, body, stored in rows:
+    for row in rows:
+        body = row[at]
         digest = sha256(body.encode() if isinstance(body, str) else _written(owner, body)).digest()
-        if stored != digest and bytes(stored) not in keyring.digests(owner, digest):
-            raise IntegrityError(position)
+        if row[-1] != digest and bytes(row[-1]) not in keyring.digests(owner, digest):
+            raise IntegrityError(row[0])
 
 
 def _written(owner: str, body: bytes) -> bytes:

@@ -192,7 +192,7 @@ def check(connection: Connection, owner: str, branch: UUID, since: int = 1, unti
     except CorruptStore:
         _name_no_text(connection, where)
         raise
-    check_hashes(connection, owner, rows)
+    check_hashes(connection, owner, rows, 1)
     return len(rows)
 
 

@@ -15,6 +15,6 @@ def test_each_flipped_bit_of_a_message_is_found_and_named() -> None:
 
 
 def test_a_store_that_does_not_hold_bodies_against_their_hashes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "check_hashes", lambda connection, owner, rows: None)
+    monkeypatch.setattr(columns, "check_hashes", lambda connection, owner, rows, at: None)
     with pytest.raises(AssertionError, match="was not found"):
         flips.flipped(1, seed=2)
