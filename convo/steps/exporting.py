@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from convo.steps.place import Tools
     from convo.store.spans import Wanted
 
-SEGMENT = 48_000_000
+SEGMENT = 64_000_000
 """Bytes of rows that are held before they are written: what an export that was killed does again at most."""
 
 
