@@ -238,13 +238,10 @@ def _check_readable(rows: Rows, at: int) -> None:
 
 def _needed_body(connection: Connection) -> Any:
     """The body of a message that calls a tool, or answers one; and one that is encrypted, so that it is noticed."""
-    marked = sa.literal_column(f"'{SEALED}'")
-    if connection.dialect.name == "postgresql":
-        found, sealed = sa.func.strpos, sa.func.starts_with(_M.body, marked)
-    else:
-        found, sealed = sa.func.instr, sa.func.substr(_M.body, 1, len(SEALED)) == marked
+    found = sa.func.strpos if connection.dialect.name == "postgresql" else sa.func.instr
     calls = found(_M.body, sa.literal_column(f"'{_CALL}'")) > sa.literal_column("0")
     needed = (_M.role == sa.literal_column("'tool'")) | sa.and_(_M.role == sa.literal_column("'assistant'"), calls)
+    sealed = sa.func.substr(_M.body, 1, len(SEALED)) == sa.literal_column(f"'{SEALED}'")
     return sa.case((needed | sealed, _M.body))
 
 
