@@ -37,7 +37,7 @@ def _of_anyone() -> Any:
 
 def _bytes_of_anyone() -> Any:
     joined = tables.blob.outerjoin(tables.blob_chunk, (_K.owner == _L.owner) & (_K.digest == _L.digest))
-    columns = (_L.size, _L.place, _L.object, _K.data)
+    columns = (_L.digest, _L.size, _L.place, _L.object, _K.data)
     return sa.select(*columns).select_from(joined).where(_L.digest == sa.bindparam("digest")).order_by(_K.number)
 
 
