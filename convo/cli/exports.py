@@ -129,6 +129,8 @@ def export(
             times = {"metadata": filters, "since": since, "until": until}
             with waiting("writing", quiet=as_json or out == "-"):
                 told = _documents(store, out, format_, conversation, times, audio=audio)
+        if not told["files"] and not store.conversations(limit=1):
+            place.tell_empty(store, everyone=everyone)
     if as_json:
         click.echo(records.written(told))
     else:

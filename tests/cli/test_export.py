@@ -43,6 +43,17 @@ def test_tables_are_exported_and_exported_again(run: Run, path: Path, chat: str)
     assert json.loads(more.stdout)["rows"] == {"messages": 4}
 
 
+@pytest.mark.parametrize("format_", ["parquet", "session"])
+def test_who_has_nothing_to_export_is_told_who_may(run: Run, path: Path, format_: str) -> None:
+    with convo.Store(f"sqlite:///{path}") as store:
+        store.owned_by("ada").create(messages=[{"role": "user", "content": "Hi"}])
+    result = run("export", path.parent / "out", "--format", format_)
+    assert result.exit_code == 0
+    assert "holds no conversation of the owner ''; --everyone shows those of all owners" in result.stderr
+    result = run("export", path.parent / "all", "--format", format_, "--everyone")
+    assert "holds no" not in result.stderr
+
+
 def test_an_anonymous_export_takes_the_secret_from_a_file(run: Run, path: Path, chat: str) -> None:
     (path.parent / "secret").write_text("0123456789abcdef\n")
     run("export", path.parent / "out", "--anonymous", path.parent / "secret")
