@@ -87,10 +87,14 @@ class Statement:
         return open_rows(keyring, compiled.how, found) if compiled.how.reads else found
 
     def stream(self, connection: Connection, **values: Any) -> Iterator[Sequence[Any]]:
-        """Run it where `direct.streams`, and give its rows one by one, as they come. Nothing else may be run meanwhile."""
+        """Run it where `direct.streams` and nothing is sealed, and give its rows one by one, as they come.
+
+        Nothing else may be run meanwhile. A sealed value is refused, as `rows` does it where there is no cipher.
+        """
         compiled, keyring = self._for(connection)
-        found = streamed(connection, compiled.sql, compiled.parameters(keyring, values))
-        return (_converted(row, compiled.results) for row in found) if compiled.results else found
+        for row in streamed(connection, compiled.sql, compiled.parameters(keyring, values)):
+            found = [_converted(row, compiled.results) if compiled.results else row]
+            yield from open_rows(keyring, compiled.how, found) if compiled.how.reads else found
 
     def _for(self, connection: Connection) -> tuple[_Compiled, Plain]:
         dialect, options = connection.dialect, connection.get_execution_options()

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -19,6 +19,8 @@ from convo.store import statements as statements_module
 from convo.store.sealed import keyring_of
 from convo.store.statements import Statement
 from tests.store.test_statements import statements
+from tests.support.builders import recording, wav
+from tests.support.sealing import shared_cipher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,6 +218,22 @@ def test_the_first_bytes_that_are_nowhere_are_named(runner: Runner) -> None:
             runner.run(blobs.look, "ada", digests)
     with pytest.raises(convo.BlobNotFound, match=here):
         runner.run(blobs.look, "eve", [here, other])
+
+
+def test_sealed_bytes_among_several_are_refused_where_no_cipher_opens_them(database: Database) -> None:
+    options = {name: value for name, value in database.options.items() if name not in ("cipher", "owner")}
+    owner = f"sealed-{uuid4()}"
+    with convo.Store(database.url, **options, owner=owner, cipher=shared_cipher()) as store:
+        store.upgrade()
+        chat = store.create()
+        for seconds in (1, 2):
+            chat.add(recording(data=wav(seconds)))
+        digests = [piece.digest for message in chat.history() for piece in message.media]
+    assert len(set(digests)) == 2
+    with convo.Store(database.url, **options, owner=owner) as store:
+        runner: Any = store._driver.runner
+        with pytest.raises(convo.KeyUnavailable):
+            runner.run(blobs.look, owner, digests)
 
 
 def whole(pieces: list[bytes]) -> list[bytes]:
