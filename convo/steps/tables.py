@@ -12,6 +12,7 @@ from convo.analysis.columns import TABLES
 from convo.analysis.lines import CONTINUED, START, Place
 from convo.steps.effects import beside, call
 from convo.store import rows, spans
+from convo.store.background import AT_ONCE
 from convo.store.rows import SOURCES, TURN_CALL
 from convo.times import to_micros
 
@@ -34,8 +35,6 @@ FIRST, LEAST, MOST = 4_096, 64, 16_384
 NAMES = tuple(one.name for one in TABLES)
 GROWTH = 4
 """Times that a page may be larger than the one before."""
-DEPTH = 2
-"""Pages that come at once, where the database reads two at once: on PostgreSQL it takes longer than to make batches of them."""
 
 
 def wanted(owner: str | None, *, metadata: Mapping[str, Any] | None, since: datetime | None, until: datetime | None) -> Wanted:
@@ -151,13 +150,13 @@ def _ahead(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[Cur
     behind = cursor
     for page in cursor.coming:
         behind = _behind(behind, page)
-    while behind.lines and len(cursor.coming) < DEPTH:
+    while behind.lines and len(cursor.coming) < AT_ONCE:
         span, ended = _next_span(tools, source, behind)
         if (coming := (yield from beside(rows.ahead, table, asked, span))) is None:
             break
         page = Page(span, ended, coming)
         behind, cursor = _behind(behind, page), attrs.evolve(cursor, coming=(*cursor.coming, page))
-    return (yield from _planned(source, asked, cursor, (DEPTH + 2) * cursor.rows)) if cursor.coming else cursor
+    return (yield from _planned(source, asked, cursor, (AT_ONCE + 2) * cursor.rows)) if cursor.coming else cursor
 
 
 def _next_size(rows: int, batch: Any, most: int) -> int:

@@ -25,6 +25,12 @@ def in_thread(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
     return found
 
 
+AT_ONCE = 2
+"""Pages of rows that come at once: on PostgreSQL one takes longer than to make a batch of it."""
+IDLE = 5
+"""Seconds after which a process, or a connection, that nobody asks for a page any more ends."""
+
+
 class Coming:
     """Rows that a thread reads while the caller does something else."""
 

@@ -12,11 +12,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convo.store.background import AT_ONCE, IDLE
+
 if TYPE_CHECKING:
     import sqlalchemy as sa
-
-IDLE = 5
-"""Seconds after which a connection that nobody asks is closed."""
 
 
 def conninfo_of(url: sa.URL) -> str:
@@ -63,8 +62,6 @@ class _Idle(NamedTuple):
     end: threading.Timer
 
 
-KEPT = 2
-"""Connections to a database that wait at most: as many as there are pages that come at once."""
 _idle: dict[str, deque[_Idle]] = defaultdict(deque)
 _LEFT: list[_Idle] = []
 """Connections of parents: what were collected would be closed."""
@@ -113,7 +110,7 @@ def _taken(waiting: deque[_Idle]) -> Any:
 
 def _keep(conninfo: str, waiting: deque[_Idle], connection: Any) -> None:
     """Have a connection wait where it was taken from, unless enough do, or their store was closed meanwhile."""
-    if len(waiting) >= KEPT or _idle.get(conninfo) is not waiting:
+    if len(waiting) >= AT_ONCE or _idle.get(conninfo) is not waiting:
         connection.close()
         return
     end = threading.Timer(IDLE, _close_unasked, [waiting, connection])

@@ -16,15 +16,13 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from convo.store.background import Coming
+from convo.store.background import AT_ONCE, IDLE, Coming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIPE = 1 << 20
 """Bytes that a pipe holds, where its size can be chosen."""
-IDLE = 5
-"""Seconds after which a process, or a connection, that nobody asks ends."""
 _KEPT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": f"{1 << 30}",
@@ -32,8 +30,6 @@ _KEPT = {
     "MALLOC_TOP_PAD_": f"{1 << 26}",
 }
 """Has the process keep the memory of a page for the next one, of any thread, instead of asking the system for it anew."""
-AT_ONCE = 2
-"""Questions that a process answers at once, each by a connection of its own."""
 _CHILD = """
 import json, os, queue, select, sys, threading
 from array import array
@@ -93,7 +89,7 @@ os._exit(0)
 
 
 class _Child:
-    """A process that reads a file, and answers in the order in which it is asked."""
+    """A process that reads a file: it works on `AT_ONCE` questions, and answers in the order in which it is asked."""
 
     def __init__(self, path: str) -> None:
         quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

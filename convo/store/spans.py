@@ -288,7 +288,7 @@ def are_enough(lines: Sequence[Line], since: int, rows: int, *, weighs: bool) ->
 
 
 def _known(lines: Sequence[Line], since: int, *, weighs: bool) -> int:
-    """Give how many rows there are in conversations, of the first from a position on; no more than are many are counted."""
+    """Give how many rows there are in conversations, of the first from a position on; it stops at `MANY`."""
     known = 1 - since
     for weight in _weights(lines, weighs=weighs):
         known += weight
