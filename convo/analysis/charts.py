@@ -29,7 +29,9 @@ _CLOCK = {
 _ZERO = "datum.value == 0 ? '0' : datum.label"
 _LEFT, _RIGHT = 0.2, 0.78
 """Parts of an axis outside of which words beside a line would not fit."""
-_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_SECONDS = tuple(float(f"{digit}e{power}") for power in range(-6, 9) for digit in (1, 2, 5))
+TICKS = 6
+"""Steps at an axis of amounts, about."""
 
 
 def altair() -> Any:
@@ -100,7 +102,7 @@ def stacked(title: str, words: str, rows: Rows, kinds: Sequence[str], unit: str,
     chart = chart.encode(
         x=_time(axis),
         x2="end:T",
-        y=alt.Y("sum(value):Q", title=unit, stack="zero", axis=alt.Axis(format=form, tickCount=6, labelExpr=_ZERO)),
+        y=alt.Y("sum(value):Q", title=unit, stack="zero", axis=alt.Axis(format=form, tickCount=TICKS, labelExpr=_ZERO)),
         color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=list(kinds), range=[COLOURS[kind] for kind in kinds])),
         order=alt.Order("order:Q"),
     )
@@ -243,7 +245,7 @@ def expiry(title: str, words: str, rows: Rows, marks: Rows, axis: str) -> Any:
     begins = [_value(row[name]) for row in rows for name in ("begin", "end")] + [_value(mark["time"]) for mark in marks]
     scale = alt.Scale(type="utc", domain=[min(begins), max(begins)])
     labels = [row["reply"] for row in rows]
-    replies = alt.Chart(_data(rows)).mark_bar(height=12, color=COLOURS["text in"], cornerRadius=2)
+    replies = alt.Chart(_data(rows)).mark_bar(height=12, color=COLOURS["text in"], stroke=COLOURS["text in"], cornerRadius=2)
     names = ["all by its id", "some as its words", "none there yet"]
     calls = alt.Chart(_data(marks)).mark_rule(strokeWidth=1.2, opacity=0.7)
     chart = alt.layer(

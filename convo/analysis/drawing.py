@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 KINDS = ("audio out", "text out", "audio in", "text in", "image in", "cached in", "not split")
 """Kinds of tokens and costs, from the top of a bar to its bottom."""
-UNITS = (("hour", 3), ("day", 100), ("week", 3 * 366), ("month", 400_000))
+UNITS = (("hour", 3), ("day", 100), ("week", 3 * 366), ("month", 50 * 366), ("year", 4_000_000))
 """How long a bar is, and up to how many days there are such bars."""
 REPLIES = 30
 """Spoken replies that a timeline shows."""
-_A = {"hour": "an hour", "day": "a day", "week": "a week", "month": "a month"}
+_A = {"hour": "an hour", "day": "a day", "week": "a week", "month": "a month", "year": "a year"}
 STEPS = 8
 """Bars of a distribution for each power of ten."""
 SHARES = 20
@@ -49,6 +50,8 @@ def _binned(moments: Any) -> tuple[str, Any]:
 def _after(begin: datetime, unit: str) -> datetime:
     if unit == "month":
         return (begin.replace(day=1) + 32 * _DAY).replace(day=1)
+    if unit == "year":
+        return begin.replace(year=begin.year + 1)
     return begin + timedelta(**{f"{unit}s": 1})
 
 
@@ -96,13 +99,16 @@ def cost(tables: Mapping[str, Any], conversation: str | None, zone: str) -> Draw
     columns = {kind: _total([parts[name] for name in names]) for kind, names in _COST_OF.items()}
     rest = pc.subtract(pc.cast(calls["cost"], "double"), _total(list(parts.values())))
     columns["not split"] = pc.if_else(pc.greater(pc.abs(rest), 1e-9), rest, 0.0)
-    whole = _total([pc.cast(calls["cost"], "double")])
+    if not (amount := pc.sum(pc.cast(calls["cost"], "double")).as_py()):
+        return title, charts.nothing(title, f"{_count(calls.num_rows, 'call')} cost nothing")
     coin = coin if coin.isascii() and coin.isalpha() else "?"  # it stands in a title, of which Vega makes an expression
-    words = f"{_money(pc.sum(whole).as_py(), coin)} for {_count(calls.num_rows, 'call')}"
+    words = f"{_money(amount, coin)} for {_count(calls.num_rows, 'call')}"
     words += f"; {_count(others, 'call')} in other currencies not shown" if others else ""
-    return title, _stacked(
-        title, words, calls["started_at"], columns, zone, f"cost in {coin}", "$,.2f" if coin == "USD" else ",.2f"
-    )
+
+    def form(most: float) -> str:
+        return f"{'$' if coin == 'USD' else ''},.{_decimals(most / charts.TICKS)}f"
+
+    return title, _stacked(title, words, calls["started_at"], columns, zone, f"cost in {coin}", form)
 
 
 _COST_OF = {
@@ -114,7 +120,13 @@ _PARTS = tuple(name for names in _COST_OF.values() for name in names)
 
 
 def _money(amount: float, coin: str) -> str:
-    return f"${amount:,.2f}" if coin == "USD" else f"{amount:,.2f} {coin}"
+    told = f"{amount:,.{_decimals(amount / 10)}f}"
+    return f"${told}" if coin == "USD" else f"{told} {coin}"
+
+
+def _decimals(amount: float) -> int:
+    """Give the decimals at which the first digit of an amount stands, two at least."""
+    return max(2, -math.floor(math.log10(amount)))
 
 
 def _total(columns: Sequence[Any]) -> Any:
@@ -142,7 +154,7 @@ def tokens(tables: Mapping[str, Any], conversation: str | None, zone: str) -> Dr
     if not whole:
         return title, charts.nothing(title, "no call has said what it used")
     words = f"{charts.short(whole)} tokens of {_count(calls.num_rows, 'call')}"
-    return title, _stacked(title, words, calls["started_at"], columns, zone, "tokens", "~s")
+    return title, _stacked(title, words, calls["started_at"], columns, zone, "tokens", lambda _: "~s")
 
 
 def _rest(whole: Any, part: Any) -> Any:
@@ -150,17 +162,22 @@ def _rest(whole: Any, part: Any) -> Any:
     return pc.max_element_wise(pc.subtract(whole, part), 0)
 
 
-def _stacked(title: str, words: str, times: Any, columns: Mapping[str, Any], zone: str, unit: str, form: str) -> Any:
+def _stacked(
+    title: str, words: str, times: Any, columns: Mapping[str, Any], zone: str, unit: str, form: Callable[[float], str]
+) -> Any:  # fmt: skip
+    """Draw sums of columns over time; `form` gives how a value is written, of the highest bar."""
     moments = local(times, zone)
     size, begins = _binned(moments)
+    bins = _by_bin(begins, columns)
     rows = [
         {"begin": row["begin"], "end": _after(row["begin"], size), "kind": kind, "value": row[kind]}
-        for row in _by_bin(begins, columns)
+        for row in bins
         for kind in KINDS
         if row.get(kind)
     ]
+    most = max(sum(row.get(kind, 0) for kind in KINDS) for row in bins)
     kinds = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
-    return charts.stacked(title, f"{words}, {_period(moments)}", rows, kinds, f"{unit} {_A[size]}", _axis(size, zone), form)
+    return charts.stacked(title, f"{words}, {_period(moments)}", rows, kinds, f"{unit} {_A[size]}", _axis(size, zone), form(most))
 
 
 def _axis(size: str, zone: str) -> str:

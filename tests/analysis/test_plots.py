@@ -111,13 +111,46 @@ def test_bars_of_costs_add_up_and_other_currencies_are_told() -> None:
     assert "$1.75 for 2 calls; 1 call in other currencies not shown, 1 November 2026" in texts(found.svg())
 
 
+def test_what_cost_nothing_is_told_and_no_empty_picture() -> None:
+    calls = [{"started_at": at(0), "cost": Decimal(0), "currency": "USD"}] * 2
+    found = plot("cost", tables(exchanges=calls))
+    assert "Nothing to show: 2 calls cost nothing." in texts(found.svg())
+    assert found.png().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("cost", "words", "ticks"),
+    [
+        ("0.01", "$0.010 for 1 call", {"$0.002", "$0.004", "$0.006", "$0.008", "$0.010"}),
+        ("0.000012", "$0.000012 for 1 call", {"$0.000002", "$0.000004", "$0.000010", "$0.000012"}),
+        ("5", "$5.00 for 1 call", {"$1.00", "$2.00", "$3.00", "$4.00", "$5.00"}),
+    ],
+)
+def test_small_costs_are_told_with_as_many_decimals_as_they_need(cost: str, words: str, ticks: set[str]) -> None:
+    said = texts(plot("cost", tables(exchanges=[{"started_at": at(0), "cost": Decimal(cost), "currency": "USD"}])).svg())
+    assert ticks <= said
+    assert f"{words}, 1 November 2026" in said
+
+
+@pytest.mark.parametrize(("seconds", "tick"), [((0.001, 0.004), "0.002"), ((5_000.0, 90_000.0), "50000")])
+def test_durations_of_any_length_have_labels_at_their_axis(seconds: tuple[float, ...], tick: str) -> None:
+    turns = [{"turn": turn, "started_at": at(0), "response_seconds": one} for turn, one in enumerate(seconds, 1)]
+    assert tick in texts(plot("latency", tables(turns=turns)).svg())
+
+
+def test_a_bar_that_is_shorter_than_a_pixel_can_be_seen() -> None:
+    reply = {"position": 2, "source": "reply", "role": "assistant", "created_at": at(0), "expires_at": at(3_600)}
+    rows = tables(audio=[reply], exchanges=[{"started_at": at(0)}, {"started_at": at(400 * 86_400)}])
+    assert 'stroke="#56B4E9"' in plot("expiry", rows, conversation="c").svg()
+
+
 def test_tokens_from_the_cache_are_counted_once() -> None:
     call = {"started_at": at(0), "input_text": 100, "input_audio": 50, "input_cached": 70, "input_cached_audio": 30}
     values = plot("tokens", tables(exchanges=[{**call, "output_text": 7}])).chart.to_dict()["data"]["values"]
     assert {row["kind"]: row["value"] for row in values} == {"text in": 60, "audio in": 20, "cached in": 70, "text out": 7}
 
 
-@pytest.mark.parametrize(("days", "unit"), [(1, "hour"), (30, "day"), (400, "week"), (2_000, "month")])
+@pytest.mark.parametrize(("days", "unit"), [(1, "hour"), (30, "day"), (400, "week"), (2_000, "month"), (20_000, "year")])
 def test_bars_are_as_long_as_the_time_asks_for(days: int, unit: str) -> None:
     calls = [{"started_at": at(0), "output_text": 5}, {"started_at": at(days * 86_400), "output_text": 5}]
     found = plot("tokens", tables(exchanges=calls))
