@@ -55,6 +55,11 @@ def text_of_summary(message: Message) -> str:
     return summary_in(message.text)
 
 
+def column_text(kind: str, text: str) -> str:
+    """Give what queries look at, of the text of a message of this kind: of a summary what was written."""
+    return printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN)
+
+
 def summary_in(text: str) -> str:
     """Give what was written, of the text of a summary's message: what follows its lead."""
     return text.removeprefix(LEAD).strip()

@@ -57,6 +57,15 @@ def test_the_doctor_knows_what_is_derived_of_a_summary(store: Any, client: Any) 
     assert [one.kind for one in store.doctor() if one.conversation == chat.id] == []
 
 
+def test_a_summary_that_stays_when_a_reply_is_taken_back_is_derived_as_before(store: Any, client: Any) -> None:
+    chat = long(store, 3)
+    chat.compact(summarize=lambda *_: "They counted.", keep=1)
+    chat.regenerate()
+    assert chat.history()[-1].kind == "summary"
+    assert store.tables().messages.to_arrow()["text"].to_pylist()[-1] == "They counted."
+    assert [one.kind for one in store.doctor() if one.conversation == chat.id] == []
+
+
 def test_summaries_chain(store: Any, client: Any) -> None:
     chat = long(store, 4)
     seen: list[Any] = []
