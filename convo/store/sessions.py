@@ -158,24 +158,36 @@ def _there(connection: Connection, owner: str, session: Mapping[str, Rows]) -> t
     there = {row["id"]: row for row in _rows(connection, "branches", owner, "id", list(branches))}
     rows = _rows(connection, "messages", owner, "branch", list(there))
     known = {(row["branch"], row["position"]): row["body"] for row in rows}
+    whole = {id_ for id_, row in there.items() if branches[id_].get(SHARED) and row["state"] != tables.KEPT}
     for row in session["messages"]:
-        lacks = None if branches[row["branch"]].get(SHARED) and row["branch"] in there else row["body"]
+        lacks = None if row["branch"] in whole else row["body"]
         if known.get((row["branch"], row["position"]), lacks) != row["body"]:
             reason = f"branch {row['branch']} is part of another conversation, with other messages; {_ELSEWHERE}"
             raise ConflictError(reason)
     for id_, row in there.items():
         if not branches[id_].get(SHARED):
-            _take_back(connection, owner, row, branches[id_])
+            last = max((position for branch, position in known if branch == id_), default=0)
+            _take_back(connection, owner, row, branches[id_], last)
+        elif id_ not in whole and branches[id_]["head"] > row["head"]:
+            _change(connection, owner, id_, {"head": branches[id_]["head"]})
     return set(there), set(known)
 
 
-def _take_back(connection: Connection, owner: str, row: Mapping[str, Any], branch: Mapping[str, Any]) -> None:
-    """Give a branch back to the conversation that it was handed over from, when that was deleted."""
+def _take_back(connection: Connection, owner: str, row: Mapping[str, Any], branch: Mapping[str, Any], last: int) -> None:
+    """Give a branch, of which the messages up to `last` are there, back to the conversation that it was handed over from."""
     if row["state"] != tables.KEPT:
         reason = f"branch {row['id']} belongs to conversation {row['conversation']}, which shows it; {_ELSEWHERE}"
         raise ConflictError(reason)
-    values = {column.name: branch.get(column.name) for column in columns_of("branches") if column.name != "id"}
-    statement = sa.update(tables.branch).where(_B.owner == owner, _B.id == row["id"]).values(values)
+    if last > branch["head"]:
+        reason = (
+            f"the session is older than a fork of it that is there, which shows branch {row['id']} up to {last}; {_ELSEWHERE}"
+        )
+        raise ConflictError(reason)
+    _change(connection, owner, row["id"], {one.name: branch.get(one.name) for one in columns_of("branches") if one.name != "id"})
+
+
+def _change(connection: Connection, owner: str, id_: UUID, values: Mapping[str, Any]) -> None:
+    statement = sa.update(tables.branch).where(_B.owner == owner, _B.id == id_).values(values)
     connection.execute(statement, execution_options=in_schema(connection))
 
 

@@ -394,8 +394,8 @@ class Store:
         of which it is a fork is shared with that again, where it is there.
 
         Raises `NotASession` for any other text, or one that was changed so that it is no conversation; `ConflictError` where the
-        conversation is there with other messages, `KeyTaken`, `TooLarge`, `ReadOnlyView`. Nothing is stored then but bytes,
-        which `prune` deletes.
+        conversation is there with other messages, or a fork of it with newer ones; `KeyTaken`, `TooLarge`, `ReadOnlyView`.
+        Nothing is stored then but bytes, which `prune` deletes.
         """
         return self._conversation(self._driver.do(steps.sessions.imported(self._driver.tools, self._owner or "", session)))
 

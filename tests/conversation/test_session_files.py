@@ -153,6 +153,32 @@ def test_a_fork_that_was_deleted_shares_again(here: Any, client: Any, clock: Any
     assert list(here.get(fork.id).history()) == expected
 
 
+def test_forks_come_in_any_order_before_what_they_share(here: Any, there: Any) -> None:
+    chat = here.create()
+    chat.extend([{"role": "user", "content": str(number)} for number in range(4)])
+    forks = [chat.fork(at) for at in (1, 3, 2)]
+    chat.add("4")
+    for one in [*forks, chat]:
+        assert list(there.import_session(one.session()).history()) == list(one.history())
+    again = there.get(chat.id)
+    assert again.add("5").position == 6
+    assert [found for found in there.doctor() if found.severity != "note" and found.conversation == again.id] == []
+
+
+def test_a_session_that_is_older_than_what_a_fork_brought_is_a_conflict(here: Any, there: Any) -> None:
+    chat = here.create()
+    chat.add("One")
+    old = chat.session()
+    chat.add("Two")
+    fork = chat.fork()
+    there.import_session(fork.session())
+    with pytest.raises(convo.ConflictError, match="older"):
+        there.import_session(old)
+    assert list(there.import_session(chat.session()).history()) == list(chat.history())
+    there.get(chat.id).add("Three")
+    assert list(there.get(fork.id).history()) == list(fork.history())
+
+
 def test_another_conversation_of_the_id_or_the_key_is_a_conflict(here: Any, there: Any, client: Any, clock: Any) -> None:
     chat = rich(here, client, clock)
     changed = same(chat.session(audio=True))
