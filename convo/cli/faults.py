@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import errno
+import sys
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
@@ -13,6 +15,10 @@ from convo.errors import ConvoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a disk says to which the output goes."""
 
 
 class Failure(click.ClickException):
@@ -49,6 +55,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ConvoError as error:
             raise Failure(str(error)) from error
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            with suppress(OSError):
+                sys.stdout.close()  # else what is left in it is tried once more in the end
+            raise Failure(f"not all could be written: {error.strerror}") from error
         except click.NoSuchOption as error:
             name = error.option_name
             if any(name in option.opts for option in self.params):

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,6 @@ from convo.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from uuid import UUID
 
     from click.testing import Result
@@ -170,6 +170,19 @@ def test_a_reader_who_has_seen_enough_ends_it(path: Path) -> None:
     command = f"{shlex.quote(sys.executable)} -m convo --store {shlex.quote(str(path))} list --limit 2000 --json | head -n 1"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("[\n", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk here that is always full")
+@pytest.mark.parametrize("arguments", [("list",), ("list", "--json")])
+def test_output_that_finds_no_room_is_told_in_a_line(path: Path, arguments: tuple[str, ...]) -> None:
+    with convo.Store(f"sqlite:///{path}") as store:
+        store.create(title="One")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "convo", "--store", str(path), *arguments], stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "convo: not all could be written: No space left on device\n")
 
 
 # --- JSON ------------------------------------------------------------------------------------------
