@@ -252,6 +252,17 @@ def test_a_phone_is_wide_enough(opens: Callable[..., Opened], looked: Looked) ->
         assert one.page.evaluate("document.documentElement.scrollWidth") <= 360, path
 
 
+def test_words_of_the_menu_stay_whole_on_the_smallest_phone(opens: Callable[..., Opened]) -> None:
+    page = opens(viewport={"width": 320, "height": 568}, is_mobile=True, has_touch=True).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    lines = page.evaluate("""[...document.querySelectorAll(".top nav a")].map((link) => {
+        const range = document.createRange();
+        range.selectNodeContents(link);
+        return range.getClientRects().length;
+    })""")
+    assert lines == [1, 1, 1, 1]
+
+
 # --- what was stored -------------------------------------------------------------------------------
 
 
