@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Columns = Mapping[str, Sequence[Any]]
 
 _SECOND = 1_000_000
+_NOTHING = "{}"
 
 
 class Place(NamedTuple):
@@ -40,6 +41,14 @@ def columns_of(names: Sequence[str], rows: Any) -> dict[str, Any]:
     if not isinstance(rows, list | tuple):
         return dict(zip(names, vectors.columns(rows), strict=True))
     return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+
+
+def conversation_columns(names: Sequence[str], rows: Any) -> dict[str, Any]:
+    """Give the columns of conversations. Metadata that say nothing are null, though an encrypted store writes them."""
+    found = columns_of(names, rows)
+    if not isinstance(rows, list | tuple):
+        return {**found, "metadata": vectors.without(found["metadata"], _NOTHING)}
+    return {**found, "metadata": [None if notes == _NOTHING else notes for notes in found["metadata"]]}
 
 
 def numbered(owners: Sequence[str], conversations: Sequence[Any], roles: Sequence[str], place: Place) -> tuple[list[int], Place]:

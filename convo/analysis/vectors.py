@@ -31,6 +31,15 @@ def kept(found: dict[str, Any], within: Any) -> dict[str, Any]:
     return found if mask.true_count == len(mask) else {name: values.filter(mask) for name, values in found.items()}
 
 
+def without(values: Any, text: str) -> Any:
+    """Give a column of texts with null in the place of one of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = values.cast(pa.string())
+    return pc.if_else(pc.equal(texts, one(text)[0]), pa.nulls(1, pa.string())[0], texts)
+
+
 def nothing(count: int) -> Any:
     """Give a column that holds no value."""
     import pyarrow as pa

@@ -169,6 +169,8 @@ def batch_of(table: str, asked: Wanted, found: Found, place: Place) -> tuple[Any
     """Make a record batch of rows. Raises `IntegrityError`."""
     if table == "messages":
         values, place = lines.message_columns(found.names, found.rows, found.beside, place)
+    elif table == "conversations":
+        values = lines.conversation_columns(found.names, found.rows)
     elif table == "exchanges":
         values = lines.exchange_columns(found.names, found.rows)
     elif table == "turns":

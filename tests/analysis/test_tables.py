@@ -85,6 +85,20 @@ def test_messages_say_what_the_history_says(store: Any, client: Any) -> None:
     assert found[0]["created_at"].tzinfo is not None
 
 
+def test_metadata_that_say_nothing_are_null_with_and_without_a_cipher(world: World) -> None:
+    for options in ({}, {"cipher": shared_cipher()}):
+        owner = f"ada-{uuid4()}"
+        store = world.open(**options).owned_by(owner)
+        chat = store.create(metadata={"a": 1})
+        chat.fork(metadata={})
+        store.create(metadata={})
+        store.create()
+        found = rows(store.tables().conversations)
+        assert sorted(row["metadata"] or "" for row in found) == ["", "", "", '{"a":1}']
+        assert [row["metadata"] for row in found].count(None) == 3
+        store.erase(owner)  # of a server that others read whole
+
+
 def test_calls_of_tools_and_their_results_are_columns(store: Any) -> None:
     store.create(messages=CALLED)
     found = rows(store.tables().messages)
