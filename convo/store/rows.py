@@ -333,7 +333,6 @@ def _calls(connection: Connection, wanted: Wanted, span: Span, columns: Sequence
 # --- turns -----------------------------------------------------------------------------------------
 
 TURN_MESSAGE = ("owner", "conversation", "position", "role", "status", "created_at", "model", "branch", "shared")
-TURN_AUDIO = ("owner", "conversation", "position", "role", "own", "made")
 TURN_CALL = (
     "owner", "conversation", "branch", "asked_first", "asked_last", "seen", "position", "status", "started_at", "first_byte_at",
     "input_tokens", "output_tokens", "cost", "currency",
