@@ -57,6 +57,14 @@ def test_the_doctor_knows_what_is_derived_of_a_summary(store: Any, client: Any) 
     assert [one.kind for one in store.doctor() if one.conversation == chat.id] == []
 
 
+def test_the_doctor_knows_what_is_derived_of_a_summary_that_outlives_an_answer(store: Any) -> None:
+    chat = long(store, 3)
+    chat.compact(summarize=lambda *_: "They counted.", keep=1)
+    chat.regenerate()
+    assert [message.kind for message in chat.history()][-1] == "summary"
+    assert [one.kind for one in store.doctor() if one.conversation == chat.id] == []
+
+
 def test_summaries_chain(store: Any, client: Any) -> None:
     chat = long(store, 4)
     seen: list[Any] = []
