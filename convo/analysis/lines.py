@@ -10,7 +10,7 @@ from convo.canonical import decode, printable
 from convo.content import TEXT_COLUMN
 from convo.errors import IntegrityError
 from convo.messages import Media, calls_of, text_of
-from convo.summary import summary_in
+from convo.summary import column_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -126,7 +126,7 @@ def _texts(found: Columns, bodies: Sequence[Any], media: Mapping[Any, tuple[Medi
     texts = []
     for key, kind, body in zip(keys, found["kind"], bodies, strict=True):
         text = text_of(body, media.get(key, ()))
-        texts.append(printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN))
+        texts.append(column_text(text, kind))
     return texts
 
 
