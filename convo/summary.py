@@ -50,14 +50,14 @@ def summary_draft(text: object, covers: int) -> Draft:
     return Draft(role="system", kind="summary", body=encode(body), text=printable(text.strip(), TEXT_COLUMN))
 
 
+def column_text(text: str, kind: str) -> str:
+    """Give what the derived column of a message holds of its text."""
+    return printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN)
+
+
 def text_of_summary(message: Message) -> str:
     """Give the text of a summary as it was written."""
     return summary_in(message.text)
-
-
-def column_text(kind: str, text: str) -> str:
-    """Give what queries look at, of the text of a message of this kind: of a summary what was written."""
-    return printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN)
 
 
 def summary_in(text: str) -> str:

@@ -96,7 +96,7 @@ def draft_of(message: Message) -> Draft:
     """Give the draft of a message without media, as it would be written again."""
     return Draft(
         role=message.role, body=message.body, kind=message.kind, status=message.status, api=message.api, model=message.model,
-        text=column_text(message.kind, message.text), pinned=message.pinned, metadata=message.labels, created=message.created,
+        text=column_text(message.text, message.kind), pinned=message.pinned, metadata=message.labels, created=message.created,
     )  # fmt: skip
 
 

@@ -203,7 +203,7 @@ def _transcripts(attachments: Iterable[Mapping[str, Any]]) -> dict[Any, tuple[Me
 def _with_derived(row: Mapping[str, Any], media: Mapping[Any, tuple[Media, ...]]) -> dict[str, Any]:
     """Give a message with what is derived of it."""
     text = text_of(decode(row["body"]), media.get((row["branch"], row["position"]), ()))
-    return {**row, "hash": digest(row["body"]), "text": column_text(row["kind"], text)}
+    return {**row, "hash": digest(row["body"]), "text": column_text(text, row["kind"])}
 
 
 def _write(connection: Connection, name: str, owner: str, rows: Sequence[Mapping[str, Any]]) -> None:

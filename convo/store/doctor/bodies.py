@@ -135,7 +135,7 @@ def _texts(stored: str, body: str, media: tuple[Media, ...], kind: str) -> tuple
 
 
 def _text(body: str, media: tuple[Media, ...], kind: str) -> str:
-    return column_text(kind, text_of(decode(body), media))
+    return column_text(text_of(decode(body), media), kind)
 
 
 def _derived(keyring: Plain, row: _Row, media: tuple[Media, ...]) -> str:
