@@ -14,7 +14,6 @@ from convo.assembly.window import budget_of
 from convo.audio.extra import can_convert
 from convo.audio.rates import INPUT_FORMATS
 from convo.checks import check_type
-from convo.content import PARTS, is_empty
 from convo.errors import BadAudio, ConflictingArguments, InputError, MissingDependency
 from convo.forms import as_chat
 from convo.messages import REPLY
@@ -218,6 +217,8 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
 
 def _as_chat(message: Message) -> dict[str, Any]:
     """Give the body of a message as Chat Completions writes it, without what only another API or server knows of it."""
+    from convo.content import PARTS
+
     body = as_chat(message.raw)
     if message.api == "realtime":
         body = {key: value for key, value in body.items() if key != ITEM}
@@ -231,6 +232,8 @@ def _as_chat(message: Message) -> dict[str, Any]:
 
 
 def _says_nothing(role: str, body: Mapping[str, Any]) -> bool:
+    from convo.content import is_empty
+
     return role not in ("assistant", "tool") and is_empty(body.get("content"))
 
 
