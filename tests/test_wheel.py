@@ -356,3 +356,21 @@ def test_an_installed_wheel_has_its_command(plain: Callable[..., str], tmp_path:
     plain("-m", "convo", "--store", store, "upgrade")
     plain("-c", HEAD + JOB, f"sqlite:///{store}", "")
     assert "Installed" in plain("-m", "convo", "--store", store, "list")
+
+
+def test_the_lowest_versions_that_it_allows_do(uv: str, built: Built, tmp_path: Path) -> None:
+    """Of what is always needed, and on every command of the program: each is loaded only when it is called."""
+    run(uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    lowest = tmp_path / "lowest.txt"
+    run(uv, "pip", "compile", "--quiet", "--python", python, "--resolution", "lowest-direct", "-o", lowest,
+        ROOT / "pyproject.toml", cwd=tmp_path)  # fmt: skip
+    run(uv, "pip", "install", "--quiet", "--python", python, "-r", lowest, built.wheel, cwd=tmp_path)
+    for job, says in ((JOB, "gpt-audio-1.5"), (ASYNC_JOB, "['What is this?']")):
+        place = f"sqlite:///{tmp_path / 'chat.db'}"
+        assert says in run(python, "-I", "-W", "error", "-c", HEAD + job, place, "", cwd=tmp_path).stdout
+    listed = "from convo.cli import main; import click; print(*main.list_commands(click.Context(main)))"
+    commands = run(python, "-I", "-c", listed, cwd=tmp_path).stdout.split()
+    assert "stats" in commands
+    for command in commands:
+        assert "Usage: " in run(python, "-I", "-m", "convo", command, "--help", cwd=tmp_path).stdout

@@ -247,8 +247,7 @@ class ConvoConversationStore(ConversationStore):
             line = yield from carrying.read_groups(self._tools, self._owner, branch, NAME, wanted_of, until=until, last=last)
         entries = _entries(line)
         for entry, group in zip(entries, line.groups, strict=True):
-            self._spots.setdefault(entry.id, (branch, group.messages[-1].position))
-        self._forget()
+            self._remember(entry.id, (branch, group.messages[-1].position))
         return entries if limit is None else entries[-limit:]
 
     def _spot(self, entry: str, *, anew: bool = False) -> Steps[Spot]:

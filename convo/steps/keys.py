@@ -41,7 +41,7 @@ def _learned(keyring: Keyring, owner: str, number: int | None) -> Steps[None]:
     known = yield from read(keys.of_owner, owner)
     if not known and number is None:
         # A number is not used twice: others may have keys at hand that were destroyed.
-        known = yield from _made(keyring, owner, 1 + secrets.randbelow(FIRST))
+        known = yield from _made(keyring, owner, 1 + secrets.randbelow(FIRST), keys.begin)
     found = {}
     for one in known:
         found[one.number] = yield from _unwrapped(keyring, one)
@@ -50,10 +50,10 @@ def _learned(keyring: Keyring, owner: str, number: int | None) -> Steps[None]:
         raise KeyUnavailable(LOST, "restore the row of convo_owner_key from a backup", owner=owner)
 
 
-def _made(keyring: Keyring, owner: str, number: int) -> Steps[list[Wrapped]]:
+def _made(keyring: Keyring, owner: str, number: int, keep: Callable[..., list[Wrapped]]) -> Steps[list[Wrapped]]:
     """Make a data key; where others were faster, theirs is the one. Gives all that there are."""
     wrapped, name = yield from _wrapped(keyring, owner, secrets.token_bytes(SIZE))
-    return (yield from write(keys.put, Wrapped(owner, number, wrapped, name), keyring.now()))
+    return (yield from write(keep, Wrapped(owner, number, wrapped, name), keyring.now()))
 
 
 def _wrapped(keyring: Keyring, owner: str, key: bytes) -> Steps[tuple[bytes, str]]:
@@ -143,7 +143,7 @@ def _made_anew(keyring: Keyring, owner: str | None) -> Steps[int]:
     while page := ([owner] if owner is not None else (yield from read(keys.owners, after))):
         for one in page:
             known = yield from read(keys.of_owner, one)
-            yield from _made(keyring, one, max((key.number for key in known), default=0) + 1)
+            yield from _made(keyring, one, max((key.number for key in known), default=0) + 1, keys.put)
             keyring.forget(one)
             count, after = count + 1, one
         if owner is not None:

@@ -10,6 +10,7 @@ from convo.sealing.keyring import Keyring, KeysWanted
 from convo.store import tables
 from convo.store.sealed import keyring_of
 from convo.store.statements import Statement
+from convo.store.turns import take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,12 @@ def of_owner(connection: Connection, owner: str) -> list[Wrapped]:
 def _wrapped(row: Sequence[object]) -> Wrapped:
     owner, number, wrapped, wrapped_by = row
     return Wrapped(str(owner), int(str(number)), bytes(wrapped), str(wrapped_by))  # type: ignore[call-overload]
+
+
+def begin(connection: Connection, new: Wrapped, now: int) -> list[Wrapped]:
+    """Keep the first data key of an owner; where others were faster, theirs is the one. Gives those that there are then."""
+    take_turns(connection, new.owner, "keys")
+    return of_owner(connection, new.owner) or put(connection, new, now)
 
 
 def put(connection: Connection, new: Wrapped, now: int) -> list[Wrapped]:

@@ -18,11 +18,11 @@ _take_turns = Statement(
 )
 
 
-def take_turns(connection: Connection, owner: str, what: Literal["deletes", "budgets"] = "deletes") -> None:
+def take_turns(connection: Connection, owner: str, what: Literal["deletes", "budgets", "keys"] = "deletes") -> None:
     """Wait for others of the owner until their transactions end.
 
     "deletes": who deletes, moves or redacts rows that lines may share. "budgets": who begins a call that budgets bind; the
-    last lock of a transaction, so that nobody waits for its holder.
+    last lock of a transaction, so that nobody waits for its holder. "keys": who makes the first data key.
     """
     if connection.dialect.name == "postgresql":
         schema = connection.get_execution_options().get("convo_schema") or ""

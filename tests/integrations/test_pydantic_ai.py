@@ -558,6 +558,20 @@ async def test_a_fork_keeps_what_it_shares_when_the_other_is_deleted(store: Conv
     assert await store.load("call") is None
 
 
+async def test_what_was_shared_with_a_fork_that_is_deleted_is_gone_on_from(chats: convo.AsyncStore) -> None:
+    """By a store that has read the fork first: it knew the messages by where the fork had them."""
+    first = ConvoConversationStore(chats)
+    await saved(first, "call", *turn(1), *turn(2))
+    await first.fork("call", new_conversation_id="fork")
+    store = ConvoConversationStore(chats)
+    await loaded(store, "fork")
+    await store.delete("fork")
+
+    assert (await store.fork("call", at=2, new_conversation_id="another")).messages == turn(1)
+    revision = (await loaded(store, "call")).revision
+    assert (await store.branch("call", at=2, expected_revision=revision)).messages == turn(1)
+
+
 async def test_a_session_goes_on_elsewhere(store: ConvoConversationStore, chats: convo.AsyncStore) -> None:
     conversation = await saved(store, "call", *turn(1), *turn(2), MESSAGES["media"])
     await store.branch("call", at=2, expected_revision=conversation.revision)

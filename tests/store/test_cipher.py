@@ -517,7 +517,7 @@ def test_two_who_begin_an_owner_at_once_have_one_key(
     with convo.Store(database.url, **options, cipher=service.cipher()) as late_one:
 
         def wrap(key: bytes, whose: str) -> bytes:
-            late_one.create(title="first")
+            late_one.create(title="first", messages=[{"role": "user", "content": "Hello?"}])
             return service.wrap(key, whose)
 
         with convo.Store(
@@ -526,6 +526,8 @@ def test_two_who_begin_an_owner_at_once_have_one_key(
             chat = store.create(title="second")
             assert late_one.get(chat.id).title == "second"
             assert sorted(found.title or "" for found in store.conversations()) == ["first", "second"]
+            assert sum(len(found.history(verify=True)) for found in store.conversations()) == 1
+            assert store.erase(owner).counts["owner_key"] == 1
 
 
 # --- inside a transaction of the caller's ----------------------------------------------------------
