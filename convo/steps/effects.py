@@ -14,7 +14,7 @@ from convo.sealing.keyring import KeysWanted
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from convo.assembly import Request
+    from convo.assembly.request import Request
     from convo.store.engine import Mode
 
 T = TypeVar("T")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 
 from convo import steps
-from convo.assembly import Plan, Request, Seeds, Target, as_base64, fill, fill_seeds, plan, sound, whole
-from convo.assembly.fill import in_words
+from convo.assembly import sound
+from convo.assembly.fill import as_base64, fill, fill_seeds, in_words, whole
+from convo.assembly.plan import Plan, plan
+from convo.assembly.target import Target
 from convo.assembly.window import budget_of
 from convo.audio.extra import can_convert
 from convo.audio.rates import INPUT_FORMATS
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.assembly.request import Request, Seeds
     from convo.history import History
     from convo.memory import Memory
     from convo.messages import Draft, Media, Message
