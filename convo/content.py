@@ -28,7 +28,7 @@ TEXT_COLUMN = 100_000
 """Characters of a message that the derived `text` column holds; the body holds all of them."""
 
 ROLES = ("user", "assistant", "system", "developer", "tool", "function")
-_PARTS = {
+PARTS = {
     "user": ("text", "image_url", "input_audio", "file"),
     "assistant": ("text", "refusal"),
     "system": ("text",),
@@ -36,6 +36,7 @@ _PARTS = {
     "tool": ("text",),
     "function": ("text",),
 }
+"""Content parts that a message of each role takes."""
 _NAME = re.compile(r"[^\s<|\\/>]{1,64}")
 
 
@@ -213,11 +214,11 @@ def _check_shape(role: str, body: Mapping[str, Any], held: Collection[int]) -> N
             _check_part(role, part, inline=index in held)
     elif content is not None and not isinstance(content, str):
         raise InvalidContent(f"content is a {type(content).__name__}", "pass text or a list of content parts")
-    if role != "assistant" and (content is None if role == "tool" else _is_empty(content)):
+    if role != "assistant" and (content is None if role == "tool" else is_empty(content)):
         raise EmptyContent(f"the {role} message")
 
 
-def _is_empty(content: object) -> bool:
+def is_empty(content: object) -> bool:
     """Say whether there is nothing in content. Replies, and results of tools, may be so."""
     return not content or (isinstance(content, list) and all(part == {"type": "text", "text": ""} for part in content))
 
@@ -236,8 +237,8 @@ def _check_name(name: object) -> None:
 
 def _check_part(role: str, part: object, *, inline: bool) -> None:
     kind = part.get("type") if isinstance(part, Mapping) else None
-    if kind not in _PARTS[role]:
-        raise InvalidContent(f"{role} messages take no content part of the type {kind!r}", f"use {', '.join(_PARTS[role])}")
+    if kind not in PARTS[role]:
+        raise InvalidContent(f"{role} messages take no content part of the type {kind!r}", f"use {', '.join(PARTS[role])}")
     _check_inner(kind, part.get(kind) if isinstance(part, Mapping) else None)
     match part:
         case {"type": "text", "text": str()} | {"type": "refusal", "refusal": str()}:

@@ -50,6 +50,11 @@ def summary_draft(text: object, covers: int) -> Draft:
     return Draft(role="system", kind="summary", body=encode(body), text=printable(text.strip(), TEXT_COLUMN))
 
 
+def column_text(text: str, kind: str) -> str:
+    """Give what the derived column of a message holds of its text."""
+    return printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN)
+
+
 def text_of_summary(message: Message) -> str:
     """Give the text of a summary as it was written."""
     return summary_in(message.text)

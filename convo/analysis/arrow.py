@@ -110,11 +110,8 @@ _MAKERS = {"word": _words, "id": _ids, "time": _times, "flag": _flags, "money": 
 def id_texts(pa: Any, data: bytes) -> Any:
     """Give the texts of ids that follow one another, as `str(uuid)` writes them."""
     count = len(data) // _ID
-    digits, text = data.hex().encode(), bytearray(_DASHED * count)
+    digits, text = data.hex().encode(), bytearray(b"-" * (_DASHED * count))
     places = [place for place in range(_DASHED) if place not in _DASHES]
     for number, place in enumerate(places):
         text[place::_DASHED] = digits[number::_HEX]
-    for place in _DASHES:
-        text[place::_DASHED] = b"-" * count
-    offsets = array("i", range(0, _DASHED * count + 1, _DASHED))
-    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(bytes(text)))
+    return pa.Array.from_buffers(pa.binary(_DASHED), count, [None, pa.py_buffer(text)]).cast(pa.string())

@@ -10,7 +10,7 @@ from convo.canonical import decode, printable
 from convo.content import TEXT_COLUMN
 from convo.errors import IntegrityError
 from convo.messages import Media, calls_of, text_of
-from convo.summary import summary_in
+from convo.summary import column_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,18 +21,14 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000
 
 
-class Place(NamedTuple):
-    """Where a reader of messages is: the conversation, its turn so far, and the role of the last message."""
+class Before(NamedTuple):
+    """What came before messages in their conversation: its turn so far, and the role of the last one."""
 
-    owner: str | None = None
-    conversation: Any = None
-    turn: int = 0
-    role: str | None = None
+    turn: int
+    role: str | None
 
 
-START = Place()
-CONTINUED = object()
-"""Stands for the conversation of a place where another reader was: the next message is of it."""
+NOTHING = Before(0, None)
 
 
 def columns_of(names: Sequence[str], rows: Any) -> dict[str, Any]:
@@ -42,49 +38,50 @@ def columns_of(names: Sequence[str], rows: Any) -> dict[str, Any]:
     return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
-def numbered(owners: Sequence[str], conversations: Sequence[Any], roles: Sequence[str], place: Place) -> tuple[list[int], Place]:
-    """Give the turn of each message of lines that follow one another, and the place where they end.
+def numbered(
+    owners: Sequence[str], conversations: Sequence[Any], roles: Sequence[str], before: Before
+) -> tuple[list[int], Before]:
+    """Give the turn of each message of lines that follow one another, and what comes before the next message of the last.
 
-    A turn begins with a message of a user that follows none of a user.
+    A turn begins with a message of a user that follows none of a user. `before` is of the first conversation.
     """
-    owner, conversation, turn, before = place
-    if conversation is CONTINUED and owners:
-        owner, conversation = owners[0], conversations[0]
-    turns = []
+    turn, last = before
+    turns: list[int] = []
+    owner, conversation = (owners[0], conversations[0]) if owners else (None, None)
     for whose, which, role in zip(owners, conversations, roles, strict=True):
         if which != conversation or whose != owner:
-            owner, conversation, turn, before = whose, which, 0, None
-        if role == "user" and before != "user":
+            owner, conversation, turn, last = whose, which, 0, None
+        if role == "user" and last != "user":
             turn += 1
-        before = role
+        last = role
         turns.append(turn)
-    return turns, Place(owner, conversation, turn, before)
+    return turns, Before(turn, last)
 
 
-def message_columns(names: Sequence[str], rows: Rows, beside: Mapping[str, Rows], place: Place) -> tuple[Columns, Place]:
-    """Give the columns of messages, and the place where they end. Raises `IntegrityError`."""
+def message_columns(names: Sequence[str], rows: Rows, beside: Mapping[str, Rows], before: Before) -> tuple[Columns, Before]:
+    """Give the columns of messages, and what comes before the next; see `numbered`. Raises `IntegrityError`."""
     found = columns_of(names, rows)
     if not isinstance(rows, list | tuple) and "roles" not in beside:
-        return _vector_columns(found, place)
+        return _vector_columns(found, before)
     if not isinstance(rows, list | tuple):
         found = {name: values.to_pylist() for name, values in found.items()}
     if (whole := beside.get("roles")) is not None:
         line = columns_of((*_KEY, "role"), whole)
-        turns, place = numbered(line["owner"], line["conversation"], line["role"], place)
+        turns, before = numbered(line["owner"], line["conversation"], line["role"], before)
         known = dict(zip(_keys(line), turns, strict=True))
         found["turn"] = [known.get(key) for key in _keys(found)]
         if None in found["turn"]:  # by now it is not shown any more, or erased
             there = [turn is not None for turn in found["turn"]]
             found = {name: list(compress(values, there)) for name, values in found.items()}
     else:
-        found["turn"], place = numbered(found["owner"], found["conversation"], found["role"], place)
+        found["turn"], before = numbered(found["owner"], found["conversation"], found["role"], before)
     if (within := found.pop("within", None)) is not None and not all(within):
         found = {name: list(compress(values, within)) for name, values in found.items()}
     bodies = _bodies(found["position"], found["body"])
     if (said := beside.get("transcripts")) is not None:
         found["text"] = _texts(found, bodies, _by_message(said))
     calls, answered = _calls(found["role"], bodies)
-    return {**found, "tool_calls": calls, "tool_call_id": answered}, place
+    return {**found, "tool_calls": calls, "tool_call_id": answered}, before
 
 
 _KEY = ("owner", "conversation", "branch", "position")
@@ -94,26 +91,23 @@ def _keys(columns: Columns) -> Iterable[tuple[Any, ...]]:
     return zip(*(columns[name] for name in _KEY), strict=True)
 
 
-def _vector_columns(found: dict[str, Any], place: Place) -> tuple[Columns, Place]:
+def _vector_columns(found: dict[str, Any], before: Before) -> tuple[Columns, Before]:
     """Give the columns of messages that came as Arrow, but for the few that ask or answer a tool without a loop."""
-    held = None if place.conversation in (None, CONTINUED) else place.conversation
-    continues = place.conversation is CONTINUED
-    found["turn"], (turn, role, owner, conversation) = vectors.turns(
-        found["owner"], found["conversation"], found["role"], (place.owner, held, continues, place.turn, place.role)
-    )
-    place = Place(owner, conversation, turn, role) if len(found["role"]) else place
+    found["turn"] = vectors.turns(found["owner"], found["conversation"], found["role"], *before)
+    if count := len(found["role"]):
+        before = Before(found["turn"][count - 1].as_py(), found["role"][count - 1].as_py())
     if (within := found.pop("within", None)) is not None:
         found = vectors.kept(found, within)
     count, needed = len(found["body"]), vectors.places(found["body"])
     if not needed:
         none = vectors.nothing(count)
-        return {**found, "tool_calls": none, "tool_call_id": none}, place
+        return {**found, "tool_calls": none, "tool_call_id": none}, before
     calls: list[Any] = [None] * count
     answered: list[str | None] = [None] * count
     roles, positions, texts = (found[name].take(needed).to_pylist() for name in ("role", "position", "body"))
     for at, called, answer in zip(needed.to_pylist(), *_calls(roles, _bodies(positions, texts)), strict=True):
         calls[at], answered[at] = called, answer
-    return {**found, "tool_calls": calls, "tool_call_id": answered}, place
+    return {**found, "tool_calls": calls, "tool_call_id": answered}, before
 
 
 def _bodies(positions: Sequence[int], bodies: Sequence[str | None]) -> list[Any]:
@@ -132,7 +126,7 @@ def _texts(found: Columns, bodies: Sequence[Any], media: Mapping[Any, tuple[Medi
     texts = []
     for key, kind, body in zip(keys, found["kind"], bodies, strict=True):
         text = text_of(body, media.get(key, ()))
-        texts.append(printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN))
+        texts.append(column_text(text, kind))
     return texts
 
 

@@ -97,33 +97,19 @@ def seconds(begins: Any, ends: Any) -> Any:
     return pc.divide(pc.if_else(pc.greater(took, 0), took, pa.scalar(None, pa.int64())).cast(pa.float64()), float(_SECOND))
 
 
-def turns(owners: Any, conversations: Any, roles: Any, place: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-    """Give the turn of each message, and turn, role, owner and conversation of the last; see `lines.numbered`.
-
-    `place` is owner and conversation of the message before, whether the first goes on with it whatever those are, its turn and
-    its role.
-    """
+def turns(owners: Any, conversations: Any, roles: Any, turn: int, role: str | None) -> Any:
+    """Give the turn of each message; see `lines.numbered`. A turn and a role came before the first, in its conversation."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    count = len(roles)
-    if not count:
-        return pa.nulls(0, pa.int64()), (place[3], place[4], None, None)
-    owner, conversation, continues, turn, role = place
-    goes_on = continues or (owner == owners[0].as_py() and conversation == conversations[0].as_py())
+    if not len(roles):
+        return pa.nulls(0, pa.int64())
     same = pc.and_(pc.equal(owners[1:], owners[:-1]), pc.equal(conversations[1:], conversations[:-1]))
-    new = pa.concat_arrays([one(not goes_on), pc.invert(same)])
+    new = pc.invert(pa.concat_arrays([one(1).cast(pa.bool_()), same]))
     user = pc.equal(roles.cast(pa.string()), one("user")[0])
-    before = pa.concat_arrays([one(goes_on and role == "user"), user[:-1]])
+    before = pa.concat_arrays([one(role == "user"), user[:-1]])
     begins = pc.and_(user, pc.or_(new, pc.invert(before))).cast(pa.int64())
     total = pc.cumulative_sum(begins)
     base = pc.if_else(new, pc.subtract(total, begins), pa.nulls(1, pa.int64())[0])
-    if goes_on:
-        base = pa.concat_arrays([one(-turn), base[1:]])
-    found = pc.subtract(total, pc.fill_null_forward(base))
-    return found, (
-        found[count - 1].as_py(),
-        roles[count - 1].as_py(),
-        owners[count - 1].as_py(),
-        conversations[count - 1].as_py(),
-    )
+    base = pa.concat_arrays([one(-turn), base[1:]])
+    return pc.subtract(total, pc.fill_null_forward(base))

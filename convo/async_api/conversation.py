@@ -427,7 +427,7 @@ class AsyncConversation(Seen):
         Then `await heard.feed(event)` for each event. What is final is in the log at once, in the order of the conversation, on
         the branch that is shown when it begins; what a response used and cost is recorded with it. Items that seed the
         session are not recorded again. `client` or `origin` says where the session is; `session` is its id for somebody who
-        joins it after it has begun.
+        joins it after it has begun. Raises `ConflictingArguments` for a model of another API, a Live one among them.
         """
         from convo.async_api.listening import AsyncListener
 

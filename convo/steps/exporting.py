@@ -12,7 +12,7 @@ import attrs
 
 from convo.analysis import overlap
 from convo.analysis.exported import FORMATS, Anonymous, Exported, rule_of
-from convo.analysis.lines import CONTINUED, START, Place
+from convo.analysis.lines import Before
 from convo.analysis.overlap import OVERLAP
 from convo.canonical import encode
 from convo.checks import check_choice, check_type
@@ -213,14 +213,14 @@ def _ended(job: _Job, state: dict[str, Any], segment: _Segment | None) -> Steps[
 
 def _told(cursor: table_steps.Cursor) -> dict[str, Any]:
     """Give what the manifest says of where to go on."""
-    ended, place = cursor.ended, cursor.place
+    ended, before = cursor.ended, cursor.before
     part = cursor.inside is not None
     return {
         "ended": None if ended is None else [ended.owner, str(ended.conversation), ended.head],
         "inside": str(cursor.inside) if part else None,
         "since": cursor.since,
-        "turn": place.turn if part else 0,
-        "role": place.role if part else None,
+        "turn": before.turn if part else 0,
+        "role": before.role if part else None,
         "rows": cursor.rows,
         "count": cursor.count,
     }
@@ -232,9 +232,14 @@ def _cursor(at: dict[str, Any] | None) -> table_steps.Cursor:
         return table_steps.Cursor()
     ended = at["ended"] and Line(at["ended"][0], UUID(at["ended"][1]), at["ended"][2])
     inside = at["inside"] and UUID(at["inside"])
-    place = Place(None, CONTINUED, at["turn"], at["role"]) if inside else START
     return table_steps.Cursor(
-        last=ended, ended=ended, since=at["since"], rows=at["rows"], inside=inside, place=place, count=at["count"]
+        last=ended,
+        ended=ended,
+        since=at["since"],
+        rows=at["rows"],
+        inside=inside,
+        before=Before(at["turn"], at["role"]),
+        count=at["count"],
     )
 
 

@@ -11,7 +11,7 @@ import attrs
 
 from convo.canonical import printable
 from convo.checks import check_type
-from convo.errors import ConflictError, ConversationNotFound, ListenerClosed, StoreFailed
+from convo.errors import ConflictError, ConflictingArguments, ConversationNotFound, ListenerClosed, StoreFailed
 from convo.intake.answer import NAME_COLUMN
 from convo.intake.realtime import RealtimeFold
 from convo.intake.realtime_items import heard_of, is_unfinished, with_transcript
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from convo.intake.realtime_outcomes import Outcome
     from convo.messages import Draft, Message
+    from convo.models import Model
     from convo.reply import Reply
     from convo.steps.effects import Steps
     from convo.steps.place import Place
@@ -52,6 +53,7 @@ class Listening:
         check_type(session, (str, type(None)), "session", "the id of a session, such as 'sess_1'")
         self.place = place
         self.target = target_of(place, model, "realtime", client, origin, {})
+        _check_speaks_realtime(self.target.model)
         self.fold = RealtimeFold(model=model, session=session)
         self.waiting: deque[Outcome] = deque()
         self.branch: UUID | None = None
@@ -82,6 +84,15 @@ class Listening:
             return position
         found = self.places.get((self.fold.session or "", item_id))
         return None if found is None else found[1]
+
+
+def _check_speaks_realtime(model: Model) -> None:
+    """Raise `ConflictingArguments` for a model of another API, whose events would tell nothing here: all would be lost."""
+    if model.apis and "realtime" not in model.apis:
+        raise ConflictingArguments(
+            f"{model.name} is a model of api={model.apis[0]!r}, and listen() records Realtime sessions only; "
+            "store what was said elsewhere by extend()"
+        )
 
 
 def fed(listening: Listening, event: object) -> Steps[list[Message | Reply]]:

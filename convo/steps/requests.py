@@ -14,6 +14,7 @@ from convo.assembly.window import budget_of
 from convo.audio.extra import can_convert
 from convo.audio.rates import INPUT_FORMATS
 from convo.checks import check_type
+from convo.content import PARTS, is_empty
 from convo.errors import BadAudio, ConflictingArguments, InputError, MissingDependency
 from convo.forms import as_chat
 from convo.messages import REPLY
@@ -188,7 +189,8 @@ def planned_now(
 def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     """Give the messages of the log as Chat Completions writes them, with their bytes; recordings in a format that it takes.
 
-    Of audio whose bytes were let go, or that cannot be converted, it is what was said in it.
+    Of audio whose bytes were let go, cannot be converted or are no sound, it is what was said in it. What `Store.create` would
+    not take back is left out: messages in which nothing is said, and content parts of other servers.
     """
     found = [message for message in (yield from steps.log.history(place, last)) if message.kind != "summary"]
     held = [piece for message in found for piece in message.media if piece.made_by is None]
@@ -198,8 +200,9 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
     stored = (
         yield from steps.converting.found_or_made(place, [digest for digest in pieces if digest not in forms], found, {})
     ).data
-    known = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
-    mute: set[str] = set()
+    told = {digest: _told_by_its_bytes(pieces[digest], data) for digest, data in stored.items()}
+    known = {digest: data for digest, data in told.items() if data is not None}
+    mute = told.keys() - known.keys()
     for digest, form in forms.items():
         try:
             known |= (yield from steps.converting.found_or_made(place, [f"{digest}/{form}"], found, {})).data
@@ -208,19 +211,39 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
                 raise
             mute.add(digest)
     written = as_base64(known)
-    return [whole(sound.converted(in_words(_as_chat(message), message.media, mute), forms), written) for message in found]
+    bodies = [(_as_chat(message), message) for message in found]
+    given = [in_words(body, message.media, mute) for body, message in bodies if not _says_nothing(message.role, body)]
+    return [whole(sound.converted(body, forms), written) for body in given]
 
 
 def _as_chat(message: Message) -> dict[str, Any]:
-    """Give the body of a message as Chat Completions writes it, without what only a Realtime session knows of it."""
+    """Give the body of a message as Chat Completions writes it, without what only another API or server knows of it."""
     body = as_chat(message.raw)
-    return {key: value for key, value in body.items() if key != ITEM} if message.api == "realtime" else body
+    if message.api == "realtime":
+        body = {key: value for key, value in body.items() if key != ITEM}
+    match body:
+        case {"audio": {"data": data} as audio} if not isinstance(data, dict):  # nothing, or no base64
+            body = {**body, "audio": {key: value for key, value in audio.items() if key != "data"}}
+    if isinstance(content := body.get("content"), list):
+        kinds = PARTS[message.role]
+        body = {**body, "content": [part for part in content if isinstance(part, dict) and part.get("type") in kinds]}
+    return body
 
 
-def _told_by_its_bytes(piece: Media, data: bytes) -> bytes:
-    """Raw samples name no format: give them as a wav."""
-    if piece.format != "pcm16":
+def _says_nothing(role: str, body: Mapping[str, Any]) -> bool:
+    return role not in ("assistant", "tool") and is_empty(body.get("content"))
+
+
+def _told_by_its_bytes(piece: Media, data: bytes) -> bytes | None:
+    """Give bytes that say what they are: raw samples, which name no format, as a wav; None for audio that is no sound."""
+    if piece.kind != "audio":
         return data
-    from convo.audio.value import Audio
+    from convo.audio.measure import measure
+    from convo.audio.wave import wav_of_pcm16
 
-    return Audio.from_bytes(data, "pcm16").wav()
+    told = wav_of_pcm16(data[: len(data) // 2 * 2]) if piece.format == "pcm16" else data
+    try:
+        measure(told, None if piece.part == REPLY or told is not data else piece.format)
+    except InputError:
+        return None
+    return told

@@ -9,7 +9,7 @@ import attrs
 
 from convo.analysis import arrow, frames, lines, turning
 from convo.analysis.columns import TABLES
-from convo.analysis.lines import CONTINUED, START, Place
+from convo.analysis.lines import NOTHING, Before
 from convo.steps.effects import beside, call
 from convo.store import rows, spans
 from convo.store.background import AT_ONCE
@@ -69,7 +69,8 @@ class Cursor:
     last: Line | None = None
     since: int = 1
     rows: int = 0
-    place: Place = START
+    before: Before = NOTHING
+    """What came before the position in its conversation."""
     ended: Line | None = None
     """The last conversation that was read to its end, behind which another reader may go on."""
     count: int = 0
@@ -102,8 +103,8 @@ def page(tools: Tools, table: str, asked: Wanted, cursor: Cursor) -> Steps[tuple
     quickly = not isinstance(found.rows, list | tuple)
     if quickly:
         after = yield from _ahead(tools, table, asked, attrs.evolve(after, rows=_next_size(size, found.rows, 2 * MOST)))
-    batch, place = yield from call(batch_of, (table, asked, found, _place(cursor, this.span)), {})
-    return batch, attrs.evolve(after, place=place, rows=after.rows if quickly else _next_size(size, batch, MOST))
+    batch, before = yield from call(batch_of, (table, asked, found, cursor.before if this.span.since > 1 else NOTHING), {})
+    return batch, attrs.evolve(after, before=before, rows=after.rows if quickly else _next_size(size, batch, MOST))
 
 
 def _behind(cursor: Cursor, page: Page) -> Cursor:
@@ -117,11 +118,6 @@ def _behind(cursor: Cursor, page: Page) -> Cursor:
         inside=None if ended else cursor.lines[0].conversation,
         count=cursor.count + ended,
     )
-
-
-def _place(cursor: Cursor, span: Span) -> Place:
-    """Give where the rows of a page begin: ids do not tell, each way of reading has them as others, and a page may be empty."""
-    return START if span.since == 1 else cursor.place._replace(conversation=CONTINUED)
 
 
 def _planned(source: Source, asked: Wanted, cursor: Cursor, size: int) -> Steps[Cursor]:
@@ -165,10 +161,10 @@ def _next_size(rows: int, batch: Any, most: int) -> int:
     return max(LEAST, min(fit, rows * GROWTH, most))
 
 
-def batch_of(table: str, asked: Wanted, found: Found, place: Place) -> tuple[Any, Place]:
-    """Make a record batch of rows. Raises `IntegrityError`."""
+def batch_of(table: str, asked: Wanted, found: Found, before: Before) -> tuple[Any, Before]:
+    """Make a record batch of rows, and give what came before the next message. Raises `IntegrityError`."""
     if table == "messages":
-        values, place = lines.message_columns(found.names, found.rows, found.beside, place)
+        values, before = lines.message_columns(found.names, found.rows, found.beside, before)
     elif table == "exchanges":
         values = lines.exchange_columns(found.names, found.rows)
     elif table == "turns":
@@ -176,7 +172,7 @@ def batch_of(table: str, asked: Wanted, found: Found, place: Place) -> tuple[Any
         values = turning.turn_columns(found.rows, found.beside["audio"], found.beside["calls"], TURN_CALL, times)
     else:
         values = lines.columns_of(found.names, found.rows)
-    return arrow.batch_of(described(table), values), place
+    return arrow.batch_of(described(table), values), before
 
 
 # --- whole tables ----------------------------------------------------------------------------------

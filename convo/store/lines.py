@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import attrs
 import sqlalchemy as sa
 
-from convo.canonical import printable
-from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, KeyMismatch, MessageNotFound, StaleHead
 from convo.messages import Draft
 from convo.protocol import in_progress, is_alive
 from convo.store import branches, conversations, exchanges, log, making, tables
 from convo.store.append import Entry, Guard, append_in_steps, insert_exchange
 from convo.store.statements import Statement
+from convo.summary import column_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +96,7 @@ def draft_of(message: Message) -> Draft:
     """Give the draft of a message without media, as it would be written again."""
     return Draft(
         role=message.role, body=message.body, kind=message.kind, status=message.status, api=message.api, model=message.model,
-        text=printable(message.text, TEXT_COLUMN), pinned=message.pinned, metadata=message.labels, created=message.created,
+        text=column_text(message.text, message.kind), pinned=message.pinned, metadata=message.labels, created=message.created,
     )  # fmt: skip
 
 

@@ -238,10 +238,14 @@ def _check_readable(rows: Rows, at: int) -> None:
 
 def _needed_body(connection: Connection) -> Any:
     """The body of a message that calls a tool, or answers one; and one that is encrypted, so that it is noticed."""
-    found = sa.func.strpos if connection.dialect.name == "postgresql" else sa.func.instr
-    calls = found(_M.body, sa.literal_column(f"'{_CALL}'")) > sa.literal_column("0")
+    calls: sa.ColumnElement[bool]
+    sealed: sa.ColumnElement[bool]
+    if connection.dialect.name == "postgresql":
+        calls, sealed = (_M.body.like(sa.literal_column(f"'{like}'")) for like in (f"%\\{_CALL}%", f"{SEALED}%"))
+    else:
+        calls = sa.func.instr(_M.body, sa.literal_column(f"'{_CALL}'")) > sa.literal_column("0")
+        sealed = sa.func.substr(_M.body, 1, len(SEALED)) == sa.literal_column(f"'{SEALED}'")
     needed = (_M.role == sa.literal_column("'tool'")) | sa.and_(_M.role == sa.literal_column("'assistant'"), calls)
-    sealed = sa.func.substr(_M.body, 1, len(SEALED)) == sa.literal_column(f"'{SEALED}'")
     return sa.case((needed | sealed, _M.body))
 
 
@@ -333,7 +337,6 @@ def _calls(connection: Connection, wanted: Wanted, span: Span, columns: Sequence
 # --- turns -----------------------------------------------------------------------------------------
 
 TURN_MESSAGE = ("owner", "conversation", "position", "role", "status", "created_at", "model", "branch", "shared")
-TURN_AUDIO = ("owner", "conversation", "position", "role", "own", "made")
 TURN_CALL = (
     "owner", "conversation", "branch", "asked_first", "asked_last", "seen", "position", "status", "started_at", "first_byte_at",
     "input_tokens", "output_tokens", "cost", "currency",

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from convo.canonical import decode, digest, encode, printable
-from convo.content import TEXT_COLUMN
+from convo.canonical import decode, digest, encode
 from convo.errors import ConflictError, ConversationNotFound, KeyTaken
 from convo.messages import Media, text_of
 from convo.store import conversations, tables
 from convo.store.sealed import keyring_of, run, seal_row
 from convo.store.spans import in_schema
-from convo.summary import summary_in
+from convo.summary import column_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -192,8 +191,7 @@ def _transcripts(attachments: Iterable[Mapping[str, Any]]) -> dict[Any, tuple[Me
 def _with_derived(row: Mapping[str, Any], media: Mapping[Any, tuple[Media, ...]]) -> dict[str, Any]:
     """Give a message with what is derived of it."""
     text = text_of(decode(row["body"]), media.get((row["branch"], row["position"]), ()))
-    text = printable(summary_in(text) if row["kind"] == "summary" else text, TEXT_COLUMN)
-    return {**row, "hash": digest(row["body"]), "text": text}
+    return {**row, "hash": digest(row["body"]), "text": column_text(text, row["kind"])}
 
 
 def _write(connection: Connection, name: str, owner: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -14,7 +14,7 @@ import attrs
 import sqlalchemy as sa
 
 from convo.sealing.form import SEALED
-from convo.store import tables
+from convo.store import quick, tables
 from convo.store.conditions import metadata_conditions
 from convo.store.log import END
 from convo.store.sealed import keyring_of
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 _C, _B, _S, _M = tables.conversation.c, tables.branch.c, tables.segment.c, tables.message.c
 PLANNED = 5_000
 """Conversations that are planned at once."""
-MANY = 16_384
-"""Rows of which it is not asked how many more there are."""
+HEAVY = 32_000_000
+"""Bytes that messages of a span may have, as far as is known: those before may have been tiny."""
+TRIED = 240
+"""The last byte of the id from which on a conversation tells how large messages are: one of sixteen."""
 OWNERS = 4
 """Owners in a span of an encrypted store: their keys are fetched one after the other."""
 
@@ -60,11 +62,12 @@ class Wanted:
 
 
 class Line(NamedTuple):
-    """A conversation, its id as the driver has it, and the position of the last message that it shows."""
+    """A conversation, its id as the driver has it, the position of the last message that it shows, and bytes of a message."""
 
     owner: str
     id: UUID | bytes
     head: int
+    size: int = 0
 
     @property
     def conversation(self) -> UUID:
@@ -81,7 +84,7 @@ class Span:
     since: int = 1
     until: int = END
     rows: int = 0
-    """About how many rows it has, and those behind it that are known of; counted up to `MANY`."""
+    """About how many rows it has, and those behind it that are known of; not all, once they are worth `quick`."""
 
 
 def planned(connection: Connection, wanted: Wanted, after: Line | None, held: Any = None) -> tuple[list[Line], Line | None]:
@@ -93,9 +96,9 @@ def planned(connection: Connection, wanted: Wanted, after: Line | None, held: An
     check_filters(connection, wanted.filters)
     hidden = sa.func.substr(_C.metadata, 1, len(SEALED)) if wanted.filters else sa.null()
     # no join: how many rows one has is guessed, and guessed too few has PostgreSQL sort all conversations for each page
-    head = sa.select(_B.head).where(_B.owner == _C.owner, _B.id == _C.branch).scalar_subquery()
+    head = sa.select(_B.head).where(_B.owner == _C.owner, _B.id == _C.branch)
     statement = (
-        sa.select(_C.owner, _C.id, head, hidden)
+        sa.select(_C.owner, _C.id, head.scalar_subquery(), _size(connection, head), hidden)
         .where(*conditions(connection, wanted, sealed=True))
         .order_by(_C.owner, _C.id)
         .limit(PLANNED)
@@ -107,13 +110,35 @@ def planned(connection: Connection, wanted: Wanted, after: Line | None, held: An
     result: Any = connection.execute(statement, execution_options=in_schema(connection))
     rows = result.cursor.fetchall()
     result.close()
-    lines = [Line(owner, id_, head or 0) for owner, id_, head, _ in rows]
+    sizes = _sizes([row[3] for row in rows])
+    lines = [Line(owner, id_, head or 0, size) for (owner, id_, head, *_), size in zip(rows, sizes, strict=True)]
     keyring = keyring_of(connection)
     for line, (*_, begins) in zip(lines, rows, strict=True):
         if begins is not None:
             keyring.open_text("convo_conversation.metadata", line.owner, (line.conversation,), begins)
-    shown_ = [line for line, (_, _, head, _) in zip(lines, rows, strict=True) if head is not None]
+    shown_ = [line for line, (_, _, head, *_) in zip(lines, rows, strict=True) if head is not None]
     return shown_, lines[-1] if len(lines) == PLANNED else None
+
+
+def _size(connection: Connection, head: sa.Select[Any]) -> Any:
+    """Give the bytes of the last message of a conversation, of one that is tried: to look at each takes as long as a page."""
+    last = (_M.owner == _B.owner) & (_M.branch == _B.id) & (_M.position == _B.head)
+    if connection.dialect.name == "postgresql":
+        tried, size = sa.func.get_byte(sa.func.uuid_send(_C.id), 15) >= TRIED, sa.func.octet_length(_M.body)
+    else:
+        tried, size = sa.func.substr(_C.id, 16, type_=sa.LargeBinary) >= bytes([TRIED]), sa.func.length(_M.body)  # it is ASCII
+    return sa.case((tried, head.with_only_columns(size).join(tables.message, last).scalar_subquery()))
+
+
+def _sizes(tried: Sequence[int | None]) -> list[int]:
+    """Give the bytes of a message of each conversation: of one that was not tried, the larger of those on either side."""
+
+    def latest(known: int, size: int | None) -> int:
+        return known if size is None else size
+
+    before = [*accumulate(tried, latest, initial=0)][1:]
+    behind = [*accumulate(reversed(tried), latest, initial=0)][1:]
+    return [max(pair) for pair in zip(before, reversed(behind), strict=True)]
 
 
 def counted(connection: Connection, wanted: Wanted) -> int:
@@ -265,18 +290,22 @@ def next_span(lines: Sequence[Line], since: int, rows: int, *, splits: bool, wei
     """Give the span of the next conversations with about so many rows, and how many of them it ends.
 
     0 is given where a part of a long conversation is next that is not its last: the position goes on behind the span. One
-    is split only where it may be; `weighs=False` counts conversations instead of their messages. At most so many owners.
+    is split only where it may be; `weighs=False` counts conversations instead of their messages. At most so many owners,
+    and about `HEAVY` bytes.
     """
     first, known = lines[0], _known(lines, since, weighs=weighs)
+    if weighs:
+        rows = min(rows, max(1, HEAVY // max(1, first.size)))
     if splits and first.head - since + 1 > rows:
         return Span(first, first, since, since + rows - 1, known), 0
     if since > 1:
         return Span(first, first, since, END, known), 1
-    count, weight, seen = 0, 0, set[str]()
+    count, weight, size, seen = 0, 0, 0, set[str]()
     for line, one in zip(lines, _weights(lines, weighs=weighs), strict=True):
         seen.add(line.owner)
         weight += one
-        if count and (weight > rows or len(seen) > owners):
+        size += one * line.size if weighs else 0
+        if count and (weight > rows or size > HEAVY or len(seen) > owners):
             break
         count += 1
     return Span(first, lines[count - 1], rows=known), count
@@ -288,11 +317,11 @@ def are_enough(lines: Sequence[Line], since: int, rows: int, *, weighs: bool) ->
 
 
 def _known(lines: Sequence[Line], since: int, *, weighs: bool) -> int:
-    """Give how many rows there are in conversations, of the first from a position on; it stops at `MANY`."""
+    """Give how many rows there are in conversations, of the first from a position on; it stops where `quick` is worth while."""
     known = 1 - since
     for weight in _weights(lines, weighs=weighs):
         known += weight
-        if known >= MANY:
+        if known >= quick.LEAST:
             break
     return known
 

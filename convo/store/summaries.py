@@ -102,20 +102,29 @@ def _select_covering() -> Any:
         sa.bindparam("position", type_=sa.BigInteger).between(_S.first, _S.last),
     )
     other = tables.segment.alias("other")
-    sources = sa.select(other.c.source).where(other.c.owner == sa.bindparam("owner"), other.c.branch.in_(lines))
-    return sa.select(_M.branch, *message_columns()).where(
-        _M.owner == sa.bindparam("owner"),
-        _M.branch.in_(sources),
-        _M.position > sa.bindparam("position", type_=sa.BigInteger),
-        sa.text(log.SUMMARY),
+    shown = (_M.branch == other.c.source) & _M.position.between(other.c.first, other.c.last)
+    return (
+        sa.select(_M.branch, *message_columns())
+        .join_from(other, tables.message, shown)
+        .where(
+            other.c.owner == sa.bindparam("owner"),
+            other.c.branch.in_(lines),
+            _M.owner == sa.bindparam("owner"),
+            _M.position > sa.bindparam("position", type_=sa.BigInteger),
+            sa.text(log.SUMMARY),
+        )
     )
 
 
-_covering = Statement("the summaries after a message in all lines that show it", _select_covering)
+_covering = Statement("the summaries after a message, in each line that shows it", _select_covering)
 
 
 def covering(connection: Connection, owner: str, source: UUID, position: int) -> list[tuple[UUID, Message]]:
-    """Give the summaries that stand for a message, among others, each with the branch that holds it."""
+    """Give the summaries that stand for a message, among others, each with the branch that holds it.
+
+    Only those of a line that shows it: other lines have another message at its position.
+    """
     rows = _covering.rows(connection, owner=owner, source=source, position=position)
-    found = list(zip([row[0] for row in rows], messages_of(row[1:] for row in rows), strict=True))
-    return [(branch, message) for branch, message in found if message.covers >= position]
+    read = zip((row[0] for row in rows), messages_of(row[1:] for row in rows), strict=True)
+    found = {(branch, message.position): message for branch, message in read}
+    return [(branch, message) for (branch, _), message in found.items() if message.covers >= position]

@@ -57,6 +57,14 @@ def test_the_doctor_knows_what_is_derived_of_a_summary(store: Any, client: Any) 
     assert [one.kind for one in store.doctor() if one.conversation == chat.id] == []
 
 
+def test_the_doctor_knows_what_is_derived_of_a_summary_that_outlives_an_answer(store: Any) -> None:
+    chat = long(store, 3)
+    chat.compact(summarize=lambda *_: "They counted.", keep=1)
+    chat.regenerate()
+    assert [message.kind for message in chat.history()][-1] == "summary"
+    assert [one.kind for one in store.doctor() if one.conversation == chat.id] == []
+
+
 def test_summaries_chain(store: Any, client: Any) -> None:
     chat = long(store, 4)
     seen: list[Any] = []
@@ -174,6 +182,28 @@ def test_redacting_a_message_redacts_the_summaries_made_of_it(store: Any, client
     assert all(message.status == "redacted" for message in store.get(chat.id).history() if message.kind == "summary")
     made = chat.compact(summarize=lambda history, earlier: f"{len(history)}, {earlier}", keep=2)
     assert made.text.endswith("6, None"), "what was redacted is not told"
+
+
+@pytest.mark.parametrize("line", ["fork", "edit"])
+def test_redacting_a_message_leaves_the_summaries_of_other_lines(store: Any, line: str) -> None:
+    chat = long(store, 6)
+    chat.compact(summarize=lambda *_: "about 0 to 7", keep=2)
+    before = chat.branches()[0]
+    other = chat if line == "edit" else chat.fork(at=4)
+    other.edit(5, "anew") if line == "edit" else other.add("anew")
+    other.redact(5)
+    assert [message.status for message in chat.history(branch=before) if message.kind == "summary"] == ["complete"]
+    other.redact(2)
+    assert [message.status for message in chat.history(branch=before) if message.kind == "summary"] == ["redacted"]
+
+
+def test_a_summary_that_is_shared_is_redacted_when_its_conversation_is_gone(store: Any) -> None:
+    chat = long(store, 6)
+    chat.compact(summarize=lambda *_: "about 0 to 7", keep=2)
+    fork = chat.fork()
+    store.delete(chat.id)
+    fork.redact(1)
+    assert [message.status for message in fork.history() if message.kind == "summary"] == ["redacted"]
 
 
 def test_branches_and_forks_have_the_summaries_of_what_they_share(store: Any, client: Any) -> None:

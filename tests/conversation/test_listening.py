@@ -509,6 +509,15 @@ def test_arguments_that_say_nothing_are_refused(chat: Any, argument: str, value:
         chat.listen(**{"model": MODEL, argument: value})
 
 
+@pytest.mark.parametrize(
+    ("model", "api"), [("gpt-live-1", "live"), ("gpt-audio-1.5", "chat"), ("gpt-transcribe", "transcription")]
+)
+def test_a_session_of_another_api_is_not_listened_to_in_vain(chat: Any, model: str, api: str) -> None:
+    with pytest.raises(convo.ConflictingArguments, match=rf"{model} is a model of api='{api}'.*Realtime sessions only.*extend"):
+        chat.listen(model)
+    chat.listen("somebody's-realtime-model").close()
+
+
 def test_what_could_not_be_stored_is_stored_with_the_next_event(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     script = Script(transcription=False)
     script.text("hello")

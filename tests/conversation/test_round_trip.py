@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import base64
+from typing import TYPE_CHECKING, Any
 
+import openai
 import pytest
 
 import convo
 from tests.support.builders import recording
+
+if TYPE_CHECKING:
+    from convo.testing import FakeAPI
 
 VOICE: dict[str, Any] = {"model": "gpt-audio-1.5", "voice": "alloy"}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
@@ -35,6 +40,29 @@ GIVEN: dict[str, list[dict[str, Any]]] = {
         {"role": "function", "name": "f", "content": "42"},
     ],
 }
+WAV = base64.b64encode(recording().data).decode()
+ODD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "words whose sound never came": (
+        {"content": None, "audio": {"id": "audio_1", "data": "", "expires_at": 0, "transcript": "Yes."}},
+        {"content": None, "audio": {"id": "audio_1", "expires_at": 0, "transcript": "Yes."}},
+    ),
+    "sound that is no base64": (
+        {"content": None, "audio": {"id": "audio_1", "data": "!", "expires_at": 0, "transcript": "Yes."}},
+        {"content": None, "audio": {"id": "audio_1", "expires_at": 0, "transcript": "Yes."}},
+    ),
+    "bytes that are no sound": (
+        {"content": None, "audio": {"id": "audio_1", "data": "bm9pc2U=", "expires_at": 0, "transcript": "Yes."}},
+        {"content": None, "audio": {"id": "audio_1", "expires_at": 0, "transcript": "Yes."}},
+    ),
+    "sound": (
+        {"content": None, "audio": {"id": "audio_1", "data": WAV, "expires_at": 0, "transcript": "Yes."}},
+        {"content": None, "audio": {"id": "audio_1", "data": WAV, "expires_at": 0, "transcript": "Yes."}},
+    ),
+    "a part of another server": (
+        {"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Yes."}, "No."]},
+        {"content": [{"type": "text", "text": "Yes."}]},
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", GIVEN)
@@ -65,3 +93,36 @@ def test_a_redacted_message_goes_in_as_its_mark(store: Any) -> None:
         chat.redact(position)
     copy = store.create(messages=chat.to_chat())
     assert {message.text for message in copy.history()} == {"[redacted]"}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_what_an_api_answered_goes_in_again_whatever_it_was(store: Any, case: str) -> None:
+    answered, given = ODD[case]
+    chat = store.create(messages=[{"role": "user", "content": "Is it?"}])
+    message = {"role": "assistant", **answered}
+    chat.record({"object": "chat.completion", "model": "gpt-audio-1.5", "choices": [{"index": 0, "message": message}]})
+    assert chat.to_chat()[1:] == [{"role": "assistant", **given}]
+    copy = store.create(messages=chat.to_chat())
+    assert [said.text for said in copy.history()] == [said.text for said in chat.history()]
+
+
+def test_a_stream_that_broke_before_its_sound_goes_in_again(store: Any, client: Any, fake: FakeAPI) -> None:
+    chat = store.create()
+    fake.will_drop(chunks=6)
+    with pytest.raises(openai.APIError), chat.stream(client, "Hello?", **VOICE) as stream:
+        for _ in stream:
+            pass
+    _, cut = chat.to_chat()
+    assert cut["audio"]["transcript"]
+    assert "data" not in cut["audio"]
+    assert store.create(messages=chat.to_chat()).history()[1].text == cut["audio"]["transcript"]
+
+
+def test_speech_of_a_session_that_nobody_wrote_down_is_left_out(store: Any) -> None:
+    item = {"id": "item_1", "type": "message", "role": "user", "status": "completed", "content": [{"type": "input_audio"}]}
+    chat = store.create(instructions="Be brief.")
+    with chat.listen("gpt-realtime-2.1") as heard:
+        heard.feed({"type": "conversation.item.done", "event_id": "event_1", "item": item})
+    chat.add("Hello?")
+    assert chat.to_chat() == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello?"}]
+    assert len(store.create(messages=chat.to_chat()).history()) == 2

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import sqlalchemy as sa
 
-from convo.canonical import decode, digest, printable
-from convo.content import TEXT_COLUMN
+from convo.canonical import decode, digest
 from convo.errors import SealBroken
 from convo.findings import Finding
 from convo.messages import Media, text_of
@@ -17,7 +16,7 @@ from convo.store import tables
 from convo.store.doctor.page import Scope, execute, following, last_key, rows
 from convo.store.redaction import REDACTED
 from convo.store.sealed import keyring_of
-from convo.summary import summary_in
+from convo.summary import column_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,8 +135,7 @@ def _texts(stored: str, body: str, media: tuple[Media, ...], kind: str) -> tuple
 
 
 def _text(body: str, media: tuple[Media, ...], kind: str) -> str:
-    text = text_of(decode(body), media)
-    return printable(summary_in(text) if kind == "summary" else text, TEXT_COLUMN)
+    return column_text(text_of(decode(body), media), kind)
 
 
 def _derived(keyring: Plain, row: _Row, media: tuple[Media, ...]) -> str:
