@@ -157,6 +157,12 @@ def read(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
     return result
 
 
+def read_at_once(function: Callable[..., T], *arguments: Any) -> Steps[T]:
+    """Run a unit of work that only reads, by several statements, all of which see what was there at one moment."""
+    result: T = yield from _keyed(Work(function, arguments, {}, "snapshot"))
+    return result
+
+
 def beside(function: Callable[..., T], *arguments: Any) -> Steps[T]:
     """Run a unit of work that only reads, and that takes long: the store's other work does not wait for it."""
     result: T = yield from _keyed(Work(function, arguments, {}, "read", beside=True))
