@@ -9,8 +9,9 @@ import typing
 if typing.TYPE_CHECKING:
     from convo.analysis.exported import Anonymous, Exported
     from convo.arriving import Event
-    from convo.assembly import Estimate, Rendering, Request, Seeds
+    from convo.assembly.estimate import Estimate
     from convo.assembly.preview import Preview
+    from convo.assembly.request import Rendering, Request, Seeds
     from convo.async_api.conversation import AsyncConversation
     from convo.async_api.exchange import AsyncExchange
     from convo.async_api.listening import AsyncListener
@@ -138,8 +139,8 @@ if typing.TYPE_CHECKING:
     from convo.history import History
     from convo.hits import Hit
     from convo.importers.results import Imported, NotCarried
-    from convo.intake import ChatFold
     from convo.intake.response_stream import ResponseFold
+    from convo.intake.stream import ChatFold
     from convo.limits import Limits
     from convo.media import File, Image
     from convo.memory import Memory
@@ -376,10 +377,10 @@ __all__ = [
 _HOMES = {
     "Anonymous": "analysis.exported",
     "Exported": "analysis.exported",
-    "Estimate": "assembly",
-    "Rendering": "assembly",
-    "Request": "assembly",
-    "Seeds": "assembly",
+    "Estimate": "assembly.estimate",
+    "Rendering": "assembly.request",
+    "Request": "assembly.request",
+    "Seeds": "assembly.request",
     "Preview": "assembly.preview",
     "Event": "arriving",
     "AsyncConversation": "async_api.conversation",
@@ -419,7 +420,7 @@ _HOMES = {
     "Hit": "hits",
     "Imported": "importers.results",
     "NotCarried": "importers.results",
-    "ChatFold": "intake",
+    "ChatFold": "intake.stream",
     "ResponseFold": "intake.response_stream",
     "BlobTotals": "storage",
     "MovedBlobs": "storage",

@@ -18,7 +18,7 @@ from convo.usage import Cost, Usage, price
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.messages import Draft
 
 _DECIMALS = 12

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from convo.intake import fold_of
+from convo.intake.reading import fold_of
 
 if TYPE_CHECKING:
-    from convo.intake import Fold
+    from convo.intake.fold import Fold
 
 
 def gathered(answer: object) -> tuple[object, Exception | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.memory import Memory
     from convo.messages import Message
 

@@ -15,7 +15,7 @@ from convo.errors import AudioFormatMismatch
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from convo.assembly import Target
+    from convo.assembly.target import Target
     from convo.policy import Policy
 
 MAX_PIECE = 4_096

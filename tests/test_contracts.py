@@ -121,7 +121,7 @@ def test_a_new_process_that_assembles_a_request_loads_what_that_takes(tmp_path: 
 
 
 def imports_at_once(tree: ast.Module) -> Iterator[str]:
-    """The top-level names that a module imports when it is imported: not in functions, not for types only."""
+    """The modules that a module imports when it is imported: not in functions, not for types only."""
     pending: list[ast.AST] = list(tree.body)
     while pending:
         node = pending.pop()
@@ -131,9 +131,9 @@ def imports_at_once(tree: ast.Module) -> Iterator[str]:
             pending.extend(node.orelse)
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield (node.module or "").partition(".")[0]
+            yield node.module or ""
         else:
             pending.extend(ast.iter_child_nodes(node))
 
@@ -153,8 +153,28 @@ AT_ONCE = {
 
 
 def test_optional_packages_are_imported_inside_functions() -> None:
-    found = {name for name, tree in parsed().items() if OPTIONAL & set(imports_at_once(tree))}
-    assert found == set(AT_ONCE)
+    roots = {name: {module.partition(".")[0] for module in imports_at_once(tree)} for name, tree in parsed().items()}
+    assert {name for name, found in roots.items() if OPTIONAL & found} == set(AT_ONCE)
+
+
+LOADED_FIRST = {
+    "cli": "a process of its own, of one thread",
+    "documents": "other modules import it first, but for the inspector's",
+    "inspector": "application() has made it before a request comes",
+    "store.doctor": "other modules import it first",
+    "testing": "its names are imported before anything of it is used",
+}
+"""Packages that import their modules, with why no thread is in one of these while another loads the package."""
+
+
+def test_packages_that_threads_may_load_at_once_import_none_of_their_modules() -> None:
+    """One thread that loads the package and one that loads a module of it would wait for each other: Python gives up on both."""
+    found = {
+        name
+        for name, tree in parsed().items()
+        if any(f"{module}.".startswith(f"convo.{name}.") for module in imports_at_once(tree))
+    }
+    assert found == set(LOADED_FIRST)
 
 
 # --- what pure modules may not do ------------------------------------------------------------------

@@ -13,7 +13,7 @@ from tests.assembly.builders import asked, log, planned, spoke
 from tests.support.replies import HOUR, START
 
 if TYPE_CHECKING:
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
 
 FIRST, SECOND, THIRD = (spoke(audio_id=f"audio_{n}", expires=START + HOUR + n) for n in (1, 2, 3))
 TALK = log(asked(), FIRST, asked(), SECOND, asked(), THIRD, asked("Why?"))

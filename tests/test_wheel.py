@@ -220,7 +220,7 @@ assert store.export(here / "exported").rows
 """,
     "frames": """
 messages = store.tables().messages
-assert len(messages.to_pandas()) == len(messages.to_polars()) == 1
+assert len(messages.to_pandas()) == len(messages.to_polars()) == len(messages.to_duckdb().fetchall()) == 1
 """,
     "plots": 'store.tables().plot("activity").save(here / "activity.svg")',
     "telemetry": 'convo.Store("sqlite://", telemetry=True).create()',

@@ -104,15 +104,22 @@ def replayable(message: Message, body: Mapping[str, Any], now: int) -> bool:
     """Say whether the items of a recorded Response may go back as they are, at the API that gave them.
 
     Reasoning without its encrypted content is known by its id alone, to an API that has stored it and keeps it still;
-    reasoning that nothing follows, as where the limit of tokens came first, is taken back by none. `now` is in microseconds
-    since 1970.
+    reasoning that nothing follows, as where the limit of tokens came first, is taken back by none, nor are two calls of one id,
+    of which one alone has a result. `now` is in microseconds since 1970.
     """
     output = items_of(body)
     if message.status != "complete" or not output or _is_thought(output[-1]) or any(map(is_cut, output)):
         return False
+    if len(set(calls := _call_ids(output))) < len(calls):
+        return False
     thoughts = [item for item in output if _is_thought(item)]
     kept = body.get("store") is not False and now - message.created < RETENTION // timedelta(microseconds=1)
     return kept or all(item.get("encrypted_content") for item in thoughts)
+
+
+def _call_ids(output: Sequence[Any]) -> list[str]:
+    calls = (item for item in output if isinstance(item, dict) and item.get("type") in _OUTPUTS)
+    return [call["call_id"] for call in calls if isinstance(call.get("call_id"), str)]
 
 
 def _is_thought(item: object) -> bool:
@@ -155,8 +162,12 @@ def input_digest(wires: Sequence[dict[str, Any]]) -> str:
 
 
 def in_words(output: Sequence[Any]) -> list[dict[str, Any]]:
-    """Give items that the API gave as items that it knows nothing of: what was said, with its phase, and what was called."""
-    return [plain for item in output if (plain := _in_words(item)) is not None]
+    """Give items that the API gave as items that it knows nothing of: what was said, with its phase, and what was called.
+
+    Of calls with one id the last one counts, as it does in Chat Completions.
+    """
+    plain = {index: found for index, item in enumerate(output) if (found := _in_words(item)) is not None}
+    return list({item.get("call_id", index): item for index, item in plain.items()}.values())
 
 
 def _in_words(item: Any) -> dict[str, Any] | None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from convo.assembly import Request, Seeds
     from convo.assembly.preview import Preview
+    from convo.assembly.request import Request, Seeds
     from convo.async_api.driver import AsyncDriver
     from convo.async_api.exchange import AsyncExchange
     from convo.async_api.listening import AsyncListener

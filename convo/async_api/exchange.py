@@ -12,7 +12,7 @@ from convo.steps.effects import finish
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from convo.assembly import Request
+    from convo.assembly.request import Request
     from convo.async_api.driver import AsyncDriver
     from convo.reply import Reply
     from convo.steps.effects import Lease

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from convo.assembly import Rendering
     from convo.assembly.preview import Preview
+    from convo.assembly.request import Rendering
     from convo.calls import Call
     from convo.inspector.asked import Asked
     from convo.messages import Message

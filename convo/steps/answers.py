@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from convo.canonical import decode, encode
-from convo.intake import read_answer
+from convo.intake.reading import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from convo.assembly import Plan
-    from convo.intake import Answer
+    from convo.assembly.plan import Plan
+    from convo.intake.answer import Answer
     from convo.origin import Origin
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convo.canonical import decode, printable
 from convo.errors import AnswerError, ConvoError
-from convo.intake import unreadable
+from convo.intake.reading import unreadable
 from convo.logs import Swallowed
 from convo.steps.columns import cost_of, error_columns, retries_of
 from convo.steps.effects import write

@@ -24,8 +24,9 @@ from convo.usage import Cost, price
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convo.assembly import Plan, Target
-    from convo.intake import Answer
+    from convo.assembly.plan import Plan
+    from convo.assembly.target import Target
+    from convo.intake.answer import Answer
     from convo.messages import Draft
     from convo.models import Catalogue
     from convo.recovery import Recovery

@@ -14,7 +14,7 @@ from convo.canonical import encode, printable
 from convo.checks import check_type
 from convo.errors import AnswerError, ConflictingArguments, InputError
 from convo.history import History, last_turns
-from convo.intake import read_chat
+from convo.intake.chat import read_chat
 from convo.policy import Policy
 from convo.steps import beside
 from convo.steps.effects import call, complete, read, write
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from convo.assembly import Target
-    from convo.intake import Answer
+    from convo.assembly.target import Target
+    from convo.intake.answer import Answer
     from convo.messages import Message
     from convo.steps.effects import Steps
     from convo.steps.place import Place

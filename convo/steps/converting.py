@@ -19,7 +19,7 @@ from convo.store import renditions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.messages import Draft, Media, Message
     from convo.steps.effects import Steps
     from convo.steps.place import Place

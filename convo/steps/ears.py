@@ -13,7 +13,7 @@ import attrs
 
 from convo.audio.hearing import file_of, files_of, fits
 from convo.errors import AnswerError, AudioDropped, BadAudio, BlobNotFound, TooLarge
-from convo.intake import read_transcription
+from convo.intake.transcription import read_transcription
 from convo.origin import Origin
 from convo.steps import beside, blobs
 from convo.steps.effects import Hearing, call, hear, read, write

@@ -14,7 +14,7 @@ from convo.sealing.keyring import KeysWanted
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from convo.assembly import Request
+    from convo.assembly.request import Request
     from convo.store.engine import Mode
 
 T = TypeVar("T")
@@ -154,6 +154,12 @@ Steps = Generator[Effect, Any, T]
 def read(function: Callable[..., T], *arguments: Any, **named: Any) -> Steps[T]:
     """Run a unit of work that only reads."""
     result: T = yield from _keyed(Work(function, arguments, named, "read"))
+    return result
+
+
+def read_at_once(function: Callable[..., T], *arguments: Any) -> Steps[T]:
+    """Run a unit of work that only reads, by several statements, all of which see what was there at one moment."""
+    result: T = yield from _keyed(Work(function, arguments, {}, "snapshot"))
     return result
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from convo.assembly import Request
+from convo.assembly.request import Request
 from convo.assembly.savings import spoken_positions
 from convo.canonical import encode
 from convo.checks import check_type
 from convo.errors import AnswerError, AudioNotKept, ConversationNotFound, ConvoError, ExchangeNotFound, StoreBusy, StoreError
 from convo.ids import as_uuid
-from convo.intake import Fold, unreadable
+from convo.intake.fold import Fold
+from convo.intake.reading import unreadable
 from convo.keeping import let_go
 from convo.logs import Swallowed, note
 from convo.models import name_of
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from convo.assembly import Estimate, Plan
+    from convo.assembly.estimate import Estimate
+    from convo.assembly.plan import Plan
     from convo.recovery import Recovery
     from convo.steps.effects import Steps, Told
     from convo.steps.place import Place

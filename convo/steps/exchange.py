@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly import Request
+from convo.assembly.request import Request
 from convo.assembly.target import AUDIO_ARGUMENTS
 from convo.checks import check_type
 from convo.content import message_draft
@@ -41,7 +41,8 @@ from convo.store.exchanges import Begun
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from convo.assembly import Plan, Target
+    from convo.assembly.plan import Plan
+    from convo.assembly.target import Target
     from convo.budget import Spending
     from convo.functions import Functions
     from convo.history import History

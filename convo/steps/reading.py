@@ -15,7 +15,7 @@ from convo.store import branches, calls, exchanges
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.assembly.preview import Preview
     from convo.calls import Call
     from convo.policy import Policy

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 
 from convo import steps
-from convo.assembly import Plan, Request, Seeds, Target, as_base64, fill, fill_seeds, plan, sound, whole
-from convo.assembly.fill import in_words
+from convo.assembly import sound
+from convo.assembly.fill import as_base64, fill, fill_seeds, in_words, whole
+from convo.assembly.plan import Plan, plan
+from convo.assembly.target import Target
 from convo.assembly.window import budget_of
 from convo.audio.extra import can_convert
 from convo.audio.rates import INPUT_FORMATS
 from convo.checks import check_type
-from convo.content import PARTS, is_empty
 from convo.errors import BadAudio, ConflictingArguments, InputError, MissingDependency
 from convo.forms import as_chat
 from convo.messages import REPLY
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from convo.assembly.request import Request, Seeds
     from convo.history import History
     from convo.memory import Memory
     from convo.messages import Draft, Media, Message
@@ -218,6 +220,8 @@ def to_chat(place: Place, last: int | None) -> Steps[list[dict[str, Any]]]:
 
 def _as_chat(message: Message) -> dict[str, Any]:
     """Give the body of a message as Chat Completions writes it, without what only another API or server knows of it."""
+    from convo.content import PARTS
+
     body = as_chat(message.raw)
     if message.api == "realtime":
         body = {key: value for key, value in body.items() if key != ITEM}
@@ -231,6 +235,8 @@ def _as_chat(message: Message) -> dict[str, Any]:
 
 
 def _says_nothing(role: str, body: Mapping[str, Any]) -> bool:
+    from convo.content import is_empty
+
     return role not in ("assistant", "tool") and is_empty(body.get("content"))
 
 

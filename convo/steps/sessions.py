@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from convo.checks import check_type
 from convo.errors import AudioDropped, BlobNotFound, ConflictError, HeldTransaction, NotASession, StoreFailed, TooLarge
 from convo.steps.blobs import TRIES, get, put
-from convo.steps.effects import call, read, write
+from convo.steps.effects import call, read, read_at_once, write
 from convo.steps.log import AGAIN
 from convo.store import blobs, session_files, sessions
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def session(place: Place, *, audio: bool) -> Steps[str]:
     """Give a conversation as the text of a session; see `Conversation.session`."""
     check_type(audio, bool, "audio", "True or False")
-    rows = yield from read(sessions.taken, place.owner, place.found.id)
+    rows = yield from read_at_once(sessions.taken, place.owner, place.found.id)
     found = {}
     for digest in _digests(rows, audio=audio):
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convo.canonical import decode
 from convo.errors import AnswerError, ConvoError
-from convo.intake import read_answer, unreadable
+from convo.intake.reading import read_answer, unreadable
 from convo.intake.stream import rebuilt
 from convo.logs import note
 from convo.origin import Origin
@@ -22,7 +22,7 @@ from convo.store.append import Entry
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from convo.intake import Answer
+    from convo.intake.answer import Answer
     from convo.steps.effects import Steps
     from convo.steps.place import Place, Tools
     from convo.store.checkpoints import Left

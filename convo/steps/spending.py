@@ -19,7 +19,7 @@ from convo.usage import price
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.budget import Spending
     from convo.messages import Draft
     from convo.policy import Policy

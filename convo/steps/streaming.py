@@ -12,7 +12,7 @@ from convo.canonical import encode
 from convo.errors import AnswerError, ConvoError, NoReply
 from convo.events import AudioDelta, RefusalDelta, TextDelta, TranscriptDelta
 from convo.forms import as_chat
-from convo.intake import fold_of
+from convo.intake.reading import fold_of
 from convo.logs import Swallowed
 from convo.protocol import LEASE
 from convo.steps.columns import asked_columns, assumed_columns
@@ -24,7 +24,7 @@ from convo.usage import Usage
 from convo.watching import NO_WHOLE
 
 if TYPE_CHECKING:
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.events import Delta
     from convo.reply import Reply
     from convo.steps.effects import Lease, Steps, Told

@@ -17,7 +17,7 @@ from convo.models import name_of
 if TYPE_CHECKING:
     from datetime import date
 
-    from convo.assembly import Target
+    from convo.assembly.target import Target
     from convo.models import Model
     from convo.policy import Policy
     from convo.steps.place import Tools

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from convo.assembly import Target
+    from convo.assembly.target import Target
     from convo.history import History
     from convo.messages import Draft, Media, Message
     from convo.steps.effects import Hearing, Steps

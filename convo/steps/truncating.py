@@ -14,7 +14,7 @@ from convo.content import TEXT_COLUMN
 from convo.errors import ConflictError, MessageNotFound, NotAReply
 from convo.extract import spoken
 from convo.forms import has_items
-from convo.intake import read_answer
+from convo.intake.reading import read_answer
 from convo.intake.realtime_items import heard_until
 from convo.origin import Origin
 from convo.steps.blobs import fetched

@@ -25,6 +25,7 @@ from convo.store.direct import OURS
 from convo.store.engine import (
     ATTEMPTS,
     PATIENCE,
+    READING,
     Engines,
     Within,
     after_begin,
@@ -149,7 +150,7 @@ class AsyncRunner:
             try:
                 await self._look()
                 async with self.engines.open(mode) as connection:
-                    committed = "no" if mode == "read" else "unknown"
+                    committed = "no" if mode in READING else "unknown"
                     result: T = await connection.run_sync(work, *arguments, **named)
                     return result
             except Exception as error:

@@ -65,8 +65,9 @@ def _call(row: Sequence[Any]) -> Call:
     times: dict[str, Any] = {name: None if found[name] is None else from_micros(found[name]) for name in _TIMES}
     return Call(
         outcome=found["status"],
-        **{name: found[name] for name in _PLAIN if name != "status"},
+        **{name: found[name] for name in _PLAIN if name not in ("status", "spoken")},
         **times,
+        spoken=None if found["spoken"] is None else bool(found["spoken"]),
         recovered=tuple(_recovery(step) for step in decode(found["recovered"] or "[]")),
         usage=Usage(**{name: found[name] for name in USAGE_COLUMNS}),
         cost=Cost.from_picos(

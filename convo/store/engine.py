@@ -31,7 +31,7 @@ from convo.sealing.keyring import PLAIN
 from convo.store import schema
 from convo.store.direct import OURS
 from convo.store.faults import code_of, may_retry, note_again, typed_errors
-from convo.store.postgres import ALONE, WHOLE, driver_needed, mind_the_server, paramstyle, ping_without_asking
+from convo.store.postgres import ALONE, SNAPSHOT, WHOLE, driver_needed, mind_the_server, paramstyle, ping_without_asking
 from convo.store.sqlite import READS, WRITES, begin_with, transaction
 
 if TYPE_CHECKING:
@@ -47,8 +47,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 E = TypeVar("E", bound="Engine | AsyncEngine")
 Durability = Literal["full", "relaxed"]
-Mode = Literal["read", "write", "single"]
-"""What a unit of work does: `single` is a write of one statement, which PostgreSQL runs without BEGIN and COMMIT."""
+Mode = Literal["read", "snapshot", "write", "single"]
+"""What a unit of work does: `snapshot` reads by several statements what was there at one moment, as `read` does on SQLite alone;
+`single` is a write of one statement, which PostgreSQL runs without BEGIN and COMMIT."""
+READING = ("read", "snapshot")
 
 _REDACTED = re.compile(r"://.*@")
 BUSY_TIMEOUT = 10_000
@@ -91,9 +93,17 @@ class Engines(Generic[E]):
 
     def open(self, mode: Mode) -> Any:
         """Give the context in which a unit of work has its connection, and which commits at its end."""
+        if mode == "snapshot":
+            return self._snapshots().begin()
         if self.alone and mode != "write":
             return self.reading.connect()
         return self.reading.begin() if mode == "read" else self.writing.begin()
+
+    def _snapshots(self) -> Any:
+        """Give the engine whose transactions see what was there when they began; all of SQLite's do."""
+        if self.reading.dialect.name != "postgresql":
+            return self.reading
+        return self.reading.execution_options(isolation_level=SNAPSHOT)
 
     def both(self) -> set[E]:
         """Give each engine once."""
@@ -141,7 +151,7 @@ class FileEngines(Engines[Engine]):
 
         Raises `StoreBusy`, `StoreReplaced` and `StoreNotFound`; the next one opens what is at the path then.
         """
-        if mode == "read":
+        if mode in READING:
             with transaction(self.reading, READS) as connection:
                 raw = self._check(connection)
                 yield connection
@@ -249,12 +259,13 @@ class CallersEngine:
 def before_begin(connection: Connection, mode: Mode) -> None:
     """Choose the isolation on PostgreSQL, on the connection: a level set on an engine would lose to the caller's."""
     if connection.dialect.name == "postgresql":
-        connection.execution_options(isolation_level=WHOLE if mode == "write" else ALONE["isolation_level"])
+        levels = {"write": WHOLE, "snapshot": SNAPSHOT}
+        connection.execution_options(isolation_level=levels.get(mode, ALONE["isolation_level"]))
 
 
 def after_begin(connection: Connection, mode: Mode) -> None:
     """Begin a writing transaction on SQLite, which Python's sqlite3 may not have done."""
-    if mode != "read":
+    if mode not in READING:
         _really_begin(connection)
 
 
@@ -365,7 +376,7 @@ class Runner:
             committed: Committed = "no"
             try:
                 with self.engines.open(mode) as connection:
-                    committed = "no" if mode == "read" else "unknown"
+                    committed = "no" if mode in READING else "unknown"
                     return work(connection, *arguments, **named)
             except Exception as error:
                 if attempt == ATTEMPTS or not may_retry(error, committed) or time.monotonic() - started > PATIENCE:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from convo.assembly import Target
+    from convo.assembly.target import Target
     from convo.messages import Message
 
     Between = Callable[..., Sequence[Message]]

@@ -37,6 +37,8 @@ ALONE: dict[str, Any] = {
 """Settings of our PostgreSQL engines: one statement is one transaction, and nothing is left to roll back after it."""
 WHOLE = "READ COMMITTED"
 """The isolation of transactions: order comes from the row of the branch, not from the database's snapshot."""
+SNAPSHOT = "REPEATABLE READ"
+"""The isolation of what several statements read that has to be of one moment."""
 
 
 def ping_without_asking(engine: Engine) -> None:

@@ -194,6 +194,9 @@ def _check_whole(session: Mapping[str, Rows]) -> None:
     _hold(len(keys) == len(set(keys)), "two calls have one key")
     there = {(row["branch"], row["position"]) for row in session["messages"]}
     _hold(all(branch in branches and position > 0 for branch, position in there), "a message is of a branch that it has not")
+    _hold(
+        all(position <= branches[branch]["head"] for branch, position in there), "a message stands behind the end of its branch"
+    )
     for name in ("attachments", "annotations"):
         _hold(all((row["branch"], row["position"]) in there for row in session[name]), f"{name} are of a message that it has not")
     for branch in own:

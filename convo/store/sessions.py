@@ -56,7 +56,7 @@ def columns_of(name: str) -> list[sa.Column[Any]]:
 def taken(connection: Connection, owner: str, conversation: UUID) -> dict[str, Rows]:
     """Give the rows of a conversation by table, nulls left out. Raises `ConversationNotFound`."""
     found: dict[str, Rows] = {"conversation": _rows(connection, "conversation", owner, "id", [conversation])}
-    if not found["conversation"]:
+    if not found["conversation"] or found["conversation"][0]["branch"] == tables.NOWHERE:
         raise ConversationNotFound(conversation)
     if found["conversation"][0].get("metadata") == encode({}):
         del found["conversation"][0]["metadata"]

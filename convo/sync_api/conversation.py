@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from convo.assembly import Request, Seeds
     from convo.assembly.preview import Preview
+    from convo.assembly.request import Request, Seeds
     from convo.audio.value import Audio
     from convo.calls import Call
     from convo.documents import Document

@@ -13,7 +13,7 @@ from convo.messages import calls_of, text_of
 from convo.telemetry import conventions as names
 
 if TYPE_CHECKING:
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.messages import Message
     from convo.reply import Reply
     from convo.telemetry.facts import Attributes

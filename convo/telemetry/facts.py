@@ -12,7 +12,7 @@ from convo.telemetry import conventions as names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.reply import Reply
     from convo.steps.ending import Open
     from convo.usage import Cost, Usage

@@ -10,7 +10,7 @@ from convo.telemetry.facts import Attributes, fallen_back
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Meter
 
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.recovery import Recovery
     from convo.reply import Reply
     from convo.usage import Cost, Usage

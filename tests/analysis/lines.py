@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from convo.analysis import AUDIO, EXCHANGES, MESSAGES, TURNS
 from convo.analysis.arrow import schema_of
+from convo.analysis.columns import AUDIO, EXCHANGES, MESSAGES, TURNS
 
 DESCRIBED = {"messages": MESSAGES, "turns": TURNS, "audio": AUDIO, "exchanges": EXCHANGES}
 BEGIN = datetime(2026, 11, 1, 12, tzinfo=UTC)

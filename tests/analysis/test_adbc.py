@@ -22,7 +22,7 @@ import pytest
 import sqlalchemy as sa
 
 import convo
-from convo.analysis import TABLES
+from convo.analysis.columns import TABLES
 from convo.steps import tables as table_steps
 from convo.store import background, erasure, quick, quick_postgresql, quick_sqlite, rows, spans
 from convo.store.tables import NOWHERE

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 import convo
-from convo.analysis import TABLES
+from convo.analysis.columns import TABLES
 from convo.steps import exporting
 from convo.steps import tables as table_steps
 from convo.store import exported

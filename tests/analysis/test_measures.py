@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convo
-from convo.analysis import MEASURES, measures
 from convo.analysis.grouping import Groups, quantiles
+from convo.analysis.measured import MEASURES
+from convo.analysis.measuring import measures
 from tests.analysis.lines import at, by_hand, quantile, tables
 from tests.support.builders import wav
 

@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import convo
-from convo.analysis import PLOTS, charts, drawing, plot
-from convo.analysis.plots import NEEDED
+from convo.analysis import charts, drawing
+from convo.analysis.plots import NEEDED, PLOTS, plot
 from tests.analysis.lines import at, tables
 from tests.support.builders import wav
 

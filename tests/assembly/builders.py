@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from convo.assembly import Plan, Request, Seeds, Target, as_base64, fill, fill_seeds, plan
+from convo.assembly.fill import as_base64, fill, fill_seeds
+from convo.assembly.plan import Plan, plan
+from convo.assembly.target import Target
 from convo.content import message_draft, tool_draft
 from convo.history import History
-from convo.intake import read_chat
+from convo.intake.chat import read_chat
 from convo.memory import Memory
 from convo.origin import Origin
 from convo.policy import Policy
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from convo.assembly.request import Request, Seeds
     from convo.messages import Draft
 
 NOW = START * 1_000_000

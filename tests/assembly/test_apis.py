@@ -18,8 +18,10 @@ from openai.types.responses.response_create_params import ResponseCreateParamsNo
 from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
 
-from convo.assembly import Plan, Request, Seeds, fill, fill_seeds, plan
 from convo.assembly.chat import short_id
+from convo.assembly.fill import fill, fill_seeds
+from convo.assembly.plan import Plan, plan
+from convo.assembly.request import Request, Seeds
 from convo.audio.value import Audio
 from convo.errors import ConflictingArguments, MissingDependency, RequestError
 from convo.media import Image

@@ -42,7 +42,8 @@ from tests.support.replies import ELSEWHERE, START, WAV
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convo.assembly import Plan, Request, Seeds
+    from convo.assembly.plan import Plan
+    from convo.assembly.request import Request, Seeds
     from convo.messages import Draft
 
 FOLDER = Path(__file__).parent / "golden"

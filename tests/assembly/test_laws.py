@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convo.assembly import Plan, Request, fill, plan, reminder
+from convo.assembly import reminder
 from convo.assembly.estimate import tokens_of
+from convo.assembly.fill import fill
+from convo.assembly.plan import Plan, plan
 from convo.assembly.recordings import untranscribed
 from convo.assembly.window import budget_of
 from convo.errors import (
@@ -41,6 +43,7 @@ from tests.support.validate import validate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convo.assembly.request import Request
     from convo.memory import Memory
     from convo.messages import Media, Message
 

@@ -11,9 +11,10 @@ import attrs
 import pytest
 
 import convo
-from convo.assembly import fill, plan
+from convo.assembly.fill import fill
+from convo.assembly.plan import plan
 from convo.errors import BlobNotFound, ConflictingArguments
-from convo.intake import read_chat
+from convo.intake.chat import read_chat
 from convo.testing import FakeAPI
 from tests.assembly.builders import answered, asked, called, instructions, log, planned, request_of, result, spoke
 from tests.support.histories import PNG

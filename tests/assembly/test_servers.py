@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import convo
-from convo.assembly import Target, fill, plan
+from convo.assembly.fill import fill
+from convo.assembly.plan import plan
+from convo.assembly.target import Target
 from convo.errors import MissingDependency, RequestError, TranscriptMissing, UnsupportedMedia
 from convo.memory import Memory
 from convo.models import Model
@@ -31,7 +33,7 @@ from tests.support.validate import validate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convo.assembly import Request
+    from convo.assembly.request import Request
     from convo.messages import Draft
 
 FOLDER = Path(__file__).parent / "golden_servers"

@@ -232,7 +232,8 @@ def test_more_than_one_answer_is_refused(given: dict[str, Any]) -> None:
 
 
 def test_model_and_messages_are_not_the_callers_to_give() -> None:
-    from convo.assembly import Target, plan
+    from convo.assembly.plan import plan
+    from convo.assembly.target import Target
     from convo.memory import Memory
     from tests.support.histories import CATALOGUE, family_of
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convo.assembly import Target
 from convo.assembly.estimate import tokens_of
+from convo.assembly.target import Target
 from convo.assembly.window import budget_of, least_tokens
 from convo.audio.value import Audio
 from convo.errors import InputError
@@ -23,7 +23,7 @@ from tests.support.counted import COUNTED
 from tests.support.replies import HOUR, START, WAV
 
 if TYPE_CHECKING:
-    from convo.assembly import Plan
+    from convo.assembly.plan import Plan
     from convo.messages import Draft
 
 MINUTE = 60
@@ -215,7 +215,7 @@ def test_short_requests_are_not_cached_and_keep_their_references() -> None:
 
 
 def test_a_cache_discount_pays_for_earlier_flips() -> None:
-    from convo.assembly import plan
+    from convo.assembly.plan import plan
     from convo.memory import Memory
     from tests.support.histories import CATALOGUE, family_of
     from tests.support.replies import HERE

@@ -45,6 +45,7 @@ def test_calls_say_what_each_used_and_cost_and_how_it_went(world: World, store: 
     assert (first.seen, second.seen) == (1, 3)
     assert (first.model, first.api, first.outcome, first.voice, first.format) == ("gpt-audio-1.5", "chat", "done", "alloy", "wav")
     assert second.sent_references == 1
+    assert first.spoken is True
     assert first.usage.input_tokens
     total = chat.usage()
     assert first.cost.amount is not None

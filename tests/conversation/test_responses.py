@@ -196,6 +196,20 @@ def test_what_a_session_begins_with_is_no_request(store: Any) -> None:
     assert len(chat.history()) == 1
 
 
+@pytest.mark.parametrize("as_items", [True, False])
+def test_of_two_calls_with_one_id_one_is_sent(store: Any, client: Any, fake: FakeAPI, as_items: bool) -> None:
+    chat = store.create()
+    call = {"type": "custom_tool_call", "call_id": "call_1", "name": "look"}
+    chat.record({"object": "response", "output": [{**call, "input": "there"}, {**call, "input": "here"}], "status": "completed"})
+    chat.tool_output("call_1", "Nobody.")
+    reply = chat.send(client, "And now?", **ASK, policy=convo.Policy(response_items=as_items))
+    assert not reply.recovered
+    assert items(fake)[:2] == [
+        {**call, "input": "here"},
+        {"type": "custom_tool_call_output", "call_id": "call_1", "output": "Nobody."},
+    ]
+
+
 def test_calls_that_were_cut_off_are_not_made(store: Any, client: Any, fake: FakeAPI) -> None:
     call = {
         "type": "function_call",

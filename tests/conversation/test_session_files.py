@@ -13,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convo
+from convo.store import erasure, sessions
+from tests.conftest import CIPHER
+from tests.support.both import resolved
 from tests.support.builders import wav
 from tests.support.sealing import KeyService
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import World
+    from tests.conftest import Database, World
 
 MODEL = "gpt-audio-1.5"
 
@@ -200,6 +203,38 @@ def test_a_sealed_conversation_goes_out_in_the_clear_and_in_sealed(world: World,
         world.open(cipher=None).owned_by(again.owner).get(again.id).session()
 
 
+def test_what_others_write_meanwhile_is_in_it_whole_or_not_at_all(
+    world: World, database: Database, here: Any, there: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = here.create()
+    chat.add("First.")
+    rows = sessions._rows
+
+    def and_others_write(connection: Any, name: str, *where: Any) -> Any:
+        if name in ("branches", "messages"):
+            other.add(name)
+            other.edit(other.head, f"{name}, no")
+        return rows(connection, name, *where)
+
+    options: Any = {**database.options, "owner": chat.owner}
+    with convo.Store(database.url, clock=clock, cipher=CIPHER, **options) as writer:
+        other = writer.get(chat.id)
+        monkeypatch.setattr(sessions, "_rows", and_others_write)
+        text = chat.session()
+    monkeypatch.undo()
+    assert other.head > 1
+    again = there.import_session(text)
+    assert [message.text for message in again.history()] == ["First."]
+    assert again.add("And on.").position == 2
+
+
+def test_a_conversation_that_is_being_erased_is_not_there(here: Any) -> None:
+    chat = here.create()
+    resolved(chat, chat._driver.runner.run(erasure.hide, chat.owner, mode="write"))
+    with pytest.raises(convo.ConversationNotFound):
+        chat.session()
+
+
 def test_a_view_of_all_imports_nothing(here: Any, client: Any, clock: Any) -> None:
     text = rich(here, client, clock).session()
     with pytest.raises(convo.ReadOnlyView):
@@ -299,6 +334,7 @@ CHANGES = {
     "a missing branch": _del("branches", 0),
     "a missing segment": _del("segments", 0),
     "a head too far": _set("branches", 0, "head", 1_000_000_000_000),
+    "a head too near": _set("branches", 0, "head", 1),
     "a head below zero": _set("branches", 0, "head", -1),
     "a branch of another conversation": _set("branches", 0, "conversation", str(UUID(int=7))),
     "a segment of another branch": _set("segments", 0, "branch", str(UUID(int=7))),

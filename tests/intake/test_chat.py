@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -18,13 +18,16 @@ from openai.types.chat import ChatCompletion
 from convo import extract
 from convo.canonical import decode
 from convo.errors import AnswerError
-from convo.intake import Answer, read_chat
+from convo.intake.chat import read_chat
 from convo.origin import Origin
 from convo.reply import reply_of
 from convo.testing import FakeAPI
 from convo.usage import Usage
 from tests.support.histories import MP3
 from tests.support.replies import START, WAV
+
+if TYPE_CHECKING:
+    from convo.intake.answer import Answer
 
 ASKED = {"model": "gpt-audio-1.5", "audio": {"voice": "alloy", "format": "wav"}}
 SPEECH = base64.b64encode(WAV).decode()

@@ -17,8 +17,10 @@ from convo import ReasoningDelta, RefusalDelta, ResponseFold, TextDelta, ToolCal
 from convo.canonical import decode, encode
 from convo.errors import AnswerError
 from convo.forms import as_chat
-from convo.intake import Fold, fold_of, read_answer, rebuilt
+from convo.intake.fold import Fold
+from convo.intake.reading import fold_of, read_answer
 from convo.intake.responses import read_response
+from convo.intake.stream import rebuilt
 from tests.intake.test_responses import PARTS, UNKNOWN, WORDS, by_key
 from tests.support.responses import custom_call, events, function_call, image, message, reasoning, refusal, response
 

@@ -8,7 +8,7 @@ import math
 import pickle
 import warnings
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 import pytest
@@ -21,7 +21,7 @@ from convo.canonical import decode
 from convo.errors import AnswerError
 from convo.events import RefusalDelta, TextDelta
 from convo.forms import as_chat, whole_answer
-from convo.intake import Answer, read_answer, unreadable
+from convo.intake.reading import read_answer, unreadable
 from convo.intake.responses import read_response
 from convo.origin import Origin
 from convo.reply import Reply, reply_of
@@ -43,6 +43,9 @@ from tests.support.responses import (
     response,
     text,
 )
+
+if TYPE_CHECKING:
+    from convo.intake.answer import Answer
 
 HELD = {"$blob": hashlib.sha256(PNG).hexdigest()}
 

@@ -14,7 +14,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from convo import AudioDelta, ChatFold, RefusalDelta, TextDelta, ToolCallDelta, TranscriptDelta
 from convo.canonical import decode, encode
 from convo.errors import AnswerError
-from convo.intake import read_chat, rebuilt
+from convo.intake.chat import read_chat
+from convo.intake.stream import rebuilt
 
 FRAME = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_793_491_200, "model": "gpt-audio-1.5"}
 EXPIRES = 1_793_494_800

@@ -13,7 +13,9 @@ import attrs
 from hypothesis import strategies as st
 
 import convo
-from convo.assembly import Target, as_base64, sound
+from convo.assembly import sound
+from convo.assembly.fill import as_base64
+from convo.assembly.target import Target
 from convo.content import message_draft, tool_draft
 from convo.errors import InputError
 from convo.history import History

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from hypothesis import strategies as st
 
-from convo.intake import read_chat
+from convo.intake.chat import read_chat
 from convo.origin import Origin
 from convo.testing import IssuedAudio
 from convo.testing import Origin as Caller
