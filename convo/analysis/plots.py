@@ -141,7 +141,7 @@ def check(name: str, conversation: object, zone: str) -> None:
 
     check_choice(name, PLOTS, "name")
     if (name == "expiry") != (conversation is not None):
-        raise InputError('the plot "expiry" is of one conversation, and no other is: pass conversation= to it alone')
+        raise InputError('the plot "expiry" is of one conversation, no other is: pass conversation= (--conversation) to it alone')
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, TypeError, OSError) as error:

@@ -463,8 +463,9 @@ class AsyncConversation(Seen):
         """Write a message anew: show a new branch that shares all before `position` and has the new content there.
 
         Role, name, metadata and `pinned` stay; then `send` without content answers. Instructions that came into force
-        later stay in force. A reply that is awaited ends on the branch that was left. With `key`, once; `send` may have
-        the same one. Raises `MessageNotFound`, `NotEditable` for replies and results of tools, and `StaleHead`.
+        later stay in force, unless it is instructions that are written anew. A reply that is awaited ends on the branch
+        that was left. With `key`, once; `send` may have the same one. Raises `MessageNotFound`, `NotEditable` for replies
+        and results of tools, and `StaleHead`.
         """
         return await self._driver.do(steps.branches.edit(self._place, position, content, key=key, expected_head=expected_head))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -181,7 +182,7 @@ def test_messages_too_deep_to_be_written_skip_their_line_alone(here: convo.Store
     path.write_text(f'{good}\n{{"messages": [{{"role": "user", "content": "Hi.", "more": {deep}}}]}}\n')
     done = here.import_from("jsonl", str(path))
     assert (done.created, done.skipped) == (1, 1)
-    assert "too deep" in done.not_carried[0].reason
+    assert re.search("too deep|levels deep", done.not_carried[0].reason)  # the reader of Python 3.13 goes deeper
 
 
 def test_notes_keep_as_many_small_facts_as_there_is_room_for() -> None:
