@@ -238,10 +238,9 @@ def _check_readable(rows: Rows, at: int) -> None:
 
 def _needed_body(connection: Connection) -> Any:
     """The body of a message that calls a tool, or answers one; and one that is encrypted, so that it is noticed."""
-    calls: sa.ColumnElement[bool]
-    sealed: sa.ColumnElement[bool]
     if connection.dialect.name == "postgresql":
-        calls, sealed = (_M.body.like(sa.literal_column(f"'{like}'")) for like in (f"%\\{_CALL}%", f"{SEALED}%"))
+        calls: sa.ColumnElement[bool] = _M.body.like(sa.literal_column(f"'%\\{_CALL}%'"))
+        sealed: sa.ColumnElement[bool] = _M.body.like(sa.literal_column(f"'{SEALED}%'"))
     else:
         calls = sa.func.instr(_M.body, sa.literal_column(f"'{_CALL}'")) > sa.literal_column("0")
         sealed = sa.func.substr(_M.body, 1, len(SEALED)) == sa.literal_column(f"'{SEALED}'")
